@@ -1,0 +1,2 @@
+//! The netloom program.
+fn main() {}
