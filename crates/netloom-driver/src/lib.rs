@@ -1,1 +1,156 @@
-//! See the crate description.
+//! The contract between a network device and the netloom stack, and nothing else.
+//!
+//! A driver written against this crate keeps working while the stack changes: there is no
+//! protocol here, no address type, no stack type; the crate has no dependencies of its own
+//! unless a wrapper's feature asks for one.
+//!
+//! * [`Driver`]: a device that can be drained of received frames and lends a [`FrameSink`].
+//! * [`FrameSink`]: where frames are written, straight into the device's own memory.
+//! * [`RxMeta`], [`TxMeta`], [`TxCaps`]: what a device says of a frame it received, what the
+//!   stack says of a frame it sends, and what a device can do for the stack.
+//! * [`Instant`]: microseconds of a monotonic clock; time is always an argument.
+//!
+//! # Writing a driver
+//!
+//! ```
+//! use netloom_driver::{FrameSink, Full, TxCaps, TxMeta};
+//!
+//! /// A device with room for a single frame.
+//! struct OneSlot {
+//!     memory: [u8; 1514],
+//!     len: usize,
+//! }
+//!
+//! impl FrameSink for OneSlot {
+//!     fn caps(&self) -> TxCaps {
+//!         TxCaps::plain(1500)
+//!     }
+//!     fn frame(
+//!         &mut self,
+//!         len: usize,
+//!         _meta: &TxMeta,
+//!         fill: &mut dyn FnMut(&mut [u8]),
+//!     ) -> Result<(), Full> {
+//!         if self.len != 0 {
+//!             return Err(Full); // `fill` has not run: nothing is lost
+//!         }
+//!         let slot = self.memory.get_mut(..len).ok_or(Full)?;
+//!         fill(slot);
+//!         self.len = len;
+//!         Ok(())
+//!     }
+//! }
+//! # let mut slot = OneSlot { memory: [0; 1514], len: 0 };
+//! # assert!(slot.frame(60, &TxMeta::default(), &mut |b| b.fill(1)).is_ok());
+//! # assert!(slot.frame(60, &TxMeta::default(), &mut |b| b.fill(1)).is_err());
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[cfg(any(test, feature = "alloc"))]
+extern crate alloc;
+
+mod meta;
+mod time;
+
+pub use meta::{Gso, PartialChecksum, RxChecksum, RxMeta, TxCaps, TxMeta};
+pub use time::Instant;
+
+/// A sink had no room for the frame. Nothing was written; offer the frame again after the
+/// device has made progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+impl core::fmt::Display for Full {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the device has no room for a frame")
+    }
+}
+
+impl core::error::Error for Full {}
+
+/// Whether a device can carry frames just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum LinkState {
+    /// Frames are carried.
+    #[default]
+    Up,
+    /// The cable is out, the access point lost, the device removed.
+    Down,
+}
+
+/// Where frames leave: a ring of descriptors, a socket, a queue, a vector.
+///
+/// Always used as `dyn`, so that the protocol engine is compiled once for all devices.
+pub trait FrameSink {
+    /// What this device can do for the stack. Asked once per transmit turn.
+    fn caps(&self) -> TxCaps;
+
+    /// Sends one frame of exactly `len` bytes.
+    ///
+    /// If there is room, lends `len` initialised bytes of the device's own memory to `fill`,
+    /// which writes every one of them, and returns `Ok`. If there is none, returns
+    /// [`Full`] without calling `fill`. `fill` therefore runs exactly once for `Ok` and
+    /// never for `Err`: the stack takes `Ok` as "sent" and nothing else.
+    ///
+    /// `len` is at most the link header plus [`TxCaps::mtu`], or, when `meta.gso` is set, the
+    /// link header plus [`TxCaps::gso_max`].
+    ///
+    /// # Errors
+    /// [`Full`] when there is no room now.
+    fn frame(
+        &mut self,
+        len: usize,
+        meta: &TxMeta,
+        fill: &mut dyn FnMut(&mut [u8]),
+    ) -> Result<(), Full>;
+
+    /// Rings the doorbell: called once at the end of a transmit turn in which at least one
+    /// frame was accepted.
+    fn flush(&mut self) {}
+}
+
+/// A device: frames in, and a sink for frames out.
+pub trait Driver {
+    /// Hands over frames that have arrived, oldest first, and returns how many there were.
+    ///
+    /// Must not block, and should hand over a bounded batch (64 is a good number) so that a
+    /// flooded device cannot keep timers from running; 0 says that nothing is waiting.
+    fn receive(&mut self, each: &mut dyn FnMut(&[u8], &RxMeta)) -> usize;
+
+    /// Where frames for this device go.
+    fn sink(&mut self) -> &mut dyn FrameSink;
+
+    /// Whether the device carries frames just now.
+    fn link(&self) -> LinkState {
+        LinkState::Up
+    }
+
+    /// Replaces the set of link-layer multicast addresses to receive. A device that
+    /// receives everything may ignore it.
+    fn set_multicast(&mut self, groups: &[[u8; 6]]) {
+        let _ = groups;
+    }
+}
+
+impl<D: Driver + ?Sized> Driver for &mut D {
+    fn receive(&mut self, each: &mut dyn FnMut(&[u8], &RxMeta)) -> usize {
+        (**self).receive(each)
+    }
+    fn sink(&mut self) -> &mut dyn FrameSink {
+        (**self).sink()
+    }
+    fn link(&self) -> LinkState {
+        (**self).link()
+    }
+    fn set_multicast(&mut self, groups: &[[u8; 6]]) {
+        (**self).set_multicast(groups);
+    }
+}
