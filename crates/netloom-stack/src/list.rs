@@ -1,0 +1,286 @@
+//! Intrusive doubly linked lists whose members may be of different kinds.
+//!
+//! What owes a frame, what owes its user news, what waits for a neighbour: each is a [`List`] of
+//! [`Ref`]s, and nobody scans all sockets. The links lie in the members ([`Links`]), so a list
+//! needs no memory of its own, and every operation takes constant time.
+
+#[cfg(test)]
+mod tests;
+
+/// What a [`Ref`] refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// A TCP connection.
+    Connection = 1,
+    /// A SYN entry: a connection in SYN-RECEIVED, without buffers.
+    HalfOpen = 2,
+    /// A connection in TIME-WAIT, without buffers.
+    TimeWait = 3,
+    /// A UDP socket or flow.
+    Udp = 4,
+    /// A queued packet.
+    Packet = 5,
+    /// A TCP listener.
+    Listener = 6,
+    /// A flow of ICMP echo messages.
+    Echo = 7,
+}
+
+impl Kind {
+    const fn from_bits(bits: u32) -> Option<Kind> {
+        Some(match bits {
+            1 => Kind::Connection,
+            2 => Kind::HalfOpen,
+            3 => Kind::TimeWait,
+            4 => Kind::Udp,
+            5 => Kind::Packet,
+            6 => Kind::Listener,
+            7 => Kind::Echo,
+            _ => return None,
+        })
+    }
+}
+
+/// An item of the stack: its kind and its index in that kind's slab, in 32 bits; or nothing.
+///
+/// A `Ref` says where an item is, not that it still lives: it is for use inside the stack, which
+/// unlinks an item before it frees it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Ref(u32);
+
+impl Ref {
+    /// No item. All bits zero.
+    pub const NONE: Ref = Ref(0);
+    /// Indices are below this.
+    pub const MAX_INDEX: u32 = Self::INDEX_MASK;
+
+    const INDEX_BITS: u32 = 28;
+    const INDEX_MASK: u32 = (1 << Self::INDEX_BITS) - 1;
+
+    /// The item of `kind` at `index`, of which 28 bits count.
+    #[inline]
+    pub const fn new(kind: Kind, index: u32) -> Ref {
+        Ref((kind as u32) << Self::INDEX_BITS | index & Self::INDEX_MASK)
+    }
+
+    /// The kind; `None` for [`Ref::NONE`].
+    #[inline]
+    pub const fn kind(self) -> Option<Kind> {
+        Kind::from_bits(self.0 >> Self::INDEX_BITS)
+    }
+
+    /// The index in the slab of its kind; 0 for [`Ref::NONE`].
+    #[inline]
+    pub const fn index(self) -> u32 {
+        self.0 & Self::INDEX_MASK
+    }
+
+    /// Whether this is [`Ref::NONE`].
+    #[inline]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether this is an item.
+    #[inline]
+    pub const fn is_some(self) -> bool {
+        self.0 != 0
+    }
+}
+
+impl core::fmt::Debug for Ref {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.kind() {
+            Some(kind) => write!(f, "{kind:?}({})", self.index()),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+/// A member's place on a list. 12 bytes, all zero when it is on none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Links {
+    next: Ref,
+    prev: Ref,
+    /// Which list the member is on, in numbers of the owner's choice; 0 is none. The owner sets it
+    /// when it puts the member on a list; leaving a list sets it to 0.
+    pub list: u16,
+    linked: bool,
+}
+
+impl Links {
+    /// On no list. All bytes zero.
+    pub const EMPTY: Links = Links {
+        next: Ref::NONE,
+        prev: Ref::NONE,
+        list: 0,
+        linked: false,
+    };
+
+    /// Whether the member is on a list.
+    #[inline]
+    pub const fn is_linked(&self) -> bool {
+        self.linked
+    }
+
+    /// The member after this one.
+    #[inline]
+    pub const fn next(&self) -> Ref {
+        self.next
+    }
+}
+
+/// Where lists find the links of their members.
+pub trait Nodes {
+    /// The links of `r`; `None` if there is no such item.
+    fn links(&mut self, r: Ref) -> Option<&mut Links>;
+}
+
+/// A list of items, in the order they were put on it. 8 bytes, all zero when empty.
+///
+/// A member is on one list at a time (per [`Links`]). What cannot be done, as putting an item on a
+/// list that is on one already, or that does not exist, is not done, and said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct List {
+    head: Ref,
+    tail: Ref,
+}
+
+impl List {
+    /// A list of nothing. All bytes zero.
+    pub const EMPTY: List = List {
+        head: Ref::NONE,
+        tail: Ref::NONE,
+    };
+
+    /// Whether nothing is on the list.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.head.is_none()
+    }
+
+    /// The first member, or [`Ref::NONE`].
+    #[inline]
+    pub const fn front(&self) -> Ref {
+        self.head
+    }
+
+    /// The last member, or [`Ref::NONE`].
+    #[inline]
+    pub const fn back(&self) -> Ref {
+        self.tail
+    }
+
+    /// Moves all members out and leaves the list empty.
+    #[inline]
+    #[must_use]
+    pub fn take(&mut self) -> List {
+        core::mem::take(self)
+    }
+
+    /// Puts `r` at the end. False if it is on a list already or does not exist.
+    pub fn push_back<N: Nodes + ?Sized>(&mut self, nodes: &mut N, r: Ref) -> bool {
+        if !link(nodes, r, self.tail, Ref::NONE) {
+            return false;
+        }
+        match nodes.links(self.tail) {
+            Some(last) => last.next = r,
+            None => self.head = r,
+        }
+        self.tail = r;
+        true
+    }
+
+    /// Puts `r` at the front. False if it is on a list already or does not exist.
+    pub fn push_front<N: Nodes + ?Sized>(&mut self, nodes: &mut N, r: Ref) -> bool {
+        if !link(nodes, r, Ref::NONE, self.head) {
+            return false;
+        }
+        match nodes.links(self.head) {
+            Some(first) => first.prev = r,
+            None => self.tail = r,
+        }
+        self.head = r;
+        true
+    }
+
+    /// Takes the first member off the list; [`Ref::NONE`] becomes `None`.
+    pub fn pop_front<N: Nodes + ?Sized>(&mut self, nodes: &mut N) -> Option<Ref> {
+        let r = self.head;
+        if self.remove(nodes, r) {
+            return Some(r);
+        }
+        // Empty already, or the first member was freed while on the list: then the others cannot
+        // be reached either, and an empty list is the one that cannot loop.
+        *self = List::EMPTY;
+        None
+    }
+
+    /// Takes `r` off the list. False, and nothing changes, if it is on no list, does not exist, or
+    /// is the end of another list. Which list a member is on [`Links::list`] can say.
+    pub fn remove<N: Nodes + ?Sized>(&mut self, nodes: &mut N, r: Ref) -> bool {
+        if r.is_none() {
+            return false;
+        }
+        let Some(links) = nodes.links(r) else {
+            return false;
+        };
+        let Links {
+            next,
+            prev,
+            linked,
+            list: _,
+        } = *links;
+        if !linked || prev.is_none() && self.head != r || next.is_none() && self.tail != r {
+            return false;
+        }
+        *links = Links::EMPTY;
+        match nodes.links(prev) {
+            Some(before) if prev.is_some() => before.next = next,
+            _ => self.head = next,
+        }
+        match nodes.links(next) {
+            Some(after) if next.is_some() => after.prev = prev,
+            _ => self.tail = prev,
+        }
+        true
+    }
+
+    /// Moves all members of `other` to the end of this list, in their order; `other` is empty
+    /// afterwards. Constant time, hence [`Links::list`] of what moved stays as it was.
+    pub fn append<N: Nodes + ?Sized>(&mut self, nodes: &mut N, other: &mut List) {
+        let other = other.take();
+        if other.is_empty() {
+            return;
+        }
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        if let Some(last) = nodes.links(self.tail) {
+            last.next = other.head;
+        }
+        if let Some(first) = nodes.links(other.head) {
+            first.prev = self.tail;
+        }
+        self.tail = other.tail;
+    }
+}
+
+/// Makes the links of `r`, if it exists and is on no list, say that it stands between two others.
+fn link<N: Nodes + ?Sized>(nodes: &mut N, r: Ref, prev: Ref, next: Ref) -> bool {
+    if r.is_none() {
+        return false;
+    }
+    let Some(links) = nodes.links(r) else {
+        return false;
+    };
+    if links.linked {
+        return false;
+    }
+    links.next = next;
+    links.prev = prev;
+    links.linked = true;
+    true
+}

@@ -1,0 +1,278 @@
+//! Items of one kind, found by index, that never move.
+
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+
+#[cfg(test)]
+mod tests;
+
+/// Items in a heap chunk, as a power of two.
+#[cfg(feature = "alloc")]
+const CHUNK_BITS: u32 = 8;
+#[cfg(feature = "alloc")]
+const CHUNK: u32 = 1 << CHUNK_BITS;
+
+/// Set in an item's link while the item is free; see [`Item::free_link`].
+pub const FREE: u32 = 1 << 31;
+
+/// The most items a slab holds: an index fits the 28 bits of a [`Ref`](crate::list::Ref).
+pub const MAX_ITEMS: u32 = 1 << 28;
+
+/// What a [`Slab`] stores.
+pub trait Item: Sized {
+    /// An unused item. All bytes zero, so that a static array of them lies in `.bss`.
+    const EMPTY: Self;
+
+    /// A field the slab may use as it likes while the item is free.
+    ///
+    /// While the item is in use the field is the item's own, for values below [`FREE`]: that bit
+    /// tells a free item from a used one, so that freeing an item twice is refused.
+    fn free_link(&mut self) -> &mut u32;
+
+    /// Makes the item unused again, when it is removed. Override it to keep what must outlive the
+    /// item, such as the generation of its slot.
+    #[inline]
+    fn reset(&mut self) {
+        *self = Self::EMPTY;
+    }
+}
+
+/// Items of one kind, found by index, that never move.
+///
+/// The memory is a slice lent by the program, or heap chunks of 256 items taken as they are needed,
+/// up to a limit. What was never used is never touched: a slab for a million items costs a few
+/// words until they come. Every operation takes constant time, but for the allocation of a chunk.
+///
+/// A freed index is the next to be handed out, as its memory is still in the cache.
+pub struct Slab<T: Item + 'static> {
+    memory: Memory<T>,
+    /// Items there can ever be.
+    limit: u32,
+    /// Items that were ever in use: those from here on were never touched.
+    high: u32,
+    /// Items in use.
+    len: u32,
+    /// The first free item below `high`, as index + 1.
+    free: u32,
+}
+
+enum Memory<T: 'static> {
+    Lent(&'static mut [T]),
+    /// Each chunk is allocated whole and filled by pushing, so that it never moves and its unused
+    /// end is not touched.
+    #[cfg(feature = "alloc")]
+    Chunks(Vec<Vec<T>>),
+}
+
+impl<T: Item + 'static> Slab<T> {
+    /// A slab for nothing.
+    pub const fn empty() -> Slab<T> {
+        Slab {
+            memory: Memory::Lent(&mut []),
+            limit: 0,
+            high: 0,
+            len: 0,
+            free: 0,
+        }
+    }
+
+    /// A slab in lent memory, for as many items as `memory` has (at most [`MAX_ITEMS`]). What is
+    /// in there is overwritten as it comes into use.
+    pub const fn lent(memory: &'static mut [T]) -> Slab<T> {
+        let limit = if memory.len() > MAX_ITEMS as usize {
+            MAX_ITEMS
+        } else {
+            memory.len() as u32
+        };
+        Slab {
+            memory: Memory::Lent(memory),
+            limit,
+            high: 0,
+            len: 0,
+            free: 0,
+        }
+    }
+
+    /// A slab on the heap for at most `limit` items ([`MAX_ITEMS`] if that is less). Nothing is
+    /// allocated before the first item, then 256 items at a time.
+    #[cfg(feature = "alloc")]
+    pub const fn heap(limit: u32) -> Slab<T> {
+        let limit = if limit > MAX_ITEMS { MAX_ITEMS } else { limit };
+        Slab {
+            memory: Memory::Chunks(Vec::new()),
+            limit,
+            high: 0,
+            len: 0,
+            free: 0,
+        }
+    }
+
+    /// Takes an item into use and returns its index: the one freed last, else the lowest that was
+    /// never used. The item is [`Item::EMPTY`], or what [`Item::reset`] left.
+    ///
+    /// `None` if the limit is reached or the heap has no memory.
+    pub fn insert(&mut self) -> Option<u32> {
+        let index = match self.free.checked_sub(1) {
+            Some(index) => {
+                let link = self.get_mut(index)?.free_link();
+                let next = *link & !FREE;
+                *link = 0;
+                self.free = next;
+                index
+            }
+            None => self.insert_untouched()?,
+        };
+        self.len += 1;
+        Some(index)
+    }
+
+    fn insert_untouched(&mut self) -> Option<u32> {
+        let index = self.high;
+        if index >= self.limit {
+            return None;
+        }
+        match &mut self.memory {
+            Memory::Lent(items) => *items.get_mut(index as usize)? = T::EMPTY,
+            #[cfg(feature = "alloc")]
+            Memory::Chunks(chunks) => {
+                if index % CHUNK == 0 {
+                    let mut chunk = Vec::new();
+                    chunk
+                        .try_reserve_exact(CHUNK.min(self.limit - index) as usize)
+                        .ok()?;
+                    chunks.try_reserve(1).ok()?;
+                    chunks.push(chunk);
+                }
+                chunks.last_mut()?.push(T::EMPTY);
+            }
+        }
+        self.high = index + 1;
+        Some(index)
+    }
+
+    /// Frees an item; it is [reset](Item::reset) at once. False, and nothing is changed, if the
+    /// item was not in use.
+    pub fn remove(&mut self, index: u32) -> bool {
+        let free = self.free;
+        let Some(item) = self.get_mut(index) else {
+            return false;
+        };
+        if *item.free_link() & FREE != 0 {
+            return false;
+        }
+        item.reset();
+        *item.free_link() = free | FREE;
+        self.free = index + 1;
+        self.len -= 1;
+        true
+    }
+
+    /// The item at `index`; `None` if no item ever was there. A free item is found too, as
+    /// [`Item::reset`] left it: who keeps an index beyond its item's life compares a generation.
+    #[inline]
+    pub fn get(&self, index: u32) -> Option<&T> {
+        match &self.memory {
+            Memory::Lent(items) => items.get(..self.high as usize)?.get(index as usize),
+            #[cfg(feature = "alloc")]
+            Memory::Chunks(chunks) => chunks
+                .get((index >> CHUNK_BITS) as usize)?
+                .get((index % CHUNK) as usize),
+        }
+    }
+
+    /// Like [`get`](Slab::get), to be written to.
+    #[inline]
+    pub fn get_mut(&mut self, index: u32) -> Option<&mut T> {
+        match &mut self.memory {
+            Memory::Lent(items) => items.get_mut(..self.high as usize)?.get_mut(index as usize),
+            #[cfg(feature = "alloc")]
+            Memory::Chunks(chunks) => chunks
+                .get_mut((index >> CHUNK_BITS) as usize)?
+                .get_mut((index % CHUNK) as usize),
+        }
+    }
+
+    /// Two different items at once; `None` if `a == b` or either never was.
+    pub fn get2_mut(&mut self, a: u32, b: u32) -> Option<(&mut T, &mut T)> {
+        if a == b {
+            return None;
+        }
+        let (low, high) = if a < b { (a, b) } else { (b, a) };
+        let (low, high) = match &mut self.memory {
+            Memory::Lent(items) => split(
+                items.get_mut(..self.high as usize)?,
+                low as usize,
+                high as usize,
+            )?,
+            #[cfg(feature = "alloc")]
+            Memory::Chunks(chunks) => {
+                let (low_chunk, high_chunk) = (low >> CHUNK_BITS, high >> CHUNK_BITS);
+                let (low, high) = ((low % CHUNK) as usize, (high % CHUNK) as usize);
+                if low_chunk == high_chunk {
+                    split(chunks.get_mut(low_chunk as usize)?, low, high)?
+                } else {
+                    let (first, second) = split(chunks, low_chunk as usize, high_chunk as usize)?;
+                    (first.get_mut(low)?, second.get_mut(high)?)
+                }
+            }
+        };
+        Some(if a < b { (low, high) } else { (high, low) })
+    }
+
+    /// Whether the item at `index` is in use.
+    pub fn contains(&mut self, index: u32) -> bool {
+        self.get_mut(index)
+            .is_some_and(|item| *item.free_link() & FREE == 0)
+    }
+
+    /// Items in use.
+    #[inline]
+    pub const fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether no item is in use.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether the limit is reached.
+    #[inline]
+    pub const fn is_full(&self) -> bool {
+        self.len >= self.limit
+    }
+
+    /// Items there can be.
+    #[inline]
+    pub const fn capacity(&self) -> u32 {
+        self.limit
+    }
+
+    /// Every index ever handed out is below this: the bound of a scan.
+    #[inline]
+    pub const fn high_water(&self) -> u32 {
+        self.high
+    }
+}
+
+/// The items at `low` and `high`, of which `low` is the lower.
+fn split<T>(items: &mut [T], low: usize, high: usize) -> Option<(&mut T, &mut T)> {
+    let (front, back) = items.split_at_mut_checked(high)?;
+    Some((front.get_mut(low)?, back.first_mut()?))
+}
+
+impl<T: Item + 'static> Default for Slab<T> {
+    fn default() -> Slab<T> {
+        Slab::empty()
+    }
+}
+
+impl<T: Item + 'static> core::fmt::Debug for Slab<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Slab")
+            .field("len", &self.len)
+            .field("capacity", &self.limit)
+            .finish()
+    }
+}

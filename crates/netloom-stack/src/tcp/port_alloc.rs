@@ -1,0 +1,96 @@
+//! Which local port a connection gets that does not ask for one (RFC 6056).
+
+use core::ops::RangeInclusive;
+
+#[cfg(test)]
+mod tests;
+
+/// Counters that separate the ports of different peers (TABLE_LENGTH in RFC 6056, where 10 are
+/// found to be an improvement). A power of two.
+pub const TABLE_LENGTH: usize = 16;
+
+/// The double-hash port selection algorithm of RFC 6056, section 3.3.4.
+///
+/// Towards one peer ports are used one after the other, so that each is reused as late as possible;
+/// where that sequence stands for another peer cannot be told without the key of the hashes.
+///
+/// The hashes are the caller's: both over (local address, remote address, remote port), under two
+/// different secret keys.
+#[derive(Debug, Clone)]
+pub struct PortAllocator {
+    first: u16,
+    last: u16,
+    /// `table` of the RFC: how far each separate sequence has come.
+    table: [u16; TABLE_LENGTH],
+}
+
+impl PortAllocator {
+    /// Ports 32768 to 60999, as in Linux.
+    pub const EMPTY: PortAllocator = PortAllocator {
+        first: 32768,
+        last: 60999,
+        table: [0; TABLE_LENGTH],
+    };
+
+    /// Takes ports out of `range`. Port 0 is never used; an empty range has no port.
+    pub const fn new(range: RangeInclusive<u16>) -> PortAllocator {
+        let mut allocator = PortAllocator::EMPTY;
+        allocator.set_range(range);
+        allocator
+    }
+
+    /// Changes the range.
+    pub const fn set_range(&mut self, range: RangeInclusive<u16>) {
+        self.first = if *range.start() == 0 {
+            1
+        } else {
+            *range.start()
+        };
+        self.last = *range.end();
+    }
+
+    /// The ports there are to choose from.
+    pub const fn range(&self) -> RangeInclusive<u16> {
+        self.first..=self.last
+    }
+
+    /// Starts every sequence at a random place, which `random` provides.
+    pub fn randomize(&mut self, mut random: impl FnMut() -> u32) {
+        for counter in &mut self.table {
+            *counter = random() as u16;
+        }
+    }
+
+    /// The next port towards a peer that is not `in_use`; `None` if all are. Every port of the
+    /// range is tried at most once.
+    ///
+    /// `offset_hash` is F of the RFC and says where the peer's sequence starts, `table_hash` is G
+    /// and says which counter it shares.
+    pub fn pick(
+        &mut self,
+        offset_hash: u32,
+        table_hash: u32,
+        mut in_use: impl FnMut(u16) -> bool,
+    ) -> Option<u16> {
+        let num_ephemeral = (u32::from(self.last) + 1).checked_sub(u32::from(self.first))?;
+        let counter = self.table.get_mut(table_hash as usize % TABLE_LENGTH)?;
+        let start = offset_hash
+            .wrapping_add(u32::from(*counter))
+            .checked_rem(num_ephemeral)?;
+        let ports = (start..num_ephemeral).chain(0..start);
+        for position in ports {
+            *counter = counter.wrapping_add(1);
+            let port = (u32::from(self.first) + position) as u16;
+            if !in_use(port) {
+                return Some(port);
+            }
+        }
+        None
+    }
+}
+
+impl Default for PortAllocator {
+    fn default() -> PortAllocator {
+        PortAllocator::EMPTY
+    }
+}

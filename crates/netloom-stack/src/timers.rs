@@ -1,0 +1,344 @@
+//! A hierarchical timing wheel for any number of timers, armed lazily: early allowed, late never.
+//!
+//! The truth about a deadline lies with the item: the wheel only promises to hand the item out
+//! ([`Wheel::expire`]) no later than that. The owner then looks at the true deadline and, if it is
+//! still to come, arms the timer again. Two savings follow. Moving a deadline further away, which a
+//! connection does with every acknowledgement, does not touch the wheel. And the wheel needs no
+//! cascade of its own: an item that was far away is handed out when its coarse slot begins, and
+//! goes to a finer one as it is armed again. So every call takes constant time, and a timer is
+//! handed out at most nine times, mostly once or twice.
+//!
+//! # Slots
+//!
+//! A tick is 16 µs. Level 0 has a slot for each of the 64 ticks of the block the wheel is in, level
+//! 1 one for each of the 64 blocks of that size, and so on: seven levels make 2.2 years, and what
+//! lies beyond waits in one list more. A deadline is put on the level of the highest digit, to base
+//! 64, in which its tick differs from the wheel's: so all slots of a level come before all of the
+//! next, and the earliest is found in one bitmap.
+//!
+//! What is due within the wheel's own tick stands on a list apart, of which the earliest deadline
+//! is known exactly; hence nothing is handed out before its time over and over.
+
+use crate::memory::Mem;
+use netloom_driver::Instant;
+
+#[cfg(test)]
+mod tests;
+
+/// A tick is 2^4 = 16 µs.
+const TICK_BITS: u32 = 4;
+const LEVEL_BITS: u32 = 6;
+const LEVEL_SLOTS: usize = 1 << LEVEL_BITS;
+const LEVELS: usize = 7;
+
+/// The list of deadlines beyond the last level.
+const BEYOND: usize = LEVELS * LEVEL_SLOTS;
+/// The two lists for the current tick: one is filled while the other is emptied.
+const SOON: [usize; 2] = [BEYOND + 1, BEYOND + 2];
+
+/// The words of memory a wheel needs.
+pub const WHEEL_HEADS: usize = BEYOND + 3;
+
+/// An item's place in the wheel. 12 bytes, all zero when it is not armed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimerLinks {
+    /// Index + 1 of the next item of the slot.
+    next: u32,
+    /// Index + 1 of the item before; 0 for the first.
+    prev: u32,
+    /// The number of the slot + 1.
+    slot: u16,
+}
+
+impl TimerLinks {
+    /// Not armed. All bytes zero.
+    pub const EMPTY: TimerLinks = TimerLinks {
+        next: 0,
+        prev: 0,
+        slot: 0,
+    };
+
+    /// Whether the item is in a wheel.
+    #[inline]
+    pub const fn is_armed(&self) -> bool {
+        self.slot != 0
+    }
+}
+
+/// Where a wheel finds the links of the items in it.
+pub trait TimerNodes {
+    /// The links of the item at `index`; `None` if there is no such item.
+    fn timer(&mut self, index: u32) -> Option<&mut TimerLinks>;
+}
+
+/// The timing wheel. It never reads a clock: time comes with [`expire`](Wheel::expire).
+///
+/// An item must be disarmed before it is freed.
+pub struct Wheel {
+    /// The first item of each slot, as index + 1.
+    heads: Mem<u32>,
+    /// For each level, which slots have items.
+    occupied: [u64; LEVELS],
+    /// The tick the wheel is in: every slot that begins by now was emptied, or is being emptied.
+    tick: u64,
+    /// The time of the last `expire`, in µs.
+    now: u64,
+    /// The slot being emptied, + 1; 0 for none.
+    draining: usize,
+    /// Which of [`SOON`] is being filled.
+    filling: usize,
+    /// The earliest deadline on that list, in µs; `u64::MAX` if it is empty.
+    soonest: u64,
+}
+
+impl Wheel {
+    /// A wheel without memory: arming does nothing. For stacks that scan their few sockets.
+    pub const fn none() -> Wheel {
+        Wheel::new(Mem::None)
+    }
+
+    /// A wheel in memory of at least [`WHEEL_HEADS`] words, all zero. With less,
+    /// [`is_usable`](Wheel::is_usable) is false and arming does nothing.
+    pub const fn new(heads: Mem<u32>) -> Wheel {
+        Wheel {
+            heads,
+            occupied: [0; LEVELS],
+            tick: 0,
+            now: 0,
+            draining: 0,
+            filling: 0,
+            soonest: u64::MAX,
+        }
+    }
+
+    /// A wheel with memory from the heap: 1.8 KiB.
+    #[cfg(feature = "alloc")]
+    pub fn heap() -> Wheel {
+        Wheel::new(Mem::Heap(alloc::vec![0; WHEEL_HEADS].into_boxed_slice()))
+    }
+
+    /// Whether the wheel has the memory it needs.
+    pub fn is_usable(&self) -> bool {
+        self.heads.len() >= WHEEL_HEADS
+    }
+
+    /// Sees to it that the item is handed out at `deadline` or before.
+    ///
+    /// Nothing changes if that is so already. [`Instant::FAR_FUTURE`] is no deadline: nothing is
+    /// armed, and what was stays.
+    pub fn arm<N: TimerNodes + ?Sized>(&mut self, nodes: &mut N, index: u32, deadline: Instant) {
+        if deadline == Instant::FAR_FUTURE || !self.is_usable() {
+            return;
+        }
+        let Some(links) = nodes.timer(index) else {
+            return;
+        };
+        if let Some(slot) = usize::from(links.slot).checked_sub(1) {
+            if self.handed_out_at(slot) <= deadline.as_micros() {
+                return;
+            }
+            self.disarm(nodes, index);
+        }
+        let slot = self.slot_for(deadline.as_micros());
+        self.push(nodes, index, slot);
+    }
+
+    /// Takes the item out of the wheel, if it is there.
+    pub fn disarm<N: TimerNodes + ?Sized>(&mut self, nodes: &mut N, index: u32) {
+        let Some(links) = nodes.timer(index) else {
+            return;
+        };
+        let TimerLinks { next, prev, slot } = core::mem::take(links);
+        let Some(slot) = usize::from(slot).checked_sub(1) else {
+            return;
+        };
+        if let Some(after) = next.checked_sub(1).and_then(|next| nodes.timer(next)) {
+            after.prev = prev;
+        }
+        match prev.checked_sub(1) {
+            Some(prev) => {
+                if let Some(before) = nodes.timer(prev) {
+                    before.next = next;
+                }
+            }
+            None => self.set_head(slot, next),
+        }
+    }
+
+    /// Takes an item out of the wheel whose slot is due at `now`, and returns its index. Its true
+    /// deadline may still be to come: then it is to be armed again.
+    ///
+    /// `None` means that nothing is due any more. This is reached even if each item handed out is
+    /// armed again for a time gone by: what is armed so between two calls waits for the next µs.
+    pub fn expire<N: TimerNodes + ?Sized>(&mut self, nodes: &mut N, now: Instant) -> Option<u32> {
+        self.now = self.now.max(now.as_micros());
+        loop {
+            if let Some(slot) = self.draining.checked_sub(1) {
+                if let Some(index) = self.pop(nodes, slot) {
+                    return Some(index);
+                }
+                self.draining = 0;
+            }
+            if !self.advance() {
+                self.tick = self.tick.max(self.now >> TICK_BITS);
+                return None;
+            }
+        }
+    }
+
+    /// A time by which [`expire`](Wheel::expire) should be called: no later than the earliest
+    /// deadline; `None` if nothing is armed. Right after `expire` returned `None` it is later than
+    /// that call's `now`.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self
+            .draining
+            .checked_sub(1)
+            .is_some_and(|slot| self.head(slot) != 0)
+        {
+            return Some(Instant::from_micros(self.tick << TICK_BITS));
+        }
+        if self.soonest != u64::MAX {
+            return Some(Instant::from_micros(self.soonest));
+        }
+        let (_, begin) = self.first_slot()?;
+        Some(Instant::from_micros(begin << TICK_BITS))
+    }
+
+    /// Goes on to the next slot that is due, to empty it. False if none is.
+    fn advance(&mut self) -> bool {
+        // What is on the list for the current tick comes before every slot.
+        if self.soonest <= self.now {
+            self.draining = SOON.get(self.filling).map_or(0, |slot| slot + 1);
+            self.filling ^= 1;
+            self.soonest = u64::MAX;
+            return true;
+        }
+        match self.first_slot() {
+            Some((slot, begin)) if begin <= self.now >> TICK_BITS => {
+                self.tick = begin;
+                self.draining = slot + 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The earliest slot with items, the lists for the current tick apart, and the tick at which
+    /// it begins.
+    fn first_slot(&self) -> Option<(usize, u64)> {
+        for (level, slots) in self.occupied.iter().enumerate() {
+            if *slots != 0 {
+                let slot = level * LEVEL_SLOTS + slots.trailing_zeros() as usize;
+                return Some((slot, self.begin(slot)));
+            }
+        }
+        (self.head(BEYOND) != 0).then(|| (BEYOND, self.begin(BEYOND)))
+    }
+
+    /// The slot for a deadline in µs; notes the deadline if that is in the current tick.
+    fn slot_for(&mut self, deadline: u64) -> usize {
+        let tick = deadline >> TICK_BITS;
+        if tick <= self.tick {
+            // Between two items being handed out nothing may become due at once, or a caller that
+            // arms everything for now would never come to an end.
+            let in_round = self.draining != 0 && deadline <= self.now;
+            let deadline = if in_round {
+                self.now.saturating_add(1)
+            } else {
+                deadline
+            };
+            self.soonest = self.soonest.min(deadline);
+            return SOON.get(self.filling).copied().unwrap_or(BEYOND);
+        }
+        let level = (tick ^ self.tick).ilog2() / LEVEL_BITS;
+        if level as usize >= LEVELS {
+            return BEYOND;
+        }
+        let digit = (tick >> (level * LEVEL_BITS)) as usize % LEVEL_SLOTS;
+        level as usize * LEVEL_SLOTS + digit
+    }
+
+    /// The tick at which a slot of a level, or the list beyond them, begins.
+    fn begin(&self, slot: usize) -> u64 {
+        let level = (slot / LEVEL_SLOTS) as u32;
+        if slot >= BEYOND {
+            let block = LEVELS as u32 * LEVEL_BITS;
+            return ((self.tick >> block) + 1) << block;
+        }
+        let digit = (slot % LEVEL_SLOTS) as u64;
+        let block = (level + 1) * LEVEL_BITS;
+        self.tick >> block << block | digit << (level * LEVEL_BITS)
+    }
+
+    /// When what is in this slot is handed out, in µs.
+    fn handed_out_at(&self, slot: usize) -> u64 {
+        if self.draining == slot + 1 {
+            0
+        } else if SOON.contains(&slot) {
+            self.soonest
+        } else {
+            self.begin(slot) << TICK_BITS
+        }
+    }
+
+    fn push<N: TimerNodes + ?Sized>(&mut self, nodes: &mut N, index: u32, slot: usize) {
+        let first = self.head(slot);
+        let Some(links) = nodes.timer(index) else {
+            return;
+        };
+        *links = TimerLinks {
+            next: first,
+            prev: 0,
+            slot: slot as u16 + 1,
+        };
+        if let Some(second) = first.checked_sub(1).and_then(|first| nodes.timer(first)) {
+            second.prev = index + 1;
+        }
+        self.set_head(slot, index + 1);
+    }
+
+    fn pop<N: TimerNodes + ?Sized>(&mut self, nodes: &mut N, slot: usize) -> Option<u32> {
+        let index = self.head(slot).checked_sub(1)?;
+        let armed = nodes
+            .timer(index)
+            .is_some_and(|links| usize::from(links.slot) == slot + 1);
+        if armed {
+            self.disarm(nodes, index);
+            Some(index)
+        } else {
+            // It was freed without being disarmed, and what follows it cannot be reached.
+            self.set_head(slot, 0);
+            None
+        }
+    }
+
+    #[inline]
+    fn head(&self, slot: usize) -> u32 {
+        self.heads.get(slot).copied().unwrap_or(0)
+    }
+
+    /// Sets a slot's first item, and what is known of the slot's being empty or not.
+    fn set_head(&mut self, slot: usize, first: u32) {
+        if let Some(head) = self.heads.get_mut(slot) {
+            *head = first;
+        }
+        if let Some(slots) = self.occupied.get_mut(slot / LEVEL_SLOTS) {
+            let bit = 1 << (slot % LEVEL_SLOTS);
+            *slots = if first == 0 {
+                *slots & !bit
+            } else {
+                *slots | bit
+            };
+        } else if first == 0 && SOON.get(self.filling) == Some(&slot) {
+            self.soonest = u64::MAX;
+        }
+    }
+}
+
+impl core::fmt::Debug for Wheel {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Wheel")
+            .field("next_deadline", &self.next_deadline())
+            .finish()
+    }
+}
