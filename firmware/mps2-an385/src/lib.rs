@@ -1,0 +1,102 @@
+//! Board support for Arm's MPS2 with the AN385 FPGA image: a Cortex-M3 at 25 MHz with a LAN9220
+//! (a LAN9118 to software). QEMU emulates it as `mps2-an385`.
+//!
+//! [`Board::take`] starts the clock and the network controller; [`Board::idle_until`] sleeps
+//! until a frame or a deadline. No interrupt handler touches the controller: its line is
+//! enabled only while the processor sleeps with interrupts masked, where it ends the sleep
+//! without running anything.
+#![no_std]
+#![deny(unsafe_code)]
+
+mod clock;
+mod panic;
+mod vectors;
+
+pub use clock::Clock;
+pub use cortex_m_rt::entry;
+pub use lan9118::{FrameMemory, InitError};
+
+use cortex_m::interrupt;
+use cortex_m::peripheral::NVIC;
+use lan9118::{Lan9118, Mmio};
+use netloom_driver::Instant;
+use vectors::Interrupt;
+
+/// The network controller of this board.
+pub type Ethernet = Lan9118<'static, Mmio<0x4020_0000>>;
+
+/// Why the board could not be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BoardError {
+    /// [`Board::take`] was called before.
+    Taken,
+    /// The network controller does not start.
+    Ethernet(InitError),
+}
+
+/// The board, started.
+#[derive(Debug)]
+pub struct Board {
+    /// The network controller.
+    pub ethernet: Ethernet,
+    /// The time since [`Board::take`].
+    pub clock: Clock,
+}
+
+impl Board {
+    /// Starts the board. `memory` holds the frame on its way in or out; `fallback` is the
+    /// link-layer address where the network controller has none in its EEPROM.
+    ///
+    /// # Errors
+    /// [`BoardError`] the second time, or when the network controller does not start.
+    pub fn take(memory: &'static mut FrameMemory, fallback: [u8; 6]) -> Result<Board, BoardError> {
+        let core = cortex_m::Peripherals::take().ok_or(BoardError::Taken)?;
+        let clock = Clock::start(core.SYST);
+        #[expect(unsafe_code, reason = "the registers' address is this board's to know")]
+        // SAFETY: the AN385 maps the controller's registers here (AN385, table 3-1), and
+        // `Peripherals::take` above succeeds once, so nothing else holds them.
+        let registers = unsafe { Mmio::new() };
+        let ethernet = Lan9118::new(registers, memory, fallback).map_err(BoardError::Ethernet)?;
+        Ok(Board { ethernet, clock })
+    }
+
+    /// The time since [`Board::take`].
+    pub fn now(&mut self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Sleeps until a frame has arrived, a transmitter that was full has room, the link has
+    /// changed, or `deadline` has come, to the millisecond.
+    pub fn idle_until(&mut self, deadline: Instant) {
+        while !interrupt::free(|_| self.sleep_once(deadline)) {
+            // Here the clock's interrupt runs, if that is what ended the sleep.
+        }
+    }
+
+    /// One sleep, with interrupts masked so that nothing can slip in between the look and the
+    /// sleep. True if there was no reason to sleep.
+    fn sleep_once(&mut self, deadline: Instant) -> bool {
+        let link_changed = self.ethernet.acknowledge();
+        NVIC::unpend(Interrupt::Ethernet);
+        // A frame that arrived before this look is seen by it; one that arrives after raises
+        // the line anew, and the sleep ends at once.
+        if link_changed || self.ethernet.has_work() || self.clock.now() >= deadline {
+            return true;
+        }
+        #[expect(
+            unsafe_code,
+            reason = "unmasking can break a critical section based on masks"
+        )]
+        // SAFETY: nothing in this crate relies on the line being masked but the absence of a
+        // handler, and PRIMASK, set by `interrupt::free`, keeps any from running until the line
+        // is masked again below.
+        unsafe {
+            NVIC::unmask(Interrupt::Ethernet);
+        }
+        // Not WFE: emulators busy-wait on it.
+        cortex_m::asm::wfi();
+        NVIC::mask(Interrupt::Ethernet);
+        false
+    }
+}
