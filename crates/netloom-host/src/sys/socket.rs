@@ -1,0 +1,92 @@
+//! Making sockets, and their options.
+
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use libc::c_int;
+
+use super::check;
+
+fn socket(domain: c_int, kind: c_int, protocol: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: socket(2) takes no pointers.
+    let fd = unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) };
+    check(fd as isize)?;
+    // SAFETY: the kernel just returned this descriptor and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A raw packet socket that receives nothing until it is bound: protocol 0 keeps the frames of
+/// other interfaces out of it between socket(2) and bind(2).
+pub(crate) fn packet_socket() -> io::Result<OwnedFd> {
+    socket(libc::AF_PACKET, libc::SOCK_RAW, 0)
+}
+
+/// A socket that serves only to ask about interfaces of the calling thread's network namespace.
+pub(crate) fn control_socket() -> io::Result<OwnedFd> {
+    socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0)
+}
+
+/// A routing netlink socket that reports errors in words and without echoing the request.
+pub(crate) fn netlink_socket() -> io::Result<OwnedFd> {
+    use std::os::fd::AsFd;
+    let fd = socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)?;
+    for option in [libc::NETLINK_CAP_ACK, libc::NETLINK_EXT_ACK] {
+        set_option(fd.as_fd(), libc::SOL_NETLINK, option, &1 as &c_int)?;
+    }
+    Ok(fd)
+}
+
+/// Types setsockopt(2) and getsockopt(2) may exchange with the kernel.
+///
+/// # Safety
+/// The type must be plain data: every bit pattern valid, no pointers.
+pub(super) unsafe trait OptionValue: Copy {}
+// SAFETY: integers and structures of integers.
+unsafe impl OptionValue for c_int {}
+// SAFETY: two integers.
+unsafe impl OptionValue for libc::tpacket_stats {}
+// SAFETY: integers and an array of bytes.
+unsafe impl OptionValue for libc::packet_mreq {}
+
+pub(super) fn set_option<T: OptionValue>(
+    fd: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    value: &T,
+) -> io::Result<()> {
+    let len = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the kernel reads `len` bytes of `value`, which is that long and outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            std::ptr::from_ref(value).cast(),
+            len,
+        )
+    };
+    check(result as isize).map(drop)
+}
+
+pub(super) fn get_option<T: OptionValue>(
+    fd: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+) -> io::Result<T> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    let mut len = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes to `value`, which is that long.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr().cast(),
+            &mut len,
+        )
+    };
+    check(result as isize)?;
+    // SAFETY: zeroed, then perhaps written: plain data either way (`OptionValue`).
+    Ok(unsafe { value.assume_init() })
+}
