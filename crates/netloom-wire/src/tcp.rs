@@ -1,0 +1,409 @@
+//! TCP headers (RFC 9293 §3.1).
+
+use core::fmt;
+use core::ops::{BitAnd, BitOr, BitOrAssign};
+
+use crate::addr::Addr;
+use crate::bytes::{self, u16_at, u32_at};
+use crate::checksum::{Sum, pseudo_header};
+use crate::tcp_options::{TcpOptionIter, TcpOptions};
+use crate::{WireError, protocol};
+
+/// A header without options: 20 bytes.
+pub const HEADER_LEN: usize = 20;
+/// The longest header: the data offset is four bits of 32-bit words.
+pub const MAX_HEADER_LEN: usize = 60;
+
+/// The nine control bits (RFC 9293 §3.1, RFC 3168, and AE of RFC 9768).
+#[derive(Copy, Clone, Default, PartialEq, Eq, Hash)]
+pub struct TcpFlags(pub u16);
+
+impl TcpFlags {
+    /// No flag.
+    pub const NONE: Self = Self(0);
+    /// No more data from the sender.
+    pub const FIN: Self = Self(0x001);
+    /// Synchronise sequence numbers.
+    pub const SYN: Self = Self(0x002);
+    /// Reset the connection.
+    pub const RST: Self = Self(0x004);
+    /// Push what was received to the application.
+    pub const PSH: Self = Self(0x008);
+    /// The acknowledgment field counts.
+    pub const ACK: Self = Self(0x010);
+    /// The urgent pointer counts.
+    pub const URG: Self = Self(0x020);
+    /// ECN echo (RFC 3168 §6.1).
+    pub const ECE: Self = Self(0x040);
+    /// Congestion window reduced (RFC 3168 §6.1).
+    pub const CWR: Self = Self(0x080);
+    /// Accurate ECN; once the nonce sum, NS.
+    #[doc(alias = "NS")]
+    pub const AE: Self = Self(0x100);
+
+    /// All nine.
+    const ALL: u16 = 0x1ff;
+
+    /// Whether every flag of `other` is set.
+    #[inline]
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether any flag of `other` is set.
+    #[inline]
+    #[must_use]
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// These flags and those of `other`; `|` that works in constants.
+    #[inline]
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// These flags but those of `other`.
+    #[inline]
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// SYN, FIN, RST: the flags that make a segment more than data and acknowledgment.
+    #[inline]
+    #[must_use]
+    pub const fn syn(self) -> bool {
+        self.contains(Self::SYN)
+    }
+
+    /// Whether FIN is set.
+    #[inline]
+    #[must_use]
+    pub const fn fin(self) -> bool {
+        self.contains(Self::FIN)
+    }
+
+    /// Whether RST is set.
+    #[inline]
+    #[must_use]
+    pub const fn rst(self) -> bool {
+        self.contains(Self::RST)
+    }
+
+    /// Whether ACK is set.
+    #[inline]
+    #[must_use]
+    pub const fn ack(self) -> bool {
+        self.contains(Self::ACK)
+    }
+
+    /// The sequence numbers the flags themselves take: one each for SYN and FIN.
+    #[inline]
+    #[must_use]
+    pub const fn sequence_len(self) -> u32 {
+        self.syn() as u32 + self.fin() as u32
+    }
+}
+
+impl BitOr for TcpFlags {
+    type Output = Self;
+    #[inline]
+    fn bitor(self, other: Self) -> Self {
+        self.with(other)
+    }
+}
+
+impl BitOrAssign for TcpFlags {
+    #[inline]
+    fn bitor_assign(&mut self, other: Self) {
+        *self = self.with(other);
+    }
+}
+
+impl BitAnd for TcpFlags {
+    type Output = Self;
+    #[inline]
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl fmt::Display for TcpFlags {
+    /// As tcpdump writes them: `S`, `S.`, `P.`, `F.`, `.`, `none`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LETTERS: [(TcpFlags, &str); 9] = [
+            (TcpFlags::FIN, "F"),
+            (TcpFlags::SYN, "S"),
+            (TcpFlags::RST, "R"),
+            (TcpFlags::PSH, "P"),
+            (TcpFlags::ACK, "."),
+            (TcpFlags::URG, "U"),
+            (TcpFlags::ECE, "E"),
+            (TcpFlags::CWR, "W"),
+            (TcpFlags::AE, "e"),
+        ];
+        if self.0 & Self::ALL == 0 {
+            return f.write_str("none");
+        }
+        LETTERS
+            .iter()
+            .filter(|(flag, _)| self.contains(*flag))
+            .try_for_each(|(_, letter)| f.write_str(letter))
+    }
+}
+
+impl fmt::Debug for TcpFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{self}]")
+    }
+}
+
+/// A TCP segment whose header is known to be there.
+#[derive(Copy, Clone, Debug)]
+pub struct TcpView<'a> {
+    header: &'a [u8; HEADER_LEN],
+    options: &'a [u8],
+    payload: &'a [u8],
+}
+
+impl<'a> TcpView<'a> {
+    /// Checks that the data offset is at least 5 words and within the segment.
+    ///
+    /// # Errors
+    /// [`Truncated`](WireError::Truncated) below 20 bytes,
+    /// [`BadHeaderLength`](WireError::BadHeaderLength). The checksum is not verified: see
+    /// [`checksum_valid`](Self::checksum_valid).
+    #[inline]
+    pub fn new(segment: &'a [u8]) -> Result<Self, WireError> {
+        let (header, rest) = segment.split_first_chunk().ok_or(WireError::Truncated)?;
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+        //# The number of 32-bit words in the TCP header.
+        let offset = usize::from(u16_at::<12, _>(header) >> 12) * 4;
+        let (options, payload) = offset
+            .checked_sub(HEADER_LEN)
+            .and_then(|len| rest.split_at_checked(len))
+            .ok_or(WireError::BadHeaderLength)?;
+        Ok(Self {
+            header,
+            options,
+            payload,
+        })
+    }
+
+    /// Source port.
+    #[inline]
+    #[must_use]
+    pub fn src_port(&self) -> u16 {
+        u16_at::<0, _>(self.header)
+    }
+
+    /// Destination port.
+    #[inline]
+    #[must_use]
+    pub fn dst_port(&self) -> u16 {
+        u16_at::<2, _>(self.header)
+    }
+
+    /// Sequence number of the first byte, or of the SYN.
+    #[inline]
+    #[must_use]
+    pub fn seq(&self) -> u32 {
+        u32_at::<4, _>(self.header)
+    }
+
+    /// Acknowledgment number; counts only with [`TcpFlags::ACK`].
+    #[inline]
+    #[must_use]
+    pub fn ack(&self) -> u32 {
+        u32_at::<8, _>(self.header)
+    }
+
+    /// The nine control bits. The three reserved ones are left out.
+    #[inline]
+    #[must_use]
+    pub fn flags(&self) -> TcpFlags {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+        //# Must be zero in generated segments and must
+        //# be ignored in received segments if the corresponding future
+        //# features are not implemented by the sending or receiving host.
+        TcpFlags(u16_at::<12, _>(self.header) & TcpFlags::ALL)
+    }
+
+    /// The window field, not scaled.
+    #[inline]
+    #[must_use]
+    pub fn window(&self) -> u16 {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+        //# The window size MUST be treated as an unsigned number, or else
+        //# large window sizes will appear like negative windows and TCP will
+        //# not work (MUST-1).
+        u16_at::<14, _>(self.header)
+    }
+
+    /// The checksum field.
+    #[inline]
+    #[must_use]
+    pub fn checksum(&self) -> u16 {
+        u16_at::<16, _>(self.header)
+    }
+
+    /// The urgent pointer; counts only with [`TcpFlags::URG`].
+    #[inline]
+    #[must_use]
+    pub fn urgent(&self) -> u16 {
+        u16_at::<18, _>(self.header)
+    }
+
+    /// Header bytes, options included: 20..=60.
+    #[inline]
+    #[must_use]
+    pub fn header_len(&self) -> usize {
+        HEADER_LEN + self.options.len()
+    }
+
+    /// The options, as bytes.
+    #[inline]
+    #[must_use]
+    pub const fn options_bytes(&self) -> &'a [u8] {
+        self.options
+    }
+
+    /// The options, one by one, unknown ones too.
+    #[inline]
+    #[must_use]
+    pub const fn options(&self) -> TcpOptionIter<'a> {
+        TcpOptionIter::new(self.options)
+    }
+
+    /// The data.
+    #[inline]
+    #[must_use]
+    pub const fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
+    /// The sequence numbers the segment takes: its data, its SYN and its FIN (SEG.LEN).
+    #[inline]
+    #[must_use]
+    pub fn sequence_len(&self) -> u32 {
+        self.payload.len() as u32 + self.flags().sequence_len()
+    }
+
+    /// Whether the segment is intact.
+    #[inline]
+    #[must_use]
+    pub fn checksum_valid(&self, src: &Addr, dst: &Addr) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+        //# The TCP checksum is never optional.  The sender MUST generate it
+        //# (MUST-2) and the receiver MUST check it (MUST-3).
+        let len = self.header_len() + self.payload.len();
+        pseudo_header(src, dst, protocol::TCP, len as u32)
+            .add(self.header)
+            .add(self.options)
+            .add(self.payload)
+            .is_valid()
+    }
+}
+
+/// A TCP header to be written.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct TcpRepr {
+    /// Source port.
+    pub src_port: u16,
+    /// Destination port.
+    pub dst_port: u16,
+    /// Sequence number of the first byte, or of the SYN.
+    pub seq: u32,
+    /// Acknowledgment number; write 0 without [`TcpFlags::ACK`].
+    pub ack: u32,
+    /// Control bits.
+    pub flags: TcpFlags,
+    /// The window field, already scaled down.
+    pub window: u16,
+    /// Urgent pointer; 0 without [`TcpFlags::URG`].
+    pub urgent: u16,
+    /// Options known to this stack.
+    pub options: TcpOptions,
+}
+
+impl TcpRepr {
+    /// The header of a received segment. Options unknown to [`TcpOptions`] stay with the view.
+    ///
+    /// # Errors
+    /// [`BadOption`](WireError::BadOption).
+    pub fn parse(view: &TcpView<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            src_port: view.src_port(),
+            dst_port: view.dst_port(),
+            seq: view.seq(),
+            ack: view.ack(),
+            flags: view.flags(),
+            window: view.window(),
+            urgent: view.urgent(),
+            options: TcpOptions::parse(view.options_bytes())?,
+        })
+    }
+
+    /// Bytes the header takes, options and their padding included.
+    #[inline]
+    #[must_use]
+    pub fn header_len(&self) -> usize {
+        HEADER_LEN + self.options.len()
+    }
+
+    /// Writes the header with a zero checksum; returns what follows it. The caller, who has the
+    /// payload's sum from [`copy_and_sum`](crate::checksum::copy_and_sum), completes it with
+    /// [`checksum`] and [`set_checksum`].
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`](WireError::BufferTooSmall); [`BadOption`](WireError::BadOption) if the
+    /// options take more than 40 bytes.
+    #[inline]
+    pub fn emit<'b>(&self, buf: &'b mut [u8]) -> Result<&'b mut [u8], WireError> {
+        let (header, rest) = buf
+            .split_first_chunk_mut::<HEADER_LEN>()
+            .ok_or(WireError::BufferTooSmall)?;
+        let options_len = self.options.len();
+        let (options, rest) = rest
+            .split_at_mut_checked(options_len)
+            .ok_or(WireError::BufferTooSmall)?;
+        self.options.emit(options)?;
+        let words = (HEADER_LEN + options_len) as u16 / 4;
+        bytes::put_u16::<0, _>(header, self.src_port);
+        bytes::put_u16::<2, _>(header, self.dst_port);
+        bytes::put_u32::<4, _>(header, self.seq);
+        bytes::put_u32::<8, _>(header, self.ack);
+        bytes::put_u16::<12, _>(header, (words << 12) | (self.flags.0 & TcpFlags::ALL));
+        bytes::put_u16::<14, _>(header, self.window);
+        bytes::put_u16::<16, _>(header, 0);
+        bytes::put_u16::<18, _>(header, self.urgent);
+        Ok(rest)
+    }
+}
+
+/// The checksum of a segment whose header (checksum field zero) is `header` and whose payload, of
+/// `payload_len` bytes, sums to `payload`.
+#[inline]
+#[must_use]
+pub fn checksum(src: &Addr, dst: &Addr, header: &[u8], payload_len: usize, payload: Sum) -> u16 {
+    let len = header.len() + payload_len;
+    pseudo_header(src, dst, protocol::TCP, len as u32)
+        .add(header)
+        .combine(payload)
+        .finish()
+}
+
+/// Stores the checksum in a header written by [`TcpRepr::emit`]. Does nothing to a buffer shorter
+/// than a header.
+#[inline]
+pub fn set_checksum(segment: &mut [u8], checksum: u16) {
+    if let Some(header) = segment.first_chunk_mut::<HEADER_LEN>() {
+        bytes::put_u16::<16, _>(header, checksum);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,556 @@
+//! TCP options: a walk over the bytes, and the parsed set a connection works with.
+
+use crate::WireError;
+use crate::bytes::{Writer, u32_at};
+
+/// The bytes a header has for options: 60 less 20.
+pub const MAX_LEN: usize = 40;
+/// The largest shift of a window (RFC 7323 §2.3).
+pub const MAX_WINDOW_SCALE: u8 = 14;
+
+/// Option kinds (IANA "TCP Option Kind Numbers").
+pub mod kind {
+    /// End of option list (RFC 9293 §3.1).
+    pub const END: u8 = 0;
+    /// No operation (RFC 9293 §3.1).
+    pub const NOP: u8 = 1;
+    /// Maximum segment size (RFC 9293 §3.7.1).
+    pub const MSS: u8 = 2;
+    /// Window scale (RFC 7323 §2).
+    pub const WINDOW_SCALE: u8 = 3;
+    /// SACK-permitted (RFC 2018 §2).
+    pub const SACK_PERMITTED: u8 = 4;
+    /// SACK (RFC 2018 §3).
+    pub const SACK: u8 = 5;
+    /// Timestamps (RFC 7323 §3).
+    pub const TIMESTAMPS: u8 = 8;
+    /// User timeout (RFC 5482).
+    pub const USER_TIMEOUT: u8 = 28;
+    /// TCP Fast Open cookie (RFC 7413 §4.1.1).
+    pub const FAST_OPEN: u8 = 34;
+}
+
+/// The timestamps option (RFC 7323 §3.2).
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Timestamps {
+    /// TSval: the sender's clock.
+    pub value: u32,
+    /// TSecr: the last TSval the sender got; counts only in segments with ACK.
+    pub echo: u32,
+}
+
+/// Up to four SACK blocks, each a `(left, right)` edge: bytes `left..right` arrived
+/// (RFC 2018 §3). The first is the one that reports newest data.
+#[derive(Copy, Clone, Default)]
+pub struct SackBlocks {
+    blocks: [(u32, u32); Self::MAX],
+    len: u8,
+}
+
+impl SackBlocks {
+    /// Blocks that fit 40 bytes of options.
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-3
+    //# A SACK option that specifies n blocks will have a length of 8*n+2
+    //# bytes, so the 40 bytes available for TCP options can specify a
+    //# maximum of 4 blocks.
+    pub const MAX: usize = 4;
+
+    /// No block: no SACK option.
+    #[inline]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            blocks: [(0, 0); Self::MAX],
+            len: 0,
+        }
+    }
+
+    /// Appends a block; `false`, and nothing is done, if there are four already.
+    #[inline]
+    pub fn push(&mut self, left: u32, right: u32) -> bool {
+        match self.blocks.get_mut(usize::from(self.len)) {
+            Some(place) => {
+                *place = (left, right);
+                self.len += 1;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The blocks, newest first.
+    #[inline]
+    #[must_use]
+    pub fn as_slice(&self) -> &[(u32, u32)] {
+        self.blocks.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+
+    /// The blocks, newest first.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.as_slice().iter().copied()
+    }
+
+    /// How many blocks, 0..=4.
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there is no block.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Keeps the first `max` blocks.
+    #[inline]
+    pub fn truncate(&mut self, max: usize) {
+        if max < self.len() {
+            self.len = max as u8;
+        }
+    }
+
+    /// Blocks from the data of a SACK option.
+    fn parse(data: &[u8]) -> Result<Self, WireError> {
+        let mut blocks = Self::new();
+        let mut edges = data.chunks_exact(8);
+        for edge in edges.by_ref() {
+            let edge = edge.first_chunk::<8>().ok_or(WireError::BadOption)?;
+            if !blocks.push(u32_at::<0, _>(edge), u32_at::<4, _>(edge)) {
+                return Err(WireError::BadOption);
+            }
+        }
+        if blocks.is_empty() || !edges.remainder().is_empty() {
+            return Err(WireError::BadOption);
+        }
+        Ok(blocks)
+    }
+}
+
+impl PartialEq for SackBlocks {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for SackBlocks {}
+
+impl core::fmt::Debug for SackBlocks {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.as_slice()).finish()
+    }
+}
+
+/// The user timeout option (RFC 5482 §2): 15 bits of seconds or minutes, kept as on the wire.
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
+pub struct UserTimeout(u16);
+
+impl UserTimeout {
+    const MINUTES: u16 = 0x8000;
+
+    /// From the 16 bits of the wire.
+    #[inline]
+    #[must_use]
+    pub const fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+
+    /// The 16 bits of the wire: granularity, then the time.
+    #[inline]
+    #[must_use]
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// Seconds where they fit (at most 32767), else minutes, rounded up (at most 32767).
+    #[must_use]
+    pub const fn from_seconds(seconds: u32) -> Self {
+        if seconds < Self::MINUTES as u32 {
+            return Self(seconds as u16);
+        }
+        let minutes = seconds / 60 + (seconds % 60 != 0) as u32;
+        let minutes = if minutes < Self::MINUTES as u32 {
+            minutes
+        } else {
+            0x7fff
+        };
+        Self(Self::MINUTES | minutes as u16)
+    }
+
+    /// The time in seconds, at most 1 966 020. Zero is reserved: RFC 5482 §3.4 ignores it.
+    #[must_use]
+    pub const fn seconds(self) -> u32 {
+        let time = (self.0 & !Self::MINUTES) as u32;
+        if self.0 & Self::MINUTES == 0 {
+            time
+        } else {
+            time * 60
+        }
+    }
+}
+
+impl core::fmt::Debug for UserTimeout {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}s", self.seconds())
+    }
+}
+
+/// A Fast Open cookie of 4..=16 bytes, an even number (RFC 7413 §4.1.1); empty, it asks for one.
+#[derive(Copy, Clone, Default)]
+pub struct FastOpenCookie {
+    bytes: [u8; Self::MAX_LEN],
+    len: u8,
+}
+
+impl FastOpenCookie {
+    /// The longest cookie.
+    pub const MAX_LEN: usize = 16;
+    /// The request for a cookie.
+    pub const REQUEST: Self = Self {
+        bytes: [0; Self::MAX_LEN],
+        len: 0,
+    };
+
+    /// A cookie; `None` if its length is not 0, or even and 4..=16.
+    #[must_use]
+    pub fn new(cookie: &[u8]) -> Option<Self> {
+        let mut bytes = [0; Self::MAX_LEN];
+        if cookie.len() % 2 != 0 || cookie.len() == 2 {
+            return None;
+        }
+        bytes.get_mut(..cookie.len())?.copy_from_slice(cookie);
+        Some(Self {
+            bytes,
+            len: cookie.len() as u8,
+        })
+    }
+
+    /// The cookie; empty in a request.
+    #[inline]
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+}
+
+impl PartialEq for FastOpenCookie {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for FastOpenCookie {}
+
+impl core::fmt::Debug for FastOpenCookie {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.as_slice()).finish()
+    }
+}
+
+/// One TCP option as it stands in a header.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum TcpOption<'a> {
+    /// End of option list: the last item there is.
+    End,
+    /// Padding between options.
+    Nop,
+    /// Maximum segment size, in bytes of payload.
+    MaxSegmentSize(u16),
+    /// Window scale, the shift as sent: see [`MAX_WINDOW_SCALE`].
+    WindowScale(u8),
+    /// SACK may be sent.
+    SackPermitted,
+    /// What arrived out of order.
+    Sack(SackBlocks),
+    /// Timestamps.
+    Timestamps(Timestamps),
+    /// User timeout.
+    UserTimeout(UserTimeout),
+    /// Fast Open cookie, or the request for one.
+    FastOpen(FastOpenCookie),
+    /// Any other kind, or a Fast Open cookie of a length RFC 7413 has us ignore.
+    Unknown {
+        /// The option's kind.
+        kind: u8,
+        /// What follows kind and length.
+        data: &'a [u8],
+    },
+}
+
+impl<'a> TcpOption<'a> {
+    /// An option other than END and NOP, from its data.
+    fn parse(kind: u8, data: &'a [u8]) -> Result<Self, WireError> {
+        fn exact<const N: usize>(data: &[u8]) -> Result<[u8; N], WireError> {
+            data.try_into().map_err(|_| WireError::BadOption)
+        }
+        let unknown = Self::Unknown { kind, data };
+        Ok(match kind {
+            kind::MSS => Self::MaxSegmentSize(u16::from_be_bytes(exact(data)?)),
+            kind::WINDOW_SCALE => {
+                let [shift] = exact(data)?;
+                Self::WindowScale(shift)
+            }
+            kind::SACK_PERMITTED => {
+                exact::<0>(data)?;
+                Self::SackPermitted
+            }
+            kind::SACK => Self::Sack(SackBlocks::parse(data)?),
+            kind::TIMESTAMPS => {
+                let data = exact::<8>(data)?;
+                Self::Timestamps(Timestamps {
+                    value: u32_at::<0, _>(&data),
+                    echo: u32_at::<4, _>(&data),
+                })
+            }
+            kind::USER_TIMEOUT => {
+                Self::UserTimeout(UserTimeout::from_bits(u16::from_be_bytes(exact(data)?)))
+            }
+            //= https://www.rfc-editor.org/rfc/rfc7413#section-4.1.1
+            //# Options with
+            //# invalid Length values or without the SYN flag set or with the ACK
+            //# flag set MUST be ignored.
+            kind::FAST_OPEN => FastOpenCookie::new(data).map_or(unknown, Self::FastOpen),
+            _ => unknown,
+        })
+    }
+}
+
+/// The options of a header, one by one. An error is the last item.
+#[derive(Clone, Debug)]
+pub struct TcpOptionIter<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> TcpOptionIter<'a> {
+    /// Options from the bytes after the fixed header.
+    #[inline]
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// The option at the front, and what follows it.
+    fn split(bytes: &'a [u8]) -> Result<(TcpOption<'a>, &'a [u8]), WireError> {
+        let (&kind, rest) = bytes.split_first().ok_or(WireError::BadOption)?;
+        match kind {
+            kind::END => Ok((TcpOption::End, &[])),
+            kind::NOP => Ok((TcpOption::Nop, rest)),
+            _ => {
+                //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+                //# In
+                //# the absence of specific requirements, a TCP implementation MUST be prepared to handle
+                //# an illegal option length (e.g., zero)
+                let (&len, rest) = rest.split_first().ok_or(WireError::BadOption)?;
+                let (data, rest) = usize::from(len)
+                    .checked_sub(2)
+                    .and_then(|len| rest.split_at_checked(len))
+                    .ok_or(WireError::BadOption)?;
+                Ok((TcpOption::parse(kind, data)?, rest))
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for TcpOptionIter<'a> {
+    type Item = Result<TcpOption<'a>, WireError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let step = Self::split(self.rest);
+        self.rest = step.map_or(&[], |(_, rest)| rest);
+        Some(step.map(|(option, _)| option))
+    }
+}
+
+impl core::iter::FusedIterator for TcpOptionIter<'_> {}
+
+/// The options a connection works with. `Default` is none.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct TcpOptions {
+    /// Maximum segment size the sender takes, in bytes of payload. On SYNs only.
+    pub mss: Option<u16>,
+    /// Shift of the sender's windows, 0..=14. On SYNs only.
+    pub window_scale: Option<u8>,
+    /// SACK may be sent to the sender. On SYNs only.
+    pub sack_permitted: bool,
+    /// Timestamps.
+    pub timestamps: Option<Timestamps>,
+    /// What the sender got out of order.
+    pub sack: SackBlocks,
+    /// How long the sender waits for acknowledgments.
+    pub user_timeout: Option<UserTimeout>,
+    /// Fast Open cookie, or the request for one. On SYNs only.
+    pub fast_open: Option<FastOpenCookie>,
+}
+
+/// `NOP NOP TIMESTAMPS 10`: how nearly every segment of an established connection begins.
+const NOP_NOP_TIMESTAMPS: [u8; 4] = [kind::NOP, kind::NOP, kind::TIMESTAMPS, 10];
+
+impl TcpOptions {
+    /// Parses the options of a header. Unknown ones are skipped (MUST-6); of two of a kind the
+    /// last counts.
+    ///
+    /// # Errors
+    /// [`BadOption`](WireError::BadOption) for a length that is zero, too short, too long, or
+    /// wrong for its kind.
+    #[inline]
+    pub fn parse(bytes: &[u8]) -> Result<Self, WireError> {
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
+        if let Some(timestamps) = Self::only_timestamps(bytes) {
+            return Ok(Self {
+                timestamps: Some(timestamps),
+                ..Self::default()
+            });
+        }
+        Self::parse_any(bytes)
+    }
+
+    /// The layout RFC 7323 appendix A recommends, recognised with one compare.
+    #[inline]
+    fn only_timestamps(bytes: &[u8]) -> Option<Timestamps> {
+        let bytes: &[u8; 12] = bytes.try_into().ok()?;
+        (u32_at::<0, _>(bytes) == u32::from_be_bytes(NOP_NOP_TIMESTAMPS)).then(|| Timestamps {
+            value: u32_at::<4, _>(bytes),
+            echo: u32_at::<8, _>(bytes),
+        })
+    }
+
+    fn parse_any(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut options = Self::default();
+        for option in TcpOptionIter::new(bytes) {
+            match option? {
+                TcpOption::MaxSegmentSize(mss) => options.mss = Some(mss),
+                //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+                //# If a Window Scale option is received with a shift.cnt
+                //# value larger than 14, the TCP SHOULD log the error but MUST use 14
+                //# instead of the specified value.
+                TcpOption::WindowScale(shift) => {
+                    options.window_scale = Some(shift.min(MAX_WINDOW_SCALE));
+                }
+                TcpOption::SackPermitted => options.sack_permitted = true,
+                TcpOption::Sack(blocks) => options.sack = blocks,
+                TcpOption::Timestamps(timestamps) => options.timestamps = Some(timestamps),
+                TcpOption::UserTimeout(timeout) => options.user_timeout = Some(timeout),
+                TcpOption::FastOpen(cookie) => options.fast_open = Some(cookie),
+                //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+                //# A TCP implementation MUST (MUST-6) ignore without error any TCP option it
+                //# does not implement, assuming that the option has a length field.
+                TcpOption::Unknown { .. } | TcpOption::End | TcpOption::Nop => {}
+            }
+        }
+        Ok(options)
+    }
+
+    /// Bytes the options take in a header, padding included: a multiple of 4. Above
+    /// [`MAX_LEN`] they cannot be written.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let timestamps_alone = self.timestamps.is_some() && !self.sack_permitted;
+        let mut len = usize::from(self.mss.is_some()) * 4
+            + usize::from(self.window_scale.is_some()) * 4
+            + usize::from(self.timestamps.is_some()) * 10
+            + usize::from(timestamps_alone) * 2
+            + usize::from(self.sack_permitted) * if self.timestamps.is_some() { 2 } else { 4 }
+            + usize::from(self.user_timeout.is_some()) * 4;
+        if !self.sack.is_empty() {
+            len += 4 + 8 * self.sack.len();
+        }
+        if let Some(cookie) = &self.fast_open {
+            len += (2 + cookie.as_slice().len()).next_multiple_of(4);
+        }
+        len
+    }
+
+    /// Whether there is no option.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes [`len`](Self::len) bytes, in the order Linux uses: `mss, sackOK, TS, nop, wscale`
+    /// on a SYN, `nop, nop, TS, nop, nop, sack` after it. Every option's numbers are aligned.
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`](WireError::BufferTooSmall); [`BadOption`](WireError::BadOption) above
+    /// [`MAX_LEN`].
+    #[inline]
+    pub fn emit(&self, buf: &mut [u8]) -> Result<(), WireError> {
+        let len = self.len();
+        if len == 0 {
+            return Ok(());
+        }
+        if let (12, Some(timestamps)) = (len, self.timestamps) {
+            // Twelve bytes with timestamps are timestamps alone, or sackOK in place of the NOPs.
+            let [a, b] = if self.sack_permitted {
+                [kind::SACK_PERMITTED, 2]
+            } else {
+                [kind::NOP; 2]
+            };
+            let block = buf
+                .first_chunk_mut::<12>()
+                .ok_or(WireError::BufferTooSmall)?;
+            crate::bytes::put::<0, 4, _>(block, [a, b, kind::TIMESTAMPS, 10]);
+            crate::bytes::put_u32::<4, _>(block, timestamps.value);
+            crate::bytes::put_u32::<8, _>(block, timestamps.echo);
+            return Ok(());
+        }
+        self.emit_any(len, buf)
+    }
+
+    fn emit_any(&self, len: usize, buf: &mut [u8]) -> Result<(), WireError> {
+        if len > MAX_LEN {
+            return Err(WireError::BadOption);
+        }
+        let mut out = Writer::new(buf);
+        if let Some(mss) = self.mss {
+            out.put(&[kind::MSS, 4]);
+            out.put_u16(mss);
+        }
+        match (self.sack_permitted, self.timestamps.is_some()) {
+            (true, true) => out.put(&[kind::SACK_PERMITTED, 2]),
+            (true, false) => out.put(&[kind::NOP, kind::NOP, kind::SACK_PERMITTED, 2]),
+            (false, true) => out.put(&[kind::NOP, kind::NOP]),
+            (false, false) => {}
+        }
+        if let Some(timestamps) = self.timestamps {
+            out.put(&[kind::TIMESTAMPS, 10]);
+            out.put_u32(timestamps.value);
+            out.put_u32(timestamps.echo);
+        }
+        if let Some(shift) = self.window_scale {
+            out.put(&[kind::NOP, kind::WINDOW_SCALE, 3, shift]);
+        }
+        if !self.sack.is_empty() {
+            out.put(&[kind::NOP, kind::NOP, kind::SACK, 2 + 8 * self.sack.len]);
+            for (left, right) in self.sack.iter() {
+                out.put_u32(left);
+                out.put_u32(right);
+            }
+        }
+        if let Some(timeout) = self.user_timeout {
+            out.put(&[kind::USER_TIMEOUT, 4]);
+            out.put_u16(timeout.bits());
+        }
+        if let Some(cookie) = &self.fast_open {
+            // NOPs first, as elsewhere, so that the cookie ends on a word.
+            if (2 + cookie.as_slice().len()) % 4 != 0 {
+                out.put(&[kind::NOP, kind::NOP]);
+            }
+            out.put(&[kind::FAST_OPEN, 2 + cookie.len]);
+            out.put(cookie.as_slice());
+        }
+        out.finish().map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests;
