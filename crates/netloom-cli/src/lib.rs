@@ -1,0 +1,6 @@
+//! The parts of the `netloom` program, as a library so that they can be tested and reused.
+
+#![forbid(unsafe_code)]
+
+#[cfg(unix)]
+pub mod serve;

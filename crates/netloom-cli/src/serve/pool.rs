@@ -1,0 +1,114 @@
+//! A thread for each connection, and a bound on their number.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+#[cfg(test)]
+mod tests;
+
+/// How much a connection's thread may put on its stack, in octets. The buffers are on the heap.
+const STACK_SIZE: usize = 256 * 1024;
+
+/// How long to wait at most before another thread is tried for when the system refused one.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// Runs jobs on threads of their own, at most a fixed number at once.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    limit: usize,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    running: Mutex<usize>,
+    ended: Condvar,
+    pressure: Pressure,
+}
+
+/// Whether a job waits for a thread.
+#[derive(Debug, Default)]
+pub(crate) struct Pressure(AtomicBool);
+
+impl Pressure {
+    /// Whether a thread that could end should: another connection waits for it.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Pool {
+    /// A pool of at most `limit` threads, at least one.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit: limit.max(1),
+            shared: Arc::default(),
+        }
+    }
+
+    /// Runs `job` on a thread, waiting first until there may be one more.
+    ///
+    /// A job that panics ends its own thread only.
+    pub(crate) fn run<F: FnOnce(&Pressure) + Send + 'static>(&self, job: F) {
+        // The job is handed over only once there is a thread, so that a thread the system refuses
+        // does not take the job with it.
+        let thread = loop {
+            let permit = self.permit();
+            let (give, take) = sync_channel::<F>(1);
+            let body = move || {
+                if let Ok(job) = take.recv() {
+                    job(&permit.0.pressure);
+                }
+            };
+            let builder = thread::Builder::new()
+                .name("serve".into())
+                .stack_size(STACK_SIZE);
+            match builder.spawn(body) {
+                Ok(_) => break give,
+                Err(_) => self.wait_for_an_end(),
+            }
+        };
+        // It fails only if the thread is gone, and a thread waits for its job.
+        let _ = thread.send(job);
+    }
+
+    /// Waits until fewer threads run than may.
+    fn permit(&self) -> Permit {
+        let Shared {
+            running,
+            ended,
+            pressure,
+        } = &*self.shared;
+        let mut running = lock(running);
+        while *running >= self.limit {
+            pressure.0.store(true, Ordering::Relaxed);
+            running = ended.wait(running).unwrap_or_else(PoisonError::into_inner);
+        }
+        pressure.0.store(false, Ordering::Relaxed);
+        *running += 1;
+        Permit(Arc::clone(&self.shared))
+    }
+
+    fn wait_for_an_end(&self) {
+        let running = lock(&self.shared.running);
+        drop(self.shared.ended.wait_timeout(running, RETRY));
+    }
+}
+
+/// The right to one thread, given back when dropped, by a panic too.
+struct Permit(Arc<Shared>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        *lock(&self.0.running) -= 1;
+        self.0.ended.notify_one();
+    }
+}
+
+/// The number under this lock is right whoever panicked with it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

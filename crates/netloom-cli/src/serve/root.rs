@@ -1,0 +1,187 @@
+//! The served folder, and opening what lies in it without ever leaving it.
+//!
+//! A path is opened name by name, each relative to the folder before it, and no symbolic link is
+//! ever followed by the system on our behalf (`O_NOFOLLOW` at every step). Where a link stands in
+//! the way, the path is resolved by `canonicalize`; if what comes out lies in the folder, *that*
+//! path is opened name by name, again without following links. So links that stay inside work,
+//! links that lead outside are refused, and whoever swaps folders for links while we look gains
+//! nothing: the resolved path is advice, the opening is what keeps the law. (Hard links and mounts
+//! are the folder's own contents.)
+
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
+use rustix::io::Errno;
+
+use super::path::RelativePath;
+use super::status::{Refusal, Status};
+
+#[cfg(test)]
+mod tests;
+
+/// An open folder to serve from.
+#[derive(Debug)]
+pub struct Root {
+    folder: OwnedFd,
+    /// Where it was when it was opened, without symbolic links.
+    path: PathBuf,
+}
+
+/// What a path names.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A regular file, open for reading.
+    File(File, Metadata),
+    /// A folder, open for [`listing`](super::listing) or only for looking up names in it.
+    Folder(OwnedFd),
+}
+
+/// A folder handle needs no more rights than looking names up takes, where the system offers that.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+const LOOK_UP: OFlags = OFlags::PATH;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+const LOOK_UP: OFlags = OFlags::RDONLY;
+
+impl Root {
+    /// Opens the folder at `path`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; [`io::ErrorKind::NotADirectory`] for what is no folder.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let path = path.canonicalize()?;
+        let flags = LOOK_UP | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(&path, flags, Mode::empty())?;
+        Ok(Self { folder, path })
+    }
+
+    /// Where the folder was when it was opened: an absolute path without symbolic links.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens what `path` names.
+    pub(crate) fn find(&self, path: &RelativePath) -> Result<Found, Refusal> {
+        match self.walk(path.names()) {
+            Err(Stop::Link) => {}
+            Err(Stop::Refused(refusal)) => return Err(refusal),
+            Ok(found) => return Ok(found),
+        }
+        let resolved = self
+            .path
+            .join(OsStr::from_bytes(path.as_bytes()))
+            .canonicalize()
+            .map_err(refuse)?;
+        let Ok(inside) = resolved.strip_prefix(&self.path) else {
+            return Err(forbidden("a symbolic link leads out of the served folder"));
+        };
+        match self.walk(inside.iter().map(OsStr::as_bytes)) {
+            Ok(found) => Ok(found),
+            // No link was there a moment ago.
+            Err(Stop::Link) => Err(forbidden("the folder is changing under this request")),
+            Err(Stop::Refused(refusal)) => Err(refusal),
+        }
+    }
+
+    fn walk<'p>(&self, names: impl Iterator<Item = &'p [u8]>) -> Result<Found, Stop> {
+        let mut names = names.peekable();
+        let mut folder = reopen(&self.folder, LOOK_UP)?;
+        while let Some(name) = names.next() {
+            let stat = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Symlink => return Err(Stop::Link),
+                FileType::Directory => {
+                    let flags = LOOK_UP | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                    folder = openat(&folder, name, flags, Mode::empty())?;
+                }
+                FileType::RegularFile if names.peek().is_none() => {
+                    return open_file(&folder, name);
+                }
+                FileType::RegularFile => return Err(Stop::Refused(not_found())),
+                FileType::Fifo
+                | FileType::Socket
+                | FileType::CharacterDevice
+                | FileType::BlockDevice
+                | FileType::Unknown => {
+                    return Err(Stop::Refused(forbidden(
+                        "this is neither a file nor a folder",
+                    )));
+                }
+            }
+        }
+        Ok(Found::Folder(folder))
+    }
+}
+
+/// Opens the regular file `name`. It was one when it was looked at; it may be anything by now, so
+/// opening must not wait (fifo), acquire a terminal or follow a link, and it is looked at again.
+fn open_file(folder: &OwnedFd, name: &[u8]) -> Result<Found, Stop> {
+    let flags =
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(openat(folder, name, flags, Mode::empty())?);
+    let metadata = file
+        .metadata()
+        .map_err(|error| Stop::Refused(refuse(error)))?;
+    if !metadata.is_file() {
+        return Err(Stop::Refused(forbidden(
+            "this is neither a file nor a folder",
+        )));
+    }
+    Ok(Found::File(file, metadata))
+}
+
+/// Another handle of `folder`, with other rights.
+pub(super) fn reopen(folder: &OwnedFd, access: OFlags) -> rustix::io::Result<OwnedFd> {
+    openat(
+        folder,
+        c".",
+        access | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+}
+
+/// Why a walk ended before its goal.
+enum Stop {
+    /// A symbolic link stands in the way.
+    Link,
+    Refused(Refusal),
+}
+
+impl From<Errno> for Stop {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            // What was a folder or a file when it was looked at is a link now.
+            Errno::LOOP => Self::Link,
+            _ => Self::Refused(refuse(errno.into())),
+        }
+    }
+}
+
+/// The answer to a client whose path the system could not open.
+pub(super) fn refuse(error: io::Error) -> Refusal {
+    match Errno::from_io_error(&error) {
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::ILSEQ) => {
+            not_found()
+        }
+        Some(Errno::ACCESS | Errno::PERM) => forbidden("the server may not read this"),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Refusal::new(
+            Status::ServiceUnavailable,
+            "the server has too many files open",
+        ),
+        Some(_) | None => Refusal::new(Status::InternalServerError, "the server cannot read this"),
+    }
+}
+
+pub(super) fn not_found() -> Refusal {
+    Refusal::new(Status::NotFound, "nothing has this name here")
+}
+
+fn forbidden(why: &'static str) -> Refusal {
+    Refusal::new(Status::Forbidden, why)
+}
