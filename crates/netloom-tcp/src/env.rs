@@ -1,0 +1,97 @@
+//! What a connection is told from outside on every call: time, tunables, storage.
+
+use netloom_driver::Instant;
+
+use crate::{Range, Record, SeqNum, Tunables};
+
+/// The circumstances of a call. Time is an argument: a connection has no clock of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Env<'a> {
+    /// Now. Never earlier than in a previous call.
+    pub now: Instant,
+    /// The timestamp clock (RFC 7323 §5.4): milliseconds, wrapping, in step with `now`.
+    pub now_ms: u32,
+    /// The stack's settings.
+    pub tunables: &'a Tunables,
+    /// The largest payload one [`Plan`](crate::Plan) may carry, in octets, where the device
+    /// cuts super-segments; 0: one MSS.
+    pub gso_max: u32,
+}
+
+impl<'a> Env<'a> {
+    /// An environment without segmentation offload, whose millisecond clock is derived from
+    /// `now` with a 64-bit division: for tests and for callers that do not care.
+    pub fn at(now: Instant, tunables: &'a Tunables) -> Env<'a> {
+        Env {
+            now,
+            now_ms: (now.as_micros() / 1_000) as u32,
+            tunables,
+            gso_max: 0,
+        }
+    }
+}
+
+/// A connection's storage, and nothing but storage: heads, lengths and counts live in the
+/// [`Connection`](crate::Connection), so any of these may be swapped for a larger slice with
+/// the same live contents between calls.
+///
+/// Any of them may be empty. What cannot be stored is refused, never lost silently: received
+/// data is dropped and counted, a write takes 0 octets, sending waits.
+#[derive(Debug)]
+pub struct Io<'a> {
+    /// The receive ring: data in order, then data that arrived out of order in its place.
+    pub rx: &'a mut [u8],
+    /// The send ring: data from SND.UNA on, sent or not.
+    pub tx: &'a mut [u8],
+    /// What was sent and is not acknowledged.
+    pub records: &'a mut [Record],
+    /// What arrived out of order.
+    pub ranges: &'a mut [Range],
+}
+
+/// What the caller chooses when a connection is opened, actively or passively.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenParams {
+    /// The initial send sequence number (RFC 6528).
+    pub iss: SeqNum,
+    /// Added to [`Env::now_ms`] in our timestamps: a keyed hash of the addresses and ports.
+    pub ts_offset: u32,
+    /// The MSS to advertise: what can be received, less 40 (IPv4) or 60 (IPv6) octets of fixed
+    /// headers (RFC 9293 §3.7.1).
+    pub mss: u16,
+    /// How many octets of TCP options and payload the path carries in one segment now.
+    pub path_mss: u16,
+    /// What the window may promise at most, in octets: the receive buffer's limit.
+    pub rcv_buf: u32,
+    /// Whether the connection runs over IPv6: decides the MSS assumed of a peer that names none.
+    pub is_v6: bool,
+    /// Whether the Nagle algorithm is off from the start.
+    pub nodelay: bool,
+}
+
+impl Default for OpenParams {
+    /// Ethernet, IPv4, a 64 KiB receive buffer. The ISS and the timestamp offset are 0, which
+    /// only a test may leave as they are.
+    fn default() -> OpenParams {
+        OpenParams {
+            iss: SeqNum(0),
+            ts_offset: 0,
+            mss: 1460,
+            path_mss: 1460,
+            rcv_buf: 65_536,
+            is_v6: false,
+            nodelay: false,
+        }
+    }
+}
+
+/// Keep-alive settings of one connection (RFC 9293 §3.8.4). All times are in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalive {
+    /// How long the connection must be idle before the first probe. At least 1 s.
+    pub idle: u64,
+    /// The time between probes. At least 1 s.
+    pub interval: u64,
+    /// How many unanswered probes end the connection. At least 2 (MUST-29).
+    pub count: u8,
+}

@@ -1,0 +1,85 @@
+//! LISTEN: what a segment does where only a listener is (RFC 9293 §3.10.7.2).
+
+use netloom_wire::TcpFlags;
+
+use crate::{Discard, Reply, Segment, SeqNum, closed};
+
+/// What a SYN offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SynOffer {
+    /// IRS: the peer's initial sequence number.
+    pub irs: SeqNum,
+    /// The MSS option, if there was one.
+    pub mss: Option<u16>,
+    /// The window scale option, if there was one; at most 14.
+    pub window_scale: Option<u8>,
+    /// Whether SACK was permitted.
+    pub sack: bool,
+    /// The value of the timestamps option, if there was one.
+    pub timestamps: Option<u32>,
+    /// Whether ECN was requested (RFC 3168 §6.1.1).
+    pub ecn: bool,
+    /// The window field, unscaled.
+    pub window: u16,
+}
+
+impl SynOffer {
+    pub(crate) fn of(segment: &Segment<'_>) -> SynOffer {
+        let options = &segment.options;
+        SynOffer {
+            irs: segment.seq,
+            mss: options.mss,
+            //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+            //# If a Window Scale option is received with a shift.cnt
+            //# value larger than 14, the TCP SHOULD log the error but MUST use 14
+            //# instead of the specified value.
+            window_scale: options
+                .window_scale
+                .map(|scale| scale.min(crate::MAX_WINDOW_SCALE)),
+            sack: options.sack_permitted,
+            timestamps: options.timestamps.map(|timestamps| timestamps.value),
+            ecn: segment.has(TcpFlags::ECE) && segment.has(TcpFlags::CWR),
+            window: segment.window,
+        }
+    }
+}
+
+/// What a segment for a listener calls for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Disposition {
+    /// Nothing.
+    Drop(Discard),
+    /// Send this.
+    Reset(Reply),
+    /// A connection request.
+    Syn(SynOffer),
+}
+
+/// Judges a segment for a listener. Data that came with a SYN is left to be retransmitted.
+pub fn receive(segment: &Segment<'_>) -> Disposition {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.2
+    //# An incoming RST should be ignored.
+    if segment.has(TcpFlags::RST) {
+        return Disposition::Drop(Discard::BadRst);
+    }
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.2
+    //# Any acknowledgment is bad if it arrives on a connection still
+    //# in the LISTEN state.
+    if segment.has(TcpFlags::ACK) {
+        return match closed::reset_for(segment) {
+            Some(reset) => Disposition::Reset(reset),
+            None => Disposition::Drop(Discard::BadRst),
+        };
+    }
+    if !segment.has(TcpFlags::SYN) {
+        return Disposition::Drop(Discard::NotSyn);
+    }
+    // No TCP sends a FIN with its SYN; scanners do.
+    if segment.has(TcpFlags::FIN) {
+        return Disposition::Drop(Discard::BadFlags);
+    }
+    Disposition::Syn(SynOffer::of(segment))
+}
+
+#[cfg(test)]
+mod tests;

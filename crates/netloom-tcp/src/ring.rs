@@ -1,0 +1,127 @@
+//! A byte ring over storage that lives elsewhere.
+//!
+//! Capacities are any number, so positions wrap by compare and subtract, never by division.
+
+/// Where the live bytes of a ring are. The storage is passed to each call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ring {
+    /// Index of the first live byte; less than the capacity (0 if that is 0).
+    pub(crate) head: u32,
+    /// Live bytes from `head` on.
+    pub(crate) len: u32,
+}
+
+/// `head + offset` in a ring of `capacity` bytes, for `head < capacity` and `offset <= capacity`.
+#[inline]
+fn wrap(head: usize, offset: usize, capacity: usize) -> usize {
+    let at = head.saturating_add(offset);
+    if at >= capacity {
+        at.saturating_sub(capacity)
+    } else {
+        at
+    }
+}
+
+impl Ring {
+    pub(crate) const EMPTY: Ring = Ring { head: 0, len: 0 };
+
+    /// Bytes that can still be appended.
+    #[inline]
+    pub(crate) fn room(&self, capacity: usize) -> usize {
+        capacity.saturating_sub(self.len as usize)
+    }
+
+    /// The `len` bytes that start `offset` bytes after the head, live or not, in two pieces.
+    /// Shorter when that is more than the ring holds.
+    #[inline]
+    pub(crate) fn slices<'a>(
+        &self,
+        memory: &'a [u8],
+        offset: usize,
+        len: usize,
+    ) -> (&'a [u8], &'a [u8]) {
+        let capacity = memory.len();
+        let len = len.min(capacity.saturating_sub(offset));
+        let start = wrap(self.head as usize, offset, capacity);
+        let first = len.min(capacity.saturating_sub(start));
+        (
+            memory
+                .get(start..start.saturating_add(first))
+                .unwrap_or(&[]),
+            memory.get(..len.saturating_sub(first)).unwrap_or(&[]),
+        )
+    }
+
+    /// Like [`Ring::slices`], to write into.
+    #[inline]
+    pub(crate) fn slices_mut<'a>(
+        &self,
+        memory: &'a mut [u8],
+        offset: usize,
+        len: usize,
+    ) -> (&'a mut [u8], &'a mut [u8]) {
+        let capacity = memory.len();
+        let len = len.min(capacity.saturating_sub(offset));
+        let start = wrap(self.head as usize, offset, capacity);
+        let first = len.min(capacity.saturating_sub(start));
+        let (low, high) = memory.split_at_mut(start.min(capacity));
+        (
+            high.get_mut(..first).unwrap_or_default(),
+            low.get_mut(..len.saturating_sub(first)).unwrap_or_default(),
+        )
+    }
+
+    /// Writes `data` at `offset` bytes after the head and returns how much fitted. Does not
+    /// make it live.
+    #[inline]
+    pub(crate) fn place(&self, memory: &mut [u8], offset: usize, data: &[u8]) -> usize {
+        let (a, b) = self.slices_mut(memory, offset, data.len());
+        let (first, second) = data.split_at(a.len().min(data.len()));
+        a.copy_from_slice(first);
+        let n = b.len().min(second.len());
+        if let (Some(to), Some(from)) = (b.get_mut(..n), second.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        first.len().saturating_add(n)
+    }
+
+    /// Copies live bytes from `offset` on into `out`; returns how many.
+    pub(crate) fn copy_out(&self, memory: &[u8], offset: usize, out: &mut [u8]) -> usize {
+        let len = out.len().min((self.len as usize).saturating_sub(offset));
+        let (a, b) = self.slices(memory, offset, len);
+        let total = a.len().saturating_add(b.len());
+        if let Some((to_a, to_b)) = out
+            .get_mut(..total)
+            .and_then(|out| out.split_at_mut_checked(a.len()))
+        {
+            to_a.copy_from_slice(a);
+            to_b.copy_from_slice(b);
+        }
+        total
+    }
+
+    /// Drops `n` live bytes from the front. An empty ring starts again at index 0, so that
+    /// short exchanges stay in one piece.
+    #[inline]
+    pub(crate) fn consume(&mut self, capacity: usize, n: u32) {
+        let n = n.min(self.len);
+        self.len = self.len.saturating_sub(n);
+        self.head = wrap(self.head as usize, n as usize, capacity) as u32;
+    }
+
+    /// Copies the first `extent` bytes from the head on to the start of other memory, and
+    /// starts there.
+    pub(crate) fn relocate(&mut self, from: &[u8], to: &mut [u8], extent: usize) {
+        let (a, b) = self.slices(from, 0, extent);
+        if let Some(first) = to.get_mut(..a.len()) {
+            first.copy_from_slice(a);
+        }
+        if let Some(second) = to.get_mut(a.len()..a.len().saturating_add(b.len())) {
+            second.copy_from_slice(b);
+        }
+        self.head = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests;

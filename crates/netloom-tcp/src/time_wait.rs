@@ -1,0 +1,153 @@
+//! TIME-WAIT as an entry without buffers (RFC 9293 §3.10.7.4, RFC 1337, RFC 6191).
+
+use netloom_wire::{TcpFlags, TcpOptions, Timestamps};
+
+use crate::{Discard, Env, Reply, Segment, SeqNum};
+
+/// All that must be remembered of a connection in TIME-WAIT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct TimeWaitState {
+    pub(crate) snd_nxt: SeqNum,
+    pub(crate) rcv_nxt: SeqNum,
+    pub(crate) ts_recent: u32,
+    /// When a segment without data or FIN was last answered, on the millisecond clock.
+    answered_ms: u32,
+    /// The window field of our last segment.
+    pub(crate) window: u16,
+    pub(crate) timestamps: bool,
+    answered: bool,
+}
+
+const _: () = assert!(size_of::<TimeWaitState>() <= 20);
+
+/// What a segment for a TIME-WAIT entry calls for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Disposition {
+    /// Nothing.
+    Drop(Discard),
+    /// Send this acknowledgment.
+    Ack {
+        /// The acknowledgment.
+        reply: Reply,
+        /// Whether the 2 MSL timer starts again: it was the peer's FIN.
+        restart: bool,
+    },
+    /// A new incarnation may begin: treat the segment as if for the listener, and choose an ISS
+    /// of at least `min_iss`.
+    Reopen {
+        /// Beyond every sequence number the old incarnation used.
+        min_iss: SeqNum,
+    },
+}
+
+impl TimeWaitState {
+    /// No entry: all bytes zero.
+    pub const EMPTY: TimeWaitState = TimeWaitState {
+        snd_nxt: SeqNum(0),
+        rcv_nxt: SeqNum(0),
+        ts_recent: 0,
+        answered_ms: 0,
+        window: 0,
+        timestamps: false,
+        answered: false,
+    };
+
+    /// SND.NXT: what our next segment would carry.
+    pub const fn snd_nxt(&self) -> SeqNum {
+        self.snd_nxt
+    }
+
+    /// RCV.NXT: what the peer's next segment would carry.
+    pub const fn rcv_nxt(&self) -> SeqNum {
+        self.rcv_nxt
+    }
+
+    /// Judges a segment for the entry. `ts_offset` is the connection's.
+    pub fn receive(&mut self, env: &Env<'_>, segment: &Segment<'_>, ts_offset: u32) -> Disposition {
+        // RFC 1337 §3 (F1): a RST must not end TIME-WAIT early.
+        if segment.has(TcpFlags::RST) {
+            return Disposition::Drop(Discard::BadRst);
+        }
+        let value = match (self.timestamps, segment.options.timestamps) {
+            (true, Some(timestamps)) => Some(SeqNum(timestamps.value)),
+            (true, None) | (false, Some(_) | None) => None,
+        };
+        if segment.has(TcpFlags::SYN) {
+            if !segment.has(TcpFlags::ACK) && self.may_reopen(segment.seq, value) {
+                // RFC 9293 §3.6.1 wants the new ISS larger than any used before; an old
+                // duplicate in flight may be as far ahead as a whole unscaled window.
+                return Disposition::Reopen {
+                    min_iss: self.snd_nxt + 65_537,
+                };
+            }
+            return self.answer(env, segment, ts_offset, Discard::ChallengedSyn, false);
+        }
+        if value.is_some_and(|value| value.lt(SeqNum(self.ts_recent))) {
+            return self.answer(env, segment, ts_offset, Discard::Paws, false);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# The only thing that can arrive in this state is a
+        //# retransmission of the remote FIN.  Acknowledge it, and
+        //# restart the 2 MSL timeout.
+        if segment.has(TcpFlags::FIN) && segment.seq + segment.len() == self.rcv_nxt {
+            return self.answer(env, segment, ts_offset, Discard::Duplicate, true);
+        }
+        if segment.is_empty() && segment.seq == self.rcv_nxt {
+            return Disposition::Drop(Discard::Duplicate);
+        }
+        self.answer(env, segment, ts_offset, Discard::OutOfWindow, false)
+    }
+
+    /// RFC 6191 §2 and RFC 9293 §3.6.1: whether a SYN can only be from a new incarnation.
+    fn may_reopen(&self, seq: SeqNum, value: Option<SeqNum>) -> bool {
+        let newer_seq = seq.gt(self.rcv_nxt);
+        match value {
+            Some(value) => {
+                let recent = SeqNum(self.ts_recent);
+                value.gt(recent) || (value == recent && newer_seq)
+            }
+            None => newer_seq,
+        }
+    }
+
+    fn answer(
+        &mut self,
+        env: &Env<'_>,
+        segment: &Segment<'_>,
+        ts_offset: u32,
+        why: Discard,
+        restart: bool,
+    ) -> Disposition {
+        let since = env.now_ms.wrapping_sub(self.answered_ms);
+        let limited = self.answered
+            && since < env.tunables.challenge_ack_interval / 1_000
+            && !segment.has(TcpFlags::FIN)
+            && segment.payload.is_empty();
+        if limited {
+            return Disposition::Drop(why);
+        }
+        self.answered = true;
+        self.answered_ms = env.now_ms;
+        let timestamps = self.timestamps.then(|| Timestamps {
+            value: env.now_ms.wrapping_add(ts_offset),
+            echo: self.ts_recent,
+        });
+        Disposition::Ack {
+            reply: Reply {
+                seq: self.snd_nxt,
+                ack: self.rcv_nxt,
+                flags: TcpFlags::ACK,
+                window: self.window,
+                options: TcpOptions {
+                    timestamps,
+                    ..TcpOptions::default()
+                },
+            },
+            restart,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
