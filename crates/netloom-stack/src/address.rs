@@ -266,7 +266,10 @@ impl AddressTable {
         if addr.is_broadcast() {
             return true;
         }
-        addr.is_v4() && self.iter(iface).any(|known| known.is_directed_broadcast(addr))
+        addr.is_v4()
+            && self
+                .iter(iface)
+                .any(|known| known.is_directed_broadcast(addr))
     }
 
     /// Whether `group` is the solicited-node group of an address of `iface`, tentative ones

@@ -80,11 +80,6 @@ impl Order {
         usize::from(self.len)
     }
 
-    /// Whether nothing is queued.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The item at the front.
     pub(crate) fn front(&self) -> Option<u16> {
         self.head.checked_sub(1)
@@ -195,7 +190,10 @@ impl<T: Keyed> KeyedTable<T> {
     #[inline]
     pub(crate) fn find(&mut self, iface: u8, addr: &Addr) -> Option<u16> {
         if let Some(index) = self.last.checked_sub(1) {
-            if self.get(index).is_some_and(|item| item.key() == (iface, addr)) {
+            if self
+                .get(index)
+                .is_some_and(|item| item.key() == (iface, addr))
+            {
                 return Some(index);
             }
         }
@@ -226,7 +224,9 @@ impl<T: Keyed> KeyedTable<T> {
                 let octets = addr.octets16();
                 let mut words = [u32::from(iface), 0, 0, 0, 0];
                 for (word, chunk) in words.iter_mut().skip(1).zip(octets.chunks_exact(4)) {
-                    *word = chunk.iter().fold(0, |word, byte| word << 8 | u32::from(*byte));
+                    *word = chunk
+                        .iter()
+                        .fold(0, |word, byte| word << 8 | u32::from(*byte));
                 }
                 self.key.hash_words(&words)
             }
@@ -282,8 +282,12 @@ impl<T: Keyed> KeyedTable<T> {
         } else {
             let mut link = head.links().bucket;
             loop {
-                let Some(before) = link.checked_sub(1) else { return };
-                let Some(before) = self.get_mut(before) else { return };
+                let Some(before) = link.checked_sub(1) else {
+                    return;
+                };
+                let Some(before) = self.get_mut(before) else {
+                    return;
+                };
                 link = before.links().chain;
                 if link == index + 1 {
                     before.links_mut().chain = after;
@@ -315,7 +319,12 @@ impl<T: Keyed> KeyedTable<T> {
 
     /// Puts an item that is in no order where `key` says, an order ascending by `key`. Looked
     /// for from the back, where it nearly always belongs.
-    pub(crate) fn insert_sorted<K: Ord>(&mut self, order: &mut Order, index: u16, key: fn(&T) -> K) {
+    pub(crate) fn insert_sorted<K: Ord>(
+        &mut self,
+        order: &mut Order,
+        index: u16,
+        key: fn(&T) -> K,
+    ) {
         let Some(item) = self.get(index) else { return };
         let at = key(item);
         let mut after = order.tail;
@@ -355,7 +364,9 @@ impl<T: Keyed> KeyedTable<T> {
 
     /// Takes an item out of the order it is in.
     pub(crate) fn unlink(&mut self, order: &mut Order, index: u16) {
-        let Some(item) = self.get_mut(index) else { return };
+        let Some(item) = self.get_mut(index) else {
+            return;
+        };
         let links = item.links_mut();
         let prev = core::mem::take(&mut links.prev);
         let next = core::mem::take(&mut links.next);

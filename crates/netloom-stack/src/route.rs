@@ -196,22 +196,19 @@ impl RouteTable {
     /// [`RoutesFull`] if there is no room.
     pub fn add(&mut self, route: Route) -> Result<(), RoutesFull> {
         let mut route = route;
-        route.dst.addr = route.dst.network();
+        route.dst = Cidr {
+            addr: route.dst.network(),
+            prefix: route.dst.prefix.min(route.dst.addr.width()),
+        };
         let same = |known: &&mut Route| known.same_slot(&route);
         if let Some(known) = self.routes_mut().iter_mut().find(same) {
             *known = route;
         } else {
-            let tried_before =
-                |known: &Route| (known.dst.prefix, route.metric) >= (route.dst.prefix, known.metric);
-            let at = self
-                .routes()
-                .iter()
-                .take_while(|known| match known.dst.prefix.cmp(&route.dst.prefix) {
-                    core::cmp::Ordering::Greater => true,
-                    core::cmp::Ordering::Equal => tried_before(known),
-                    core::cmp::Ordering::Less => false,
-                })
-                .count();
+            let tried_before = |known: &&Route| {
+                known.dst.prefix > route.dst.prefix
+                    || (known.dst.prefix == route.dst.prefix && known.metric <= route.metric)
+            };
+            let at = self.iter().take_while(tried_before).count();
             // One beyond the routes, which becomes the new one.
             let moved = self.routes.get_mut(at..=usize::from(self.len));
             let moved = moved.ok_or(RoutesFull)?;
@@ -244,7 +241,9 @@ impl RouteTable {
         let routes = self.routes_mut();
         let mut kept: u16 = 0;
         for index in 0..routes.len() {
-            let Some(route) = routes.get(index).copied() else { break };
+            let Some(route) = routes.get(index).copied() else {
+                break;
+            };
             if keep(&route) {
                 if let Some(place) = routes.get_mut(usize::from(kept)) {
                     *place = route;
@@ -332,7 +331,8 @@ impl RouteTable {
 
     /// Whether a prefix that contains `addr` is on the link of `iface`.
     pub fn is_on_link(&self, iface: u8, addr: &Addr) -> bool {
-        self.lookup(addr, Some(iface)).is_some_and(|hit| !hit.gateway)
+        self.lookup(addr, Some(iface))
+            .is_some_and(|hit| !hit.gateway)
     }
 
     /// Whether `addr` is the directed broadcast address of a prefix on the link of `iface`. A

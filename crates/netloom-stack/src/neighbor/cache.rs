@@ -296,7 +296,13 @@ impl NeighborCache {
         //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.5
         //# If the advertisement's Solicited flag is set, the state of the
         //# entry is set to REACHABLE; otherwise, it is set to STALE.
-        let solicited = matches!(how, Learn::Reply { solicited: true, .. });
+        let solicited = matches!(
+            how,
+            Learn::Reply {
+                solicited: true,
+                ..
+            }
+        );
         self.change(index, |entry| {
             // Whoever asked for it is about to send to it. A failed entry has no such user.
             entry.used = entry.state == NeighborState::Incomplete;
@@ -315,7 +321,9 @@ impl NeighborCache {
 
     /// An entry that has an address hears of one, perhaps another.
     fn update(&mut self, now: Instant, index: u16, mac: Option<MacAddr>, how: Learn) {
-        let Some(entry) = self.entries.get(index) else { return };
+        let Some(entry) = self.entries.get(index) else {
+            return;
+        };
         let differs = mac.is_some_and(|mac| mac != entry.mac);
         let was_router = entry.router;
         let key = (entry.iface, entry.addr);
@@ -632,9 +640,8 @@ impl NeighborCache {
     /// [`remove`](Self::remove) does.
     pub fn flush(&mut self, iface: u8) {
         for index in 0..self.entries.end() {
-            let on_iface = |entry: &Neighbor| {
-                entry.iface == iface && entry.state != NeighborState::Free
-            };
+            let on_iface =
+                |entry: &Neighbor| entry.iface == iface && entry.state != NeighborState::Free;
             if self.entries.get(index).is_some_and(on_iface) {
                 self.forget(index);
             }
@@ -642,7 +649,9 @@ impl NeighborCache {
     }
 
     fn forget(&mut self, index: u16) {
-        let Some(entry) = self.entries.get(index) else { return };
+        let Some(entry) = self.entries.get(index) else {
+            return;
+        };
         if entry.waiting.is_empty() {
             self.delete(index);
         } else {
@@ -662,7 +671,9 @@ impl NeighborCache {
             incomplete,
             lost_router: _,
         } = self;
-        let Some(entry) = entries.get_mut(index) else { return };
+        let Some(entry) = entries.get_mut(index) else {
+            return;
+        };
         let from = queue_of(entry);
         let was_incomplete = entry.state == NeighborState::Incomplete;
         let at = (entry.deadline, entry.used_at);
@@ -670,8 +681,8 @@ impl NeighborCache {
         let to = queue_of(entry);
         let is_incomplete = entry.state == NeighborState::Incomplete;
         let moved = from != to || at != (entry.deadline, entry.used_at);
-        *incomplete = (*incomplete + u16::from(is_incomplete))
-            .saturating_sub(u16::from(was_incomplete));
+        *incomplete =
+            (*incomplete + u16::from(is_incomplete)).saturating_sub(u16::from(was_incomplete));
         if !moved {
             return;
         }
