@@ -351,3 +351,6 @@ macro_rules! delegate_to_tuntap {
     };
 }
 pub(super) use delegate_to_tuntap;
+
+#[cfg(test)]
+mod tests;
