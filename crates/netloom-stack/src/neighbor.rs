@@ -28,6 +28,8 @@
 //! are replaced by one another, so that neighbours in use stay, least recently used first to go.
 
 mod cache;
+mod learn;
+mod unreachability;
 
 use netloom_driver::Instant;
 use netloom_wire::{Addr, MacAddr};
@@ -99,7 +101,7 @@ impl NeighborTunables {
         //# random value between MIN_RANDOM_FACTOR and
         //# MAX_RANDOM_FACTOR times BaseReachableTime
         //# milliseconds.
-        let spread = (u64::from(base_reachable_time) * u64::from(random) >> 32) as u32;
+        let spread = ((u64::from(base_reachable_time) * u64::from(random)) >> 32) as u32;
         self.reachable_time = (base_reachable_time / 2).saturating_add(spread);
     }
 }
