@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use common::Need::Program;
 use common::{
-    eventually, experimental_frame, in_namespace, pseudo_header, receive_until, run, send, sum,
-    veth_pair,
+    carries, eventually, experimental_frame, in_namespace, pseudo_header, receive_until, run, send,
+    sum, veth_pair,
 };
 use netloom_driver::{Driver, LinkState, PartialChecksum, RxChecksum};
 use netloom_host::device::{Device, DeviceError, Interest, Medium, PacketSocket, Waiter};
@@ -49,13 +49,15 @@ fn frames_cross_and_come_back() {
     in_namespace("frames_cross_and_come_back", IP, || {
         let (mut a, mut b) = open_pair("nlp");
         assert_eq!((a.name(), a.mtu(), a.link()), ("nlp0", 1500, LinkState::Up));
+        let mut beside_a = PacketSocket::open(a.name()).unwrap();
         let frame = experimental_frame(mac(&a), mac(&b), b"there");
         assert!(send(&mut a, &frame));
         assert_eq!(receive_experimental(&mut b), frame);
         let echo = experimental_frame(mac(&b), mac(&a), b"and back");
         assert!(send(&mut b, &echo));
-        // The first frame `a` sees is the echo: not what it sent itself.
         assert_eq!(receive_experimental(&mut a), echo);
+        // The first frame it sees is the echo: not what this host sent.
+        assert_eq!(receive_experimental(&mut beside_a), echo);
         assert_eq!((a.counters().tx_frames, a.counters().rx_overruns), (1, 0));
     });
 }
@@ -145,7 +147,10 @@ fn an_interface_set_down_and_up_again_carries_on() {
     in_namespace("an_interface_set_down_and_up_again_carries_on", IP, || {
         let (mut a, mut b) = open_pair("nlp");
         run("ip link set nlp1 down");
-        assert_eq!((a.link(), b.link()), (LinkState::Down, LinkState::Down));
+        assert_eq!(b.link(), LinkState::Down);
+        eventually("the loss of the carrier was never noticed", || {
+            a.link() == LinkState::Down
+        });
         let mut waiter = Waiter::new().unwrap();
         waiter.wait(&[&b], Some(common::PATIENCE)).unwrap();
         b.receive(&mut |_, _| {});
@@ -155,8 +160,12 @@ fn an_interface_set_down_and_up_again_carries_on() {
         assert_eq!(ready.devices, 0);
         assert!(send(&mut b, &[0; 60]));
         assert_eq!(b.counters().tx_dropped, 1);
-        run("ip link set nlp1 up");
-        eventually("the link never came back", || b.link() == LinkState::Up);
+        run("ip link set nlp1 name renamed");
+        run("ip link set renamed up");
+        carries("renamed");
+        carries("nlp0");
+        assert_eq!((a.link(), b.link()), (LinkState::Up, LinkState::Up));
+        assert_eq!(b.refresh_mtu().unwrap(), 1500);
         let frame = experimental_frame(mac(&a), mac(&b), b"again");
         assert!(send(&mut a, &frame));
         assert_eq!(receive_experimental(&mut b), frame);
@@ -212,14 +221,16 @@ fn a_socket_from_another_namespace_works() {
 #[test]
 fn what_is_no_bound_packet_socket_is_refused() {
     in_namespace("what_is_no_bound_packet_socket_is_refused", IP, || {
-        let stream = UdpSocket::bind("0.0.0.0:0").unwrap();
+        run("ip link set lo up");
+        // Its bound address, read as a packet socket's, names an interface.
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let file = std::fs::File::open("/dev/null").unwrap();
         let kind = |kind| {
             let all = SockProtocol::EthAll;
             socket(AddressFamily::Packet, kind, SockFlag::empty(), all).unwrap()
         };
         for fd in [
-            stream.into(),
+            udp.into(),
             file.into(),
             kind(SockType::Datagram),
             kind(SockType::Raw),

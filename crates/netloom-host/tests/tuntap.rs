@@ -128,33 +128,74 @@ fn tun_carries_both_versions_both_ways() {
     });
 }
 
+/// The kernel enters the route by which it delivers to a new IPv6 address in its own time, so each
+/// order of the two calls is tried often.
 #[test]
-fn an_ipv6_address_is_never_tentative() {
-    in_namespace("an_ipv6_address_is_never_tentative", &[TunDevice], || {
-        let tap = Tap::create("nlt0").unwrap();
-        tap.kernel_end()
-            .unwrap()
-            .address(KERNEL6, 64)
-            .unwrap()
-            .up()
-            .unwrap();
-        udp_socket(KERNEL6);
-        // The kernel gives itself the link-local address some time after the interface is up.
-        let addresses = || std::fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap();
-        eventually("no link-local address", || addresses().contains("fe80"));
-        eventually(
-            "still tentative after duplicate address detection was switched off",
-            || {
-                addresses().lines().all(|line| {
+fn an_ipv6_listener_is_reachable_at_once() {
+    in_namespace(
+        "an_ipv6_listener_is_reachable_at_once",
+        &[TunDevice],
+        || {
+            for turn in 0..100 {
+                let mut tun = Tun::create("nlt0").unwrap();
+                let mut kernel = tun.kernel_end().unwrap();
+                if turn % 2 == 0 {
+                    kernel.address(KERNEL6, 64).unwrap().up().unwrap();
+                } else {
+                    kernel.up().unwrap().address(KERNEL6, 64).unwrap();
+                }
+                let socket = udp_socket(KERNEL6);
+                let port = socket.local_addr().unwrap().port();
+                // UDP from fd71::2 without payload; of the addresses, 0xfd71 and the 2 and 1 count.
+                let mut packet = vec![0x60, 0, 0, 0, 0, 8, 17, 64];
+                packet.extend(Ipv6Addr::new(0xfd71, 0, 0, 0, 0, 0, 0, 2).octets());
+                packet.extend(Ipv6Addr::new(0xfd71, 0, 0, 0, 0, 0, 0, 1).octets());
+                packet.extend([[0, 9], port.to_be_bytes(), [0, 8], [0, 0]].concat());
+                let checksum = !sum(&packet[40..], pseudo_header(&packet[8..40], 17, 8)) as u16;
+                packet[46..].copy_from_slice(&checksum.to_be_bytes());
+                assert!(send(&mut tun, &packet));
+                assert_eq!(socket.recv_from(&mut [0]).expect("it arrives").0, 0);
+            }
+        },
+    );
+}
+
+#[test]
+fn no_duplicate_address_detection_delays_the_kernel() {
+    in_namespace(
+        "no_duplicate_address_detection_delays_the_kernel",
+        &[TunDevice],
+        || {
+            let mut tap = Tap::create("nlt0").unwrap();
+            tap.kernel_end()
+                .unwrap()
+                .address(KERNEL6, 64)
+                .unwrap()
+                .up()
+                .unwrap();
+            // The kernel gives itself the link-local address some time after the interface is up,
+            // and ends its being tentative later still.
+            eventually("no usable link-local address", || {
+                let addresses = std::fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap();
+                addresses.lines().any(|line| {
                     let flags = line
                         .split_whitespace()
                         .nth(4)
                         .expect("the flags are the fifth word");
-                    u32::from_str_radix(flags, 16).expect("a hexadecimal number") & 0x40 == 0
+                    let flags = u32::from_str_radix(flags, 16).expect("a hexadecimal number");
+                    line.starts_with("fe80") && flags & 0x40 == 0
                 })
-            },
-        );
-    });
+            });
+            let mut probes = 0;
+            while tap.receive(&mut |frame, _| {
+                // A neighbour solicitation from the unspecified address is a probe.
+                let solicitation = frame[12..14] == [0x86, 0xdd] && frame[54] == 135;
+                probes += u32::from(solicitation && frame[22..38] == [0; 16]);
+            }) > 0
+            {}
+            assert_eq!(probes, 0);
+        },
+    );
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! The kernel's side of an interface: addresses, MTU, MAC, up or down.
 
-use std::net::IpAddr;
-use std::os::fd::AsFd;
+use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use super::netlink::{Netlink, Refusal, Request};
 use super::{DeviceError, InterfaceName};
 use crate::sys;
+
+/// How long the kernel may take to make an IPv6 address usable. It takes a fraction of a
+/// millisecond, once a kernel thread gets round to it.
+const USABLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Configures an interface as the kernel sees it, in the network namespace of the thread that
 /// made the value. Needs `CAP_NET_ADMIN` there.
@@ -24,6 +30,9 @@ use crate::sys;
 #[derive(Debug)]
 pub struct KernelEnd {
     netlink: Netlink,
+    control: OwnedFd,
+    /// IPv6 addresses that become usable only once the interface is up.
+    waiting: Vec<Ipv6Addr>,
     name: String,
     /// Found once, so that a rename changes nothing and a newcomer of the same name is safe.
     index: i32,
@@ -42,15 +51,19 @@ impl KernelEnd {
         let netlink = Netlink::open().map_err(failed)?;
         Ok(KernelEnd {
             netlink,
+            control,
+            waiting: Vec::new(),
             name: name.as_str().to_owned(),
             index,
         })
     }
 
     /// Gives the kernel an address here, and a route to the addresses that share its first
-    /// `prefix_len` bits; once the interface is up, a listener on it is reachable at once: an
-    /// IPv6 address skips duplicate address detection (RFC 4862 §5.4), for which it would be
-    /// unusable for a second or more. An address that is there already is no error.
+    /// `prefix_len` bits. An address that is there already is no error.
+    ///
+    /// A listener on the address is reachable as soon as this and [`KernelEnd::up`] have returned,
+    /// in either order: an IPv6 address skips duplicate address detection (RFC 4862 §5.4), and
+    /// the later of the two calls waits until the kernel delivers to it.
     ///
     /// # Errors
     /// [`DeviceError::InvalidArgument`] for a prefix longer than the address or an address no
@@ -98,7 +111,16 @@ impl KernelEnd {
         self.execute(
             request,
             &format!("give the address {address}/{prefix_len} to"),
-        )
+        )?;
+        if let IpAddr::V6(v6) = address {
+            self.waiting.push(v6);
+            let name = sys::interface_name(self.control.as_fd(), self.index);
+            let up = name.and_then(|name| sys::interface_is_up(self.control.as_fd(), &name));
+            if up.unwrap_or(false) {
+                self.wait_until_usable()?;
+            }
+        }
+        Ok(self)
     }
 
     /// Sets the MTU in bytes. The device at the other end learns it by
@@ -134,7 +156,9 @@ impl KernelEnd {
         let _ = std::fs::write(path, "0");
         let up = libc::IFF_UP as u32;
         let request = self.link(up, up);
-        self.execute(request, "bring up")
+        self.execute(request, "bring up")?;
+        self.wait_until_usable()?;
+        Ok(self)
     }
 
     /// Takes the interface down.
@@ -156,9 +180,44 @@ impl KernelEnd {
         Request::new(libc::RTM_NEWLINK, 0, &body)
     }
 
+    /// Waits for the kernel to deliver packets for the IPv6 addresses given so far. It enters
+    /// their routes some time after it has acknowledged the address; a packet that comes before
+    /// is dropped.
+    fn wait_until_usable(&mut self) -> Result<(), DeviceError> {
+        let deadline = Instant::now() + USABLE_TIMEOUT;
+        while let Some(&address) = self.waiting.last() {
+            if self.is_local(address) {
+                self.waiting.pop();
+            } else if Instant::now() < deadline {
+                thread::sleep(Duration::from_micros(200));
+            } else {
+                return Err(DeviceError::Os {
+                    action: format!("use the address {address} of {}", self.name),
+                    source: io::ErrorKind::TimedOut.into(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the kernel would deliver a packet for this address to itself.
+    fn is_local(&mut self, address: Ipv6Addr) -> bool {
+        /// Where struct rtmsg says what kind of route it is.
+        const ROUTE_TYPE: usize = 7;
+        // struct rtmsg: family, length of the destination in bits, eight more fields of no
+        // matter here.
+        let mut body = [0; 12];
+        body[0] = libc::AF_INET6 as u8;
+        body[1] = 128;
+        let request =
+            Request::new(libc::RTM_GETROUTE, 0, &body).attribute(libc::RTA_DST, &address.octets());
+        let route = self.netlink.execute(request).ok().flatten();
+        route.and_then(|route| route.get(ROUTE_TYPE).copied()) == Some(libc::RTN_LOCAL)
+    }
+
     fn execute(&mut self, request: Request, action: &str) -> Result<&mut KernelEnd, DeviceError> {
         match self.netlink.execute(request) {
-            Ok(()) => Ok(self),
+            Ok(_) => Ok(self),
             Err(Refusal { error, message }) => {
                 let action = match message {
                     Some(message) => format!("({message}) {action}"),

@@ -6,9 +6,9 @@ use std::io::{self, Read, Write};
 use crate::sys;
 
 const HEADER_LEN: usize = 16;
-/// An answer repeats the request's header behind the error number, and nothing more of it
+/// An acknowledgement repeats the request's header behind the error number, and nothing more of it
 /// (`NETLINK_CAP_ACK`).
-const ANSWER_LEN: usize = HEADER_LEN + 4 + HEADER_LEN;
+const ACKNOWLEDGEMENT_LEN: usize = HEADER_LEN + 4 + HEADER_LEN;
 
 /// A request under construction: header, body, attributes.
 #[derive(Debug)]
@@ -86,40 +86,57 @@ impl Netlink {
         })
     }
 
-    /// Makes the request and waits for the kernel's answer, which comes at once.
-    pub(super) fn execute(&mut self, request: Request) -> Result<(), Refusal> {
+    /// Makes the request and waits for the kernel's acknowledgement, which comes at once. Returns
+    /// the body of the message before it, where the request was a question.
+    pub(super) fn execute(&mut self, request: Request) -> Result<Option<Vec<u8>>, Refusal> {
         self.sequence = self.sequence.wrapping_add(1);
         self.socket.write_all(&request.finish(self.sequence))?;
         let mut buffer = [0; 4096];
+        let mut reply = None;
         loop {
             let len = match self.socket.read(&mut buffer) {
                 Ok(len) => len,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.into()),
             };
-            if let Some(answer) = answer(&buffer[..len], self.sequence) {
-                return answer;
+            match read_message(&buffer[..len], self.sequence) {
+                Some(Message::Acknowledged) => return Ok(reply),
+                Some(Message::Refused(refusal)) => return Err(refusal),
+                Some(Message::Reply(body)) => reply = Some(body.to_vec()),
+                None => {}
             }
         }
     }
 }
 
-/// The answer to request `sequence`, if these bytes are it.
-fn answer(bytes: &[u8], sequence: u32) -> Option<Result<(), Refusal>> {
+/// What the kernel sends about a request.
+#[derive(Debug)]
+enum Message<'a> {
+    Acknowledged,
+    Refused(Refusal),
+    /// The body of any other message.
+    Reply(&'a [u8]),
+}
+
+/// The message in `bytes`, if it is about request `sequence`.
+fn read_message(bytes: &[u8], sequence: u32) -> Option<Message<'_>> {
     let kind = u16_at(bytes, 4)?;
-    if kind != libc::NLMSG_ERROR as u16 || u32_at(bytes, 8)? != sequence {
+    if u32_at(bytes, 8)? != sequence {
         return None;
+    }
+    if kind != libc::NLMSG_ERROR as u16 {
+        return bytes.get(HEADER_LEN..).map(Message::Reply);
     }
     let code = u32_at(bytes, HEADER_LEN)? as i32;
     if code == 0 {
-        return Some(Ok(()));
+        return Some(Message::Acknowledged);
     }
     let error = io::Error::from_raw_os_error(code.saturating_neg());
-    let message = explanation(bytes.get(ANSWER_LEN..).unwrap_or_default());
-    Some(Err(Refusal { error, message }))
+    let message = explanation(bytes.get(ACKNOWLEDGEMENT_LEN..).unwrap_or_default());
+    Some(Message::Refused(Refusal { error, message }))
 }
 
-/// The text among an answer's attributes.
+/// The text among an acknowledgement's attributes.
 fn explanation(mut attributes: &[u8]) -> Option<String> {
     const NLMSGERR_ATTR_MSG: u16 = 1;
     loop {

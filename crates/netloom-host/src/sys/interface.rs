@@ -87,17 +87,25 @@ pub(crate) fn interface_name(socket: BorrowedFd<'_>, index: i32) -> io::Result<I
     Ok(name_in(&request))
 }
 
+fn interface_flags(socket: BorrowedFd<'_>, name: &InterfaceName) -> io::Result<c_int> {
+    let mut request = request(name);
+    ioctl(socket, Op::Flags, &mut request)?;
+    // SAFETY: every bit pattern is an integer, and SIOCGIFFLAGS stored the flags here.
+    Ok(c_int::from(unsafe { request.ifr_ifru.ifru_flags }))
+}
+
+/// Whether somebody has brought the interface up.
+pub(crate) fn interface_is_up(socket: BorrowedFd<'_>, name: &InterfaceName) -> io::Result<bool> {
+    interface_flags(socket, name).map(|flags| flags & libc::IFF_UP != 0)
+}
+
 /// Whether the interface is up and has a carrier.
 pub(crate) fn interface_is_running(
     socket: BorrowedFd<'_>,
     name: &InterfaceName,
 ) -> io::Result<bool> {
-    let mut request = request(name);
-    ioctl(socket, Op::Flags, &mut request)?;
-    // SAFETY: every bit pattern is an integer, and SIOCGIFFLAGS stored the flags here.
-    let flags = c_int::from(unsafe { request.ifr_ifru.ifru_flags });
     let wanted = libc::IFF_UP | libc::IFF_RUNNING;
-    Ok(flags & wanted == wanted)
+    interface_flags(socket, name).map(|flags| flags & wanted == wanted)
 }
 
 /// The interface's MTU in bytes, cut to what an IP packet can be.

@@ -11,8 +11,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 pub(crate) use interface::{
-    TUN_DEVICE, TunFlags, interface_hardware, interface_index, interface_is_running, interface_mtu,
-    interface_name, tun_attach, tun_attached,
+    TUN_DEVICE, TunFlags, interface_hardware, interface_index, interface_is_running,
+    interface_is_up, interface_mtu, interface_name, tun_attach, tun_attached,
 };
 pub(crate) use packet::{
     VlanTag, add_membership, bind_packet, drop_membership, is_raw_packet_socket, packet_binding,

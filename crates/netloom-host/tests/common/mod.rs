@@ -77,7 +77,7 @@ pub(crate) fn run(command: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Makes the pair `name0`-`name1`, both ends up, without IPv6 and its chatter.
+/// Makes the pair `name0`-`name1`, both ends up and carrying frames, without IPv6 and its chatter.
 pub(crate) fn veth_pair(name: &str) -> (String, String) {
     let (a, b) = (format!("{name}0"), format!("{name}1"));
     run(&format!("ip link add {a} type veth peer name {b}"));
@@ -85,7 +85,18 @@ pub(crate) fn veth_pair(name: &str) -> (String, String) {
         let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{end}/disable_ipv6"), "1");
         run(&format!("ip link set {end} up"));
     }
+    carries(&a);
+    carries(&b);
     (a, b)
+}
+
+/// Waits until an interface that was brought up carries frames. Until a kernel thread has noticed
+/// the carrier, what is sent vanishes in the queueing discipline `noop`.
+pub(crate) fn carries(interface: &str) {
+    eventually("the interface never got a carrier", || {
+        let state = run(&format!("ip link show dev {interface}"));
+        state.contains("state UP") && !state.contains("qdisc noop ")
+    });
 }
 
 /// Sends one frame and says whether the device took it.

@@ -1,4 +1,4 @@
-use super::{Request, answer};
+use super::{Message, Refusal, Request, read_message};
 
 #[test]
 fn a_request_is_aligned_and_says_its_length() {
@@ -34,8 +34,28 @@ fn reply(sequence: u32, code: i32, attributes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn an_answer_is_matched_by_its_number() {
-    assert!(answer(&reply(1, 0, &[]), 2).is_none());
-    assert!(answer(&reply(2, 0, &[]), 2).is_some_and(|a| a.is_ok()));
+    assert!(read_message(&reply(1, 0, &[]), 2).is_none());
+    assert!(matches!(
+        read_message(&reply(2, 0, &[]), 2),
+        Some(Message::Acknowledged)
+    ));
+}
+
+#[test]
+fn a_reply_is_told_from_an_acknowledgement() {
+    let mut route = reply(2, 0, b"body");
+    route[4..6].copy_from_slice(&libc::RTM_NEWROUTE.to_ne_bytes());
+    let Some(Message::Reply(body)) = read_message(&route, 2) else {
+        panic!("no reply")
+    };
+    assert!(body.len() == 24 && body.ends_with(b"body"));
+}
+
+fn refusal(bytes: &[u8]) -> Refusal {
+    match read_message(bytes, 1) {
+        Some(Message::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -46,9 +66,7 @@ fn a_refusal_keeps_the_error_and_the_explanation() {
         attributes.extend(kind.to_ne_bytes());
         attributes.extend(value);
     }
-    let refusal = answer(&reply(1, -libc::EINVAL, &attributes), 1)
-        .unwrap()
-        .unwrap_err();
+    let refusal = refusal(&reply(1, -libc::EINVAL, &attributes));
     assert_eq!(refusal.error.raw_os_error(), Some(libc::EINVAL));
     assert_eq!(refusal.message.as_deref(), Some("Invalid MTU"));
 }
@@ -57,7 +75,7 @@ fn a_refusal_keeps_the_error_and_the_explanation() {
 fn malformed_answers_end() {
     let whole = reply(1, i32::MIN, &[0; 8]);
     for len in 0..whole.len() {
-        let _ = answer(&whole[..len], 1);
+        let _ = read_message(&whole[..len], 1);
     }
-    assert!(answer(&whole, 1).unwrap().unwrap_err().message.is_none());
+    assert!(refusal(&whole).message.is_none());
 }
