@@ -129,7 +129,14 @@ fn send_file(
     };
     response.field("Accept-Ranges", "bytes");
     response.field("ETag", validators.etag());
-    if let Some(date) = validators.last_modified() {
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-15.3.7
+    //# A sender that generates a 206 response to a request with an If-Range
+    //# header field SHOULD NOT generate other representation header fields
+    //# beyond those required because the client already has a prior response
+    //# containing those header fields.
+    let is_resumption =
+        response.status == Status::PartialContent && request.values("If-Range").next().is_some();
+    if let Some(date) = validators.last_modified().filter(|_| !is_resumption) {
         response.field("Last-Modified", date);
     }
     Ok(response)

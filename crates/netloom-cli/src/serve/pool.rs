@@ -38,6 +38,11 @@ impl Pressure {
     pub(crate) fn is_crowded(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    #[cfg(test)]
+    pub(crate) fn crowded() -> Self {
+        Self(AtomicBool::new(true))
+    }
 }
 
 impl Pool {

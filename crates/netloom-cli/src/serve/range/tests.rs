@@ -1,1 +1,145 @@
+use proptest::prelude::*;
 
+use super::*;
+
+fn ranges(value: &str, size: u64) -> Vec<(u64, u64)> {
+    match select(value.as_bytes(), size) {
+        Selection::Ranges(ranges) => ranges.iter().map(|r| (r.first, r.last)).collect(),
+        other => panic!("{value}: {other:?}"),
+    }
+}
+
+#[test]
+fn one_range() {
+    for (value, expected) in [
+        ("bytes=0-0", (0, 0)),
+        ("bytes=0-499", (0, 499)),
+        ("bytes=500-999", (500, 999)),
+        ("bytes=9500-", (9500, 9999)),
+        ("bytes=-500", (9500, 9999)),
+        ("bytes=-1", (9999, 9999)),
+        ("bytes=-10000", (0, 9999)),
+        ("bytes=-99999999999999999999999", (0, 9999)),
+        ("bytes=0-99999999999999999999999", (0, 9999)),
+        ("bytes=9999-10000", (9999, 9999)),
+        ("BYTES= 1-2 ", (1, 2)),
+        ("bytes=,1-2,", (1, 2)),
+    ] {
+        assert_eq!(ranges(value, 10_000), [expected], "{value}");
+    }
+}
+
+#[test]
+fn several_ranges() {
+    assert_eq!(ranges("bytes=0-0,-1", 10_000), [(0, 0), (9999, 9999)]);
+    let expected = [(0, 999), (4500, 5499), (9000, 9999)];
+    assert_eq!(ranges("bytes= 0-999, 4500-5499, -1000", 10_000), expected);
+    assert_eq!(
+        ranges("bytes=5000-5001,0-1", 10_000),
+        [(5000, 5001), (0, 1)],
+        "their order"
+    );
+    assert_eq!(
+        ranges("bytes=0-1,20000-", 10_000),
+        [(0, 1)],
+        "one cannot be had"
+    );
+    // Overlapping, touching and nearly touching ones are one.
+    assert_eq!(ranges("bytes=500-600,601-999", 10_000), [(500, 999)]);
+    assert_eq!(ranges("bytes=500-700,601-999", 10_000), [(500, 999)]);
+    assert_eq!(ranges("bytes=0-9,89-99", 10_000), [(0, 99)]);
+    assert_eq!(ranges("bytes=0-9,91-99", 10_000), [(0, 9), (91, 99)]);
+    assert_eq!(
+        ranges("bytes=9000-9001,100-109,0-50,9010-", 10_000),
+        [(9000, 9999), (0, 109)]
+    );
+    assert_eq!(ranges("bytes=0-,0-,0-,0-", 10_000), [(0, 9999)]);
+}
+
+#[test]
+fn what_cannot_be_satisfied() {
+    for value in [
+        "bytes=10000-",
+        "bytes=10000-10001",
+        "bytes=-0",
+        "bytes=99999999999999999999-",
+    ] {
+        assert_eq!(
+            select(value.as_bytes(), 10_000),
+            Selection::Unsatisfiable,
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn what_is_ignored() {
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-14.1.1
+    //= type=test
+    //# An int-range is invalid if the last-pos value is present and less
+    //# than the first-pos.
+
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-14.2
+    //= type=test
+    //# An origin server MUST ignore a Range header field that contains a
+    //# range unit it does not understand.
+    for value in [
+        "",
+        "bytes",
+        "bytes=",
+        "bytes=,",
+        "bytes=-",
+        "bytes=5-4",
+        "bytes=a-b",
+        "bytes=1-2-3",
+        "bytes=0-0,x",
+        "bytes=--1",
+        "bytes=+1-2",
+        "bytes=1 -2",
+        "lines=0-1",
+        "bytes 0-1",
+    ] {
+        assert_eq!(
+            select(value.as_bytes(), 10_000),
+            Selection::Whole,
+            "{value}"
+        );
+    }
+    assert_eq!(select(b"bytes=0-", 0), Selection::Whole, "an empty file");
+    let many = |count| format!("bytes={}", vec!["0-0"; count].join(","));
+    assert_eq!(ranges(&many(MAX_RANGES), 10), [(0, 0)]);
+    assert_eq!(
+        select(many(MAX_RANGES + 1).as_bytes(), 10),
+        Selection::Whole
+    );
+}
+
+proptest! {
+    /// Every octet asked for is sent once, and no more than the file is.
+    #[test]
+    fn ranges_cover_what_was_asked_for(
+        specs in prop::collection::vec((0_u64..1200, 0_u64..300), 1..20),
+    ) {
+        const SIZE: u64 = 1000;
+        let value = specs.iter().map(|(first, more)| format!("{first}-{}", first + more));
+        let value = format!("bytes={}", value.collect::<Vec<_>>().join(","));
+        let asked = |octet| specs.iter().any(|&(first, more)| (first..=first + more).contains(&octet));
+        match select(value.as_bytes(), SIZE) {
+            Selection::Ranges(ranges) => {
+                let times = |octet| ranges.iter().filter(|r| (r.first..=r.last).contains(&octet)).count();
+                for octet in 0..SIZE {
+                    prop_assert!(times(octet) <= 1);
+                    prop_assert!(times(octet) == 1 || !asked(octet));
+                }
+                prop_assert!(ranges.iter().all(|r| r.last < SIZE && r.len() >= 1));
+            }
+            Selection::Unsatisfiable => prop_assert!(!(0..SIZE).any(asked)),
+            Selection::Whole => prop_assert!(false, "{} is valid", value),
+        }
+    }
+
+    #[test]
+    fn no_octets_make_it_panic(value in "bytes=[-0-9, ]{0,40}", size in any::<u64>()) {
+        let _ = select(value.as_bytes(), size);
+    }
+}

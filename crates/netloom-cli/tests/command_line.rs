@@ -1,0 +1,81 @@
+//! What the program says when it cannot do what it was told.
+#![cfg(unix)]
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
+
+/// Exit code, standard output, standard error.
+fn run(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_netloom"))
+        .args(args)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+fn assert_fails(args: &[&str], code: i32, says: &[&str]) {
+    let (exit, _, errors) = run(args);
+    assert_eq!(exit, Some(code), "{args:?}: {errors}");
+    assert_eq!(errors.lines().count(), 1, "{args:?}: {errors}");
+    assert!(errors.starts_with("netloom: "), "{errors}");
+    for part in says {
+        assert!(errors.contains(part), "{args:?}: {errors}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_one_line_and_code_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let missing = folder.path().join("missing");
+    let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    assert_fails(
+        &["serve", &path(&missing)],
+        1,
+        &["no such folder", &path(&missing)],
+    );
+    assert_fails(&["serve", &path(&file)], 1, &["not a folder", &path(&file)]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    assert_fails(&["serve", "--port", &port], 1, &["in use", &port, "--port"]);
+    // An address for documentation is nobody's (RFC 5737).
+    assert_fails(
+        &["serve", "--listen", "192.0.2.1:8080"],
+        1,
+        &["no such address", "--bind"],
+    );
+}
+
+#[test]
+fn what_makes_no_sense_is_one_line_and_code_2() {
+    for args in [
+        &[][..],
+        &["brew"],
+        &["serve", "--port", "70000"],
+        &["serve", "--port", "x"],
+        &["serve", "--bind", "localhost:80"],
+        &["serve", "--listen", "127.0.0.1:1", "--port", "2"],
+        &["serve", "--nothing"],
+        &["serve", "a", "b"],
+    ] {
+        assert_fails(args, 2, &["--help"]);
+    }
+}
+
+#[test]
+fn help_has_an_example() {
+    let (code, output, _) = run(&["serve", "--help"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        output.contains("Examples:") && output.contains("--listen"),
+        "{output}"
+    );
+    assert_eq!(run(&["--version"]).0, Some(0));
+}
