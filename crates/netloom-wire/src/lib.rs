@@ -72,6 +72,7 @@ pub mod arp;
 mod bytes;
 pub mod checksum;
 pub mod cidr;
+pub mod describe;
 mod error;
 pub mod ethernet;
 #[cfg(feature = "ipv6")]

@@ -477,7 +477,7 @@ impl TcpOptions {
     }
 
     /// Writes [`len`](Self::len) bytes, in the order Linux uses: `mss, sackOK, TS, nop, wscale`
-    /// on a SYN, `nop, nop, TS, nop, nop, sack` after it. Every option's numbers are aligned.
+    /// on a SYN, `nop, nop, TS, nop, nop, sack` after it; user timeout and Fast Open come last.
     ///
     /// # Errors
     /// [`BufferTooSmall`](WireError::BufferTooSmall); [`BadOption`](WireError::BadOption) above
@@ -541,12 +541,11 @@ impl TcpOptions {
             out.put_u16(timeout.bits());
         }
         if let Some(cookie) = &self.fast_open {
-            // NOPs first, as elsewhere, so that the cookie ends on a word.
-            if (2 + cookie.as_slice().len()) % 4 != 0 {
-                out.put(&[kind::NOP, kind::NOP]);
-            }
             out.put(&[kind::FAST_OPEN, 2 + cookie.len]);
             out.put(cookie.as_slice());
+            if (2 + cookie.len) % 4 != 0 {
+                out.put(&[kind::NOP, kind::NOP]);
+            }
         }
         out.finish().map(|_| ())
     }
