@@ -84,6 +84,11 @@ struct Exchange {
 
 impl<C: Connection> Session<'_, C> {
     /// Returns when the connection is to be closed in order.
+    //= https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2
+    //# A server MAY process a sequence of pipelined requests in
+    //# parallel if they all have safe methods (Section 9.2.1 of [HTTP]), but
+    //# it MUST send the corresponding responses in the same order that the
+    //# requests were received.
     fn exchange_all(&mut self) -> io::Result<()> {
         let mut wait = self.server.limits.head_timeout;
         loop {
@@ -92,6 +97,9 @@ impl<C: Connection> Session<'_, C> {
                 Received::Refused(refusal, started) => self.refuse(refusal, started)?,
                 Received::Nothing => Persistence::Close,
             };
+            //= https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+            //# The server MUST NOT process any
+            //# further requests received on that connection.
             if persistence == Persistence::Close {
                 return self.output.flush(&mut self.connection);
             }

@@ -69,6 +69,17 @@ fn transfer_codings() {
     //# Transfer-Encoding header field MUST treat the message as if the
     //# framing is faulty, even if a Content-Length is present, and close the
     //# connection after processing the message.
+
+    //= https://www.rfc-editor.org/rfc/rfc9112#section-6.1
+    //= type=test
+    //# A server MAY reject a request that contains both Content-Length and
+    //# Transfer-Encoding or process such a request in accordance with the
+    //# Transfer-Encoding alone.
+
+    //= https://www.rfc-editor.org/rfc/rfc9112#section-6.1
+    //= type=test
+    //# A server that receives a request message with a transfer coding it
+    //# does not understand SHOULD respond with 501 (Not Implemented).
     for (version, lines, expected) in [
         (
             "HTTP/1.1",

@@ -105,6 +105,11 @@ fn preconditions() {
     //# received field value is not a valid HTTP-date, the field value has
     //# more than one member, or if the request method is neither GET nor
     //# HEAD.
+
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2
+    //= type=test
+    //# A recipient cache or origin server MUST evaluate the request
+    //# preconditions defined by this specification in the following order:
     for (fields, verdict) in [
         (&[][..], Proceed),
         (&[("If-None-Match", tag.as_str())], NotModified),
@@ -178,6 +183,11 @@ fn resuming() {
     let validators = settled();
     let tag = validators.etag();
     let weak = format!("W/{tag}");
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
+    //= type=test
+    //# 2.  If the HTTP-date validator provided exactly matches the
+    //# Last-Modified field value for the selected representation, the
+    //# condition is true.
     for (fields, expected) in [
         (&[][..], true),
         (&[("If-Range", tag.as_str())], true),

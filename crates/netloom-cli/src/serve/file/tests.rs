@@ -94,6 +94,11 @@ fn a_whole_file() {
 #[test]
 fn methods_and_names() {
     let (folder, root) = folder();
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-9.1
+    //= type=test
+    //# An origin server that receives a
+    //# request method that is unrecognized or not implemented SHOULD respond
+    //# with the 501 (Not Implemented) status code.
     for (line, expected) in [
         ("POST /file.txt", "405"),
         ("OPTIONS *", "405"),

@@ -11,6 +11,10 @@ fn path(target: &str) -> Result<String, u16> {
 
 #[test]
 fn targets_and_the_paths_they_name() {
+    //= https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+    //= type=test
+    //# A server MUST accept the absolute-form in requests even though most
+    //# HTTP/1.1 clients will only send the absolute-form to a proxy.
     for (target, expected) in [
         ("/", Ok("")),
         ("/a", Ok("a")),

@@ -11,6 +11,11 @@ fn ranges(value: &str, size: u64) -> Vec<(u64, u64)> {
 
 #[test]
 fn one_range() {
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-14.1.2
+    //= type=test
+    //# If the selected representation
+    //# is shorter than the specified suffix-length, the entire
+    //# representation is used.
     for (value, expected) in [
         ("bytes=0-0", (0, 0)),
         ("bytes=0-499", (0, 499)),
@@ -31,6 +36,12 @@ fn one_range() {
 
 #[test]
 fn several_ranges() {
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-15.3.7.2
+    //= type=test
+    //# A server that generates a multipart response SHOULD send the parts in
+    //# the same order that the corresponding range-spec appeared in the
+    //# received Range header field, excluding those ranges that were deemed
+    //# unsatisfiable or that were coalesced into other ranges.
     assert_eq!(ranges("bytes=0-0,-1", 10_000), [(0, 0), (9999, 9999)]);
     let expected = [(0, 999), (4500, 5499), (9000, 9999)];
     assert_eq!(ranges("bytes= 0-999, 4500-5499, -1000", 10_000), expected);
@@ -44,6 +55,13 @@ fn several_ranges() {
         [(0, 1)],
         "one cannot be had"
     );
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-15.3.7.2
+    //= type=test
+    //# When multiple ranges are requested, a server MAY coalesce any of the
+    //# ranges that overlap, or that are separated by a gap that is smaller
+    //# than the overhead of sending multiple parts, regardless of the order
+    //# in which the corresponding range-spec appeared in the received Range
+    //# header field.
     // Overlapping, touching and nearly touching ones are one.
     assert_eq!(ranges("bytes=500-600,601-999", 10_000), [(500, 999)]);
     assert_eq!(ranges("bytes=500-700,601-999", 10_000), [(500, 999)]);
@@ -105,7 +123,16 @@ fn what_is_ignored() {
             "{value}"
         );
     }
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-14.2
+    //= type=test
+    //# A server that supports range requests MAY ignore a Range header field
+    //# when the selected representation has no content (i.e., the selected
+    //# representation's data is of zero length).
     assert_eq!(select(b"bytes=0-", 0), Selection::Whole, "an empty file");
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-14.2
+    //= type=test
+    //# A server that supports range requests MAY ignore or reject a Range
+    //# header field that contains an invalid ranges-specifier
     let many = |count| format!("bytes={}", vec!["0-0"; count].join(","));
     assert_eq!(ranges(&many(MAX_RANGES), 10), [(0, 0)]);
     assert_eq!(

@@ -125,6 +125,15 @@ fn fields_two_readers_could_differ_about_are_refused() {
     //# A recipient of such a bare CR MUST consider that element to be
     //# invalid or replace each bare CR with SP before processing the element
     //# or forwarding the message.
+
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-5.5
+    //= type=test
+    //# Field values containing CR, LF, or NUL characters are invalid and
+    //# dangerous, due to the varying ways that implementations might parse
+    //# and interpret those characters; a recipient of CR, LF, or NUL within
+    //# a field value MUST either reject the message or replace each of those
+    //# characters with SP before further processing or forwarding of that
+    //# message.
     for field in [
         "Name : value",
         "Name\t: value",
@@ -148,6 +157,14 @@ fn fields_two_readers_could_differ_about_are_refused() {
             "{field:?}"
         );
     }
+    //= https://www.rfc-editor.org/rfc/rfc9112#section-2.2
+    //= type=test
+    //# A recipient that receives whitespace between the start-line and the
+    //# first header field MUST either reject the message as invalid or
+    //# consume each whitespace-preceded line without further processing of
+    //# it (i.e., ignore the entire line, along with any subsequent lines
+    //# preceded by whitespace, until a properly formed header field is
+    //# received or the header section is terminated).
     // White space before the first field.
     assert_eq!(refused("GET / HTTP/1.1\r\n Host: h"), 400);
     // Octets beyond ASCII belong to a value.
@@ -292,6 +309,12 @@ fn expectations() {
         expects("HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue"),
         Ok(true)
     );
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+    //= type=test
+    //# A server that receives an Expect field value containing a member
+    //# other than 100-continue MAY respond with a 417 (Expectation Failed)
+    //# status code to indicate that the unexpected expectation cannot be
+    //# met.
     assert_eq!(
         expects("HTTP/1.1\r\nHost: h\r\nExpect: tea"),
         Err(Status::ExpectationFailed)

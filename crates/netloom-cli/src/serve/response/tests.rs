@@ -9,6 +9,12 @@ fn a_head_as_it_is_sent() {
     response.field("Content-Type", "text/plain");
     let start = "HTTP/1.1 200 OK\r\nServer: netloom\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
                  Content-Type: text/plain\r\nContent-Length: 5\r\n";
+    //= https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+    //= type=test
+    //# A
+    //# sender SHOULD send a Connection header field (Section 7.6.1 of
+    //# [HTTP]) containing the "close" connection option when it intends to
+    //# close a connection.
     for (persistence, end) in [
         (Persistence::Keep, "\r\n"),
         (Persistence::Close, "Connection: close\r\n\r\n"),
