@@ -91,7 +91,6 @@ impl InterfaceAddress {
     /// obsolete form. A /31 or /32 has neither.
     ///
     //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.6
-    //# All hosts SHOULD
     //# recognize and accept any of these non-standard broadcast
     //# addresses as the destination address of an incoming datagram.
     pub fn is_directed_broadcast(&self, addr: &Addr) -> bool {

@@ -190,7 +190,8 @@ impl DestinationCache {
     /// been checked to quote a packet this host sent. `link_mtu` is the MTU of the first link:
     /// what is assumed while nothing is known.
     ///
-    /// Returns the new path MTU if the report lowered it: whoever sends there must be told.
+    /// Returns the new path MTU if the report lowered it: whoever sends there must be told, even
+    /// where there is no room to remember it.
     pub fn update_pmtu(
         &mut self,
         now: Instant,
@@ -220,9 +221,7 @@ impl DestinationCache {
         if mtu >= known {
             return None;
         }
-        let entry = self.touch_or_insert(dst)?;
-        entry.pmtu = mtu;
-        entry.pmtu_until = match tunables.mtu_expires {
+        let until = match tunables.mtu_expires {
             u32::MAX => Instant::FAR_FUTURE,
             //= https://www.rfc-editor.org/rfc/rfc8201#section-4
             //# An attempt to detect an increase (by
@@ -231,6 +230,10 @@ impl DestinationCache {
             //# for the given path.
             seconds => now.plus_micros(u64::from(seconds.max(300)) * 1_000_000),
         };
+        if let Some(entry) = self.touch_or_insert(dst) {
+            entry.pmtu = mtu;
+            entry.pmtu_until = until;
+        }
         Some(mtu)
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    fn get(&mut self, queue: Queue) -> &mut Order {
+    pub(super) fn get(&mut self, queue: Queue) -> &mut Order {
         match queue {
             Queue::Soliciting => &mut self.soliciting,
             Queue::Delayed => &mut self.delayed,
@@ -86,7 +86,7 @@ pub struct NeighborCache {
     pub(super) entries: KeyedTable<Neighbor>,
     pub(super) queues: Queues,
     /// How many entries are Incomplete.
-    incomplete: u16,
+    pub(super) incomplete: u16,
     pub(super) lost_router: Option<(u8, Addr)>,
 }
 
