@@ -241,8 +241,8 @@ const NUMBERS: u64 = 1 << 32;
 fn derive([first, second]: &[SipHash24; 2], domain: u64) -> [u64; 2] {
     let (low, high) = (domain as u32, (domain >> 32) as u32);
     [0, 1].map(|half| {
-        let label = [low, high, half];
-        first.hash_words(&label) ^ second.hash_words(&label)
+        // Different labels: two equal halves must not cancel each other out.
+        first.hash_words(&[low, high, half]) ^ second.hash_words(&[low, high, half | 2])
     })
 }
 

@@ -12,7 +12,7 @@
 //!
 //! A tick is 16 µs. Level 0 has a slot for each of the 64 ticks of the block the wheel is in, level
 //! 1 one for each of the 64 blocks of that size, and so on: seven levels make 2.2 years, and what
-//! lies beyond waits in one list more. A deadline is put on the level of the highest digit, to base
+//! lies beyond waits in their last slot. A deadline is put on the level of the highest digit, to base
 //! 64, in which its tick differs from the wheel's: so all slots of a level come before all of the
 //! next, and the earliest is found in one bitmap.
 //!
@@ -31,13 +31,14 @@ const LEVEL_BITS: u32 = 6;
 const LEVEL_SLOTS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = 7;
 
-/// The list of deadlines beyond the last level.
-const BEYOND: usize = LEVELS * LEVEL_SLOTS;
+/// The last tick of the wheel's span: all digits 63.
+const SPAN_MASK: u64 = (1 << (LEVELS as u32 * LEVEL_BITS)) - 1;
+
 /// The two lists for the current tick: one is filled while the other is emptied.
-const SOON: [usize; 2] = [BEYOND + 1, BEYOND + 2];
+const SOON: [usize; 2] = [LEVELS * LEVEL_SLOTS, LEVELS * LEVEL_SLOTS + 1];
 
 /// The words of memory a wheel needs.
-pub const WHEEL_HEADS: usize = BEYOND + 3;
+pub const WHEEL_HEADS: usize = LEVELS * LEVEL_SLOTS + 2;
 
 /// An item's place in the wheel. 12 bytes, all zero when it is not armed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,7 +80,7 @@ pub struct Wheel {
     heads: Mem<u32>,
     /// For each level, which slots have items.
     occupied: [u64; LEVELS],
-    /// The tick the wheel is in: every slot that begins by now was emptied, or is being emptied.
+    /// The tick the wheel is in: every slot that begins by then was emptied, or is being emptied.
     tick: u64,
     /// The time of the last `expire`, in µs.
     now: u64,
@@ -180,7 +181,6 @@ impl Wheel {
                 self.draining = 0;
             }
             if !self.advance() {
-                self.tick = self.tick.max(self.now >> TICK_BITS);
                 return None;
             }
         }
@@ -206,65 +206,65 @@ impl Wheel {
 
     /// Goes on to the next slot that is due, to empty it. False if none is.
     fn advance(&mut self) -> bool {
+        let now_tick = self.now >> TICK_BITS;
         // What is on the list for the current tick comes before every slot.
-        if self.soonest <= self.now {
-            self.draining = SOON.get(self.filling).map_or(0, |slot| slot + 1);
+        let due = if self.soonest <= self.now && self.soonest != u64::MAX {
+            let slot = SOON.get(self.filling).copied();
             self.filling ^= 1;
             self.soonest = u64::MAX;
-            return true;
-        }
-        match self.first_slot() {
-            Some((slot, begin)) if begin <= self.now >> TICK_BITS => {
+            slot
+        } else {
+            let first = self.first_slot().filter(|(_, begin)| *begin <= now_tick);
+            first.map(|(slot, begin)| {
                 self.tick = begin;
-                self.draining = slot + 1;
-                true
-            }
-            _ => false,
-        }
+                self.mark(slot, false);
+                slot
+            })
+        };
+        // As near to the present as the next slot allows: what is armed from here on is then
+        // placed as exactly as can be.
+        let before_next = self.first_slot().map_or(u64::MAX, |(_, begin)| begin - 1);
+        self.tick = self.tick.max(now_tick.min(before_next));
+        self.draining = due.map_or(0, |slot| slot + 1);
+        due.is_some()
     }
 
-    /// The earliest slot with items, the lists for the current tick apart, and the tick at which
-    /// it begins.
+    /// The earliest slot with items and the tick at which it begins. The lists for the current
+    /// tick and the slot being emptied do not count.
     fn first_slot(&self) -> Option<(usize, u64)> {
-        for (level, slots) in self.occupied.iter().enumerate() {
-            if *slots != 0 {
-                let slot = level * LEVEL_SLOTS + slots.trailing_zeros() as usize;
-                return Some((slot, self.begin(slot)));
-            }
-        }
-        (self.head(BEYOND) != 0).then(|| (BEYOND, self.begin(BEYOND)))
+        let (level, slots) = self
+            .occupied
+            .iter()
+            .enumerate()
+            .find(|(_, slots)| **slots != 0)?;
+        let slot = level * LEVEL_SLOTS + slots.trailing_zeros() as usize;
+        Some((slot, self.begin(slot)))
     }
 
     /// The slot for a deadline in µs; notes the deadline if that is in the current tick.
     fn slot_for(&mut self, deadline: u64) -> usize {
-        let tick = deadline >> TICK_BITS;
+        // What lies beyond the span is handed out as that ends.
+        let tick = (deadline >> TICK_BITS).min(self.tick | SPAN_MASK);
         if tick <= self.tick {
             // Between two items being handed out nothing may become due at once, or a caller that
             // arms everything for now would never come to an end.
-            let in_round = self.draining != 0 && deadline <= self.now;
-            let deadline = if in_round {
+            let earliest = if self.draining != 0 {
                 self.now.saturating_add(1)
             } else {
-                deadline
+                0
             };
-            self.soonest = self.soonest.min(deadline);
-            return SOON.get(self.filling).copied().unwrap_or(BEYOND);
+            let end_of_tick = (self.tick + 1) << TICK_BITS;
+            self.soonest = self.soonest.min(deadline.min(end_of_tick).max(earliest));
+            return SOON.get(self.filling).copied().unwrap_or(0);
         }
         let level = (tick ^ self.tick).ilog2() / LEVEL_BITS;
-        if level as usize >= LEVELS {
-            return BEYOND;
-        }
         let digit = (tick >> (level * LEVEL_BITS)) as usize % LEVEL_SLOTS;
         level as usize * LEVEL_SLOTS + digit
     }
 
-    /// The tick at which a slot of a level, or the list beyond them, begins.
+    /// The tick at which a slot begins.
     fn begin(&self, slot: usize) -> u64 {
         let level = (slot / LEVEL_SLOTS) as u32;
-        if slot >= BEYOND {
-            let block = LEVELS as u32 * LEVEL_BITS;
-            return ((self.tick >> block) + 1) << block;
-        }
         let digit = (slot % LEVEL_SLOTS) as u64;
         let block = (level + 1) * LEVEL_BITS;
         self.tick >> block << block | digit << (level * LEVEL_BITS)
@@ -322,15 +322,24 @@ impl Wheel {
         if let Some(head) = self.heads.get_mut(slot) {
             *head = first;
         }
+        if SOON.get(self.filling) == Some(&slot) {
+            if first == 0 {
+                self.soonest = u64::MAX;
+            }
+        } else {
+            self.mark(slot, first != 0 && self.draining != slot + 1);
+        }
+    }
+
+    /// Notes whether a slot of a level has items.
+    fn mark(&mut self, slot: usize, occupied: bool) {
         if let Some(slots) = self.occupied.get_mut(slot / LEVEL_SLOTS) {
             let bit = 1 << (slot % LEVEL_SLOTS);
-            *slots = if first == 0 {
-                *slots & !bit
-            } else {
+            *slots = if occupied {
                 *slots | bit
+            } else {
+                *slots & !bit
             };
-        } else if first == 0 && SOON.get(self.filling) == Some(&slot) {
-            self.soonest = u64::MAX;
         }
     }
 }

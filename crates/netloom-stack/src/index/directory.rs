@@ -103,6 +103,15 @@ impl Directory {
         true
     }
 
+    /// Memory held, in bytes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let entries: u32 = self.tables.iter().map(Table::size).sum();
+        entries as usize * size_of::<Entry>()
+            + self.tables.capacity() * size_of::<Table>()
+            + self.numbers.capacity() * size_of::<u32>()
+    }
+
     /// Makes the first table.
     fn begin(&mut self) -> Result<(), IndexFull> {
         let table = with_size(MIN_SIZE)?;

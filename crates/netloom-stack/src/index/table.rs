@@ -57,6 +57,7 @@ impl Table {
         Table {
             entries,
             len: 0,
+            #[cfg(feature = "alloc")]
             depth: 0,
         }
     }
