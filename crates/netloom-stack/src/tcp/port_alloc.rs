@@ -77,6 +77,10 @@ impl PortAllocator {
         let start = offset_hash
             .wrapping_add(u32::from(*counter))
             .checked_rem(num_ephemeral)?;
+        //= https://www.rfc-editor.org/rfc/rfc6056#section-3.3.4
+        //# The array "table[]" assures that successive transport-protocol
+        //# instances with the same remote endpoint will use increasing ephemeral
+        //# port numbers.
         let ports = (start..num_ephemeral).chain(0..start);
         for position in ports {
             *counter = counter.wrapping_add(1);
