@@ -208,3 +208,13 @@ fn the_key_cannot_change_under_items() {
     table.set_hash_key(SipHash13::new(3, 4));
     assert!(table.find(0, &addr(2)).is_some());
 }
+
+#[test]
+fn a_removed_item_is_not_found_by_its_empty_slot() {
+    let mut table = table(2);
+    let index = table.insert(0, &addr(2)).unwrap();
+    assert_eq!(table.find(0, &addr(2)), Some(index));
+    table.remove(index);
+    assert_eq!(table.find(0, &addr(2)), None);
+    assert_eq!(table.find(0, &Addr::UNSPECIFIED), None);
+}

@@ -9,8 +9,9 @@ use super::{Learn, NeighborCache, NeighborId, NeighborState};
 impl NeighborCache {
     /// Applies what a packet said of `addr`'s link-layer address.
     ///
-    /// `mac` is `None` for an ND message without the option. The packet must have passed its
-    /// own checks (hop limit 255, addresses, lengths). Addresses that are not unicast, on
+    /// The packet must have passed its own checks (hop limit 255, lengths), and `addr` must be on
+    /// the link of `iface` by the routes: who is not a neighbour has no place here.
+    /// `mac` is `None` for an ND message without the option. Addresses that are not unicast, on
     /// either layer, are ignored.
     ///
     /// Returns the entry if this resolved it: what waits in it can be sent. After a

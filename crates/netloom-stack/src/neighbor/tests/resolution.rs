@@ -286,6 +286,7 @@ fn who_waits_for_a_removed_neighbour_is_told() {
     let mut cache = cache(4);
     let id = pending(&mut cache, secs(0), &ip(1));
     let mut packets = waiting(&mut cache, id);
+    assert_eq!(due(&mut cache, secs(0)), [solicit(ip(1), None, id)]);
     assert!(cache.remove(0, &ip(1)));
     assert_eq!(due(&mut cache, secs(0)), [Action::Failed { id }]);
     let entry = cache.get_mut(id).unwrap();
@@ -298,6 +299,10 @@ fn who_waits_for_a_removed_neighbour_is_told() {
         list.pop_front(&mut packets),
         Some(Ref::new(Kind::Packet, 1))
     );
+    // Whoever asks again at once still keeps to the rate.
+    assert_eq!(pending(&mut cache, secs(0), &ip(1)), id);
+    assert_eq!(due(&mut cache, secs(0)), []);
+    assert_eq!(cache.next_deadline(), Some(secs(1)));
 }
 
 #[test]
