@@ -27,6 +27,7 @@ fn no_more_run_than_may() {
         thread::spawn(move || pool.run(move |_| says.send(()).unwrap()))
     };
     while !pool.shared.pressure.is_crowded() {
+        assert!(third_started.try_recv().is_err());
         thread::yield_now();
     }
     assert!(third_started.try_recv().is_err());

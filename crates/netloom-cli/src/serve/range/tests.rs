@@ -71,6 +71,9 @@ fn several_ranges() {
         ranges("bytes=9000-9001,100-109,0-50,9010-", 10_000),
         [(9000, 9999), (0, 109)]
     );
+    // One made of several stands where the first of them was asked for.
+    let expected = [(0, 109), (5000, 5001)];
+    assert_eq!(ranges("bytes=100-109,5000-5001,0-50", 10_000), expected);
     assert_eq!(ranges("bytes=0-,0-,0-,0-", 10_000), [(0, 9999)]);
 }
 

@@ -171,11 +171,9 @@ fn no_race_leads_out() {
                 }
             }
         });
-        for _ in 0..20_000 {
-            let found = find(&root, "/a/file");
-            assert!(!matches!(found.as_deref(), Ok("outside")), "{found:?}");
-        }
+        let leads_out = (0..20_000).any(|_| find(&root, "/a/file").as_deref() == Ok("outside"));
         stop.store(true, Ordering::Relaxed);
+        assert!(!leads_out);
     });
 }
 

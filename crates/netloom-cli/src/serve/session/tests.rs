@@ -12,9 +12,13 @@ use super::*;
 /// What a scripted client does next.
 enum Step {
     Sends(Vec<u8>),
+    /// Sends no sooner than after [`PAUSE`].
+    SendsLate(Vec<u8>),
     /// Lets the server's timeout pass.
     Waits,
 }
+
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// A client that follows a script, then closes its side.
 struct Script {
@@ -40,6 +44,12 @@ impl Read for Script {
         match self.steps.pop_front() {
             None => Ok(0),
             Some(Step::Waits) => Err(ErrorKind::WouldBlock.into()),
+            Some(Step::SendsLate(bytes)) => {
+                drop(seen);
+                std::thread::sleep(PAUSE);
+                self.steps.push_front(Step::Sends(bytes));
+                self.read(buffer)
+            }
             Some(Step::Sends(mut bytes)) => {
                 let count = bytes.len().min(buffer.len());
                 buffer[..count].copy_from_slice(&bytes[..count]);
@@ -306,6 +316,19 @@ fn the_time_for_a_head_is_for_all_of_it() {
     let head = "GET /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n";
     let steps = vec![sends(head), sends("1"), sends("2")];
     assert_eq!(play_with(limits, steps).1, ["GET /a HTTP/1.1 408"]);
+}
+
+#[test]
+fn what_a_head_has_taken_is_taken_off_its_time() {
+    let late = |text: &str| Step::SendsLate(text.as_bytes().to_vec());
+    let (seen, lines) = play(vec![
+        sends(&GET_A[..5]),
+        late(&GET_A[5..9]),
+        late(&GET_A[9..]),
+    ]);
+    assert_eq!(lines, ["GET /a HTTP/1.1 200 3"]);
+    let third = seen.read_timeouts[2];
+    assert!(third <= Limits::default().head_timeout - PAUSE, "{third:?}");
 }
 
 #[test]
