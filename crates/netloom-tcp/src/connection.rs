@@ -1,246 +1,391 @@
-//! The connection.
+//! The connection: its variables, and the settings a user may change.
 
+use core::mem::offset_of;
+
+use netloom_driver::Instant;
+
+use crate::congestion::Congestion;
+use crate::flags::Flags;
+use crate::records::RecordTable;
+use crate::recovery::Phase;
 use crate::ring::Ring;
-use crate::{
-    CloseReason, Env, HalfOpen, IcmpError, Io, Keepalive, Next, OpenParams, Outcome, Plan, Segment,
-    SeqNum, State, TcpInfo, Timer,
-};
+use crate::rtt::RttEstimator;
+use crate::{CloseReason, IcmpError, Io, Keepalive, SeqNum, State};
 
-/// One TCP connection.
+/// One TCP connection. See the [crate's documentation](crate) for how to drive it.
+///
+/// What the transfer of data in order touches comes first, in 128 octets.
 #[derive(Debug, Clone, PartialEq)]
 #[repr(C)]
 pub struct Connection {
-    state: State,
-    close_reason: Option<CloseReason>,
-    rcv_nxt: SeqNum,
-    rx: Ring,
-    tx: Ring,
+    pub(crate) state: State,
+    pub(crate) phase: Phase,
+    /// Snd.Wind.Shift: by how much the peer's windows are scaled.
+    pub(crate) snd_wscale: u8,
+    /// Rcv.Wind.Shift: by how much ours are.
+    pub(crate) rcv_wscale: u8,
+    pub(crate) flags: Flags,
+
+    // Receive sequence variables (RFC 9293 §3.3.1).
+    pub(crate) rcv_nxt: SeqNum,
+    /// RCV.NXT + RCV.WND: the right edge of the window, as far as it was ever promised.
+    pub(crate) rcv_adv: SeqNum,
+    /// Last.ACK.sent (RFC 7323 §4.3).
+    pub(crate) last_ack_sent: SeqNum,
+    /// TS.Recent (RFC 7323 §4.3).
+    pub(crate) ts_recent: u32,
+    /// RCV.BUFF: what the window may promise at most.
+    pub(crate) rcv_buf: u32,
+    pub(crate) rx: Ring,
+
+    // Send sequence variables (RFC 9293 §3.3.1).
+    pub(crate) snd_una: SeqNum,
+    pub(crate) snd_nxt: SeqNum,
+    pub(crate) snd_wnd: u32,
+    pub(crate) snd_wl1: SeqNum,
+    pub(crate) snd_wl2: SeqNum,
+    pub(crate) max_snd_wnd: u32,
+    pub(crate) tx: Ring,
+    pub(crate) records: RecordTable,
+    pub(crate) range_count: u16,
+    /// Eff.snd.MSS: payload of a full-sized segment that carries no SACK blocks.
+    pub(crate) mss: u16,
+    pub(crate) congestion: Congestion,
+    /// Octets in flight that the peer holds out of order: reported by SACK, or one MSS for each
+    /// duplicate acknowledgment.
+    pub(crate) sacked: u32,
+    /// Octets in flight taken as lost and not yet retransmitted.
+    pub(crate) lost: u32,
+    /// The largest segment seen from the peer: what "full-sized" means for delayed ACKs.
+    pub(crate) rcv_mss: u16,
+    /// Duplicate acknowledgments still owed to a peer without SACK.
+    pub(crate) dup_acks_owed: u8,
+    /// Segments still to be acknowledged at once.
+    pub(crate) quick_acks: u8,
+    /// Octets delivered to the peer, wrapping.
+    pub(crate) delivered: u32,
+    /// When a segment was last accepted, on the millisecond clock.
+    pub(crate) last_received_ms: u32,
+    /// The end of the last segment sent that was less than full-sized (Minshall's SND.SML).
+    pub(crate) snd_sml: SeqNum,
+    /// Retransmission or persist timer; zero: off, as with all deadlines.
+    pub(crate) rtx_deadline: Instant,
+    /// Delayed-acknowledgment timer.
+    pub(crate) ack_deadline: Instant,
+
+    // Less often touched from here on.
+    /// When the wait for what is at SND.UNA began; zero: nothing is waited for.
+    pub(crate) una_since: Instant,
+    pub(crate) rtt: RttEstimator,
+    /// When data was last sent, on the millisecond clock.
+    pub(crate) last_sent_ms: u32,
+    pub(crate) keepalive_deadline: Instant,
+    /// FIN-WAIT-2 without user, linger, half-closed.
+    pub(crate) close_deadline: Instant,
+    pub(crate) user_timeout: u64,
+    pub(crate) keepalive_idle: u64,
+    pub(crate) keepalive_interval: u64,
+    pub(crate) linger: u64,
+    pub(crate) ts_offset: u32,
+    pub(crate) iss: SeqNum,
+    pub(crate) irs: SeqNum,
+    /// `recover` of RFC 6582, RecoveryPoint of RFC 6675.
+    pub(crate) recover: SeqNum,
+    /// HighRxt of RFC 6675, as the octet after: how far this recovery has retransmitted.
+    pub(crate) rtx_nxt: SeqNum,
+    /// Where the peer's FIN is, if it is known and beyond a gap.
+    pub(crate) rcv_fin: SeqNum,
+    /// The octet after the last one received, while there are ranges.
+    pub(crate) rcv_high: SeqNum,
+    /// RCV.UP: the octet after the peer's urgent data.
+    pub(crate) rcv_up: SeqNum,
+    /// SND.UP: the octet after our urgent data.
+    pub(crate) snd_up: SeqNum,
+    /// Duplicate data to be reported in the next acknowledgment (RFC 2883).
+    pub(crate) dsack: (SeqNum, SeqNum),
+    /// When the last challenge ACK was sent, on the millisecond clock.
+    pub(crate) challenged_ms: u32,
+    pub(crate) total_retransmissions: u32,
+    /// The MSS option of the peer, or the default.
+    pub(crate) peer_mss: u16,
+    /// Options and payload the path carries.
+    pub(crate) path_mss: u16,
+    /// The MSS option we sent.
+    pub(crate) our_mss: u16,
+    /// Duplicate acknowledgments received since the last new one.
+    pub(crate) dup_acks: u8,
+    /// Retransmissions of what is at SND.UNA.
+    pub(crate) retries: u8,
+    /// How often the timeout is doubled.
+    pub(crate) backoff: u8,
+    /// Unanswered keep-alive probes.
+    pub(crate) probes: u8,
+    pub(crate) keepalive_count: u8,
+    pub(crate) close_reason: Option<CloseReason>,
+    pub(crate) soft_error_seen: Option<IcmpError>,
 }
+
+const _: () = {
+    assert!(size_of::<Connection>() <= 288);
+    assert!(offset_of!(Connection, ack_deadline) + size_of::<Instant>() <= 128);
+    assert!(offset_of!(Connection, una_since) >= offset_of!(Connection, ack_deadline));
+};
+
+/// The least MSS believed of a path.
+const MIN_PATH_MSS: u16 = 48;
 
 impl Connection {
     /// No connection: all bytes zero, state CLOSED.
     pub const EMPTY: Connection = Connection {
         state: State::Closed,
-        close_reason: None,
+        phase: Phase::Open,
+        snd_wscale: 0,
+        rcv_wscale: 0,
+        flags: Flags::NONE,
         rcv_nxt: SeqNum(0),
+        rcv_adv: SeqNum(0),
+        last_ack_sent: SeqNum(0),
+        ts_recent: 0,
+        rcv_buf: 0,
         rx: Ring::EMPTY,
+        snd_una: SeqNum(0),
+        snd_nxt: SeqNum(0),
+        snd_wnd: 0,
+        snd_wl1: SeqNum(0),
+        snd_wl2: SeqNum(0),
+        max_snd_wnd: 0,
         tx: Ring::EMPTY,
+        records: RecordTable::EMPTY,
+        range_count: 0,
+        mss: 0,
+        congestion: Congestion::EMPTY,
+        sacked: 0,
+        lost: 0,
+        rcv_mss: 0,
+        dup_acks_owed: 0,
+        quick_acks: 0,
+        delivered: 0,
+        last_received_ms: 0,
+        snd_sml: SeqNum(0),
+        rtx_deadline: Instant::ZERO,
+        ack_deadline: Instant::ZERO,
+        una_since: Instant::ZERO,
+        rtt: RttEstimator::EMPTY,
+        last_sent_ms: 0,
+        keepalive_deadline: Instant::ZERO,
+        close_deadline: Instant::ZERO,
+        user_timeout: 0,
+        keepalive_idle: 0,
+        keepalive_interval: 0,
+        linger: 0,
+        ts_offset: 0,
+        iss: SeqNum(0),
+        irs: SeqNum(0),
+        recover: SeqNum(0),
+        rtx_nxt: SeqNum(0),
+        rcv_fin: SeqNum(0),
+        rcv_high: SeqNum(0),
+        rcv_up: SeqNum(0),
+        snd_up: SeqNum(0),
+        dsack: (SeqNum(0), SeqNum(0)),
+        challenged_ms: 0,
+        total_retransmissions: 0,
+        peer_mss: 0,
+        path_mss: 0,
+        our_mss: 0,
+        dup_acks: 0,
+        retries: 0,
+        backoff: 0,
+        probes: 0,
+        keepalive_count: 0,
+        close_reason: None,
+        soft_error_seen: None,
     };
 
-    /// An active open: CLOSED to SYN-SENT.
-    pub fn connect(_params: &OpenParams, _env: &Env<'_>) -> Connection {
-        Connection {
-            state: State::SynSent,
-            ..Connection::EMPTY
-        }
-    }
-
-    /// A passive open whose SYN-ACK was sent from a SYN entry or a cookie, in SYN-RECEIVED. Give
-    /// it the segment that completed the handshake next. `params` must be those the SYN-ACK was
-    /// made with.
-    pub fn from_half_open(_params: &OpenParams, _entry: &HalfOpen, _env: &Env<'_>) -> Connection {
-        Connection {
-            state: State::SynReceived,
-            ..Connection::EMPTY
-        }
-    }
-
-    /// The receive ring's capacity that `segment` needs in order to be stored, if its sequence
-    /// number and acknowledgment are acceptable; else 0. Changes nothing.
-    pub fn rx_need(&self, _segment: &Segment<'_>) -> usize {
-        0
-    }
-
-    /// A segment arrived.
-    pub fn receive(&mut self, _env: &Env<'_>, _io: &mut Io<'_>, _segment: &Segment<'_>) -> Outcome {
-        Outcome::nothing()
-    }
-
-    /// What the connection does next. Changes nothing.
-    pub fn next(&self, _env: &Env<'_>, _io: &Io<'_>) -> Next {
-        Next::Wait(None)
-    }
-
-    /// `plan`, which `next` returned, was emitted.
-    pub fn sent(&mut self, _env: &Env<'_>, _io: &mut Io<'_>, _plan: &Plan) -> Outcome {
-        Outcome::nothing()
-    }
-
-    /// `next` returned `Fire(timer)`.
-    pub fn fire(&mut self, _env: &Env<'_>, _io: &mut Io<'_>, _timer: Timer) -> Outcome {
-        Outcome::nothing()
-    }
-
-    /// Queues data to send and returns how many octets were taken.
-    pub fn write(&mut self, _io: &mut Io<'_>, _data: &[u8]) -> usize {
-        0
-    }
-
-    /// How many octets `write` would take now.
-    pub fn write_room(&self, _io: &Io<'_>) -> usize {
-        0
-    }
-
-    /// The first contiguous free part of the send ring, to be filled and then announced with
-    /// [`Connection::tx_commit`].
-    pub fn tx_space<'a>(&mut self, _io: &'a mut Io<'_>) -> &'a mut [u8] {
-        &mut []
-    }
-
-    /// The first `n` octets of [`Connection::tx_space`] were filled.
-    pub fn tx_commit(&mut self, _io: &Io<'_>, _n: usize) {}
-
-    /// Reads received data.
-    pub fn read(&mut self, _io: &mut Io<'_>, _out: &mut [u8]) -> usize {
-        0
-    }
-
-    /// Copies received data without consuming it, from `offset` octets after the next unread one.
-    pub fn peek(&self, _io: &Io<'_>, _offset: usize, _out: &mut [u8]) -> usize {
-        0
-    }
-
-    /// The unread data in place.
-    pub fn rx_slices<'a>(&self, _io: &'a Io<'_>) -> (&'a [u8], &'a [u8]) {
-        (&[], &[])
-    }
-
-    /// Drops `n` unread octets.
-    pub fn consume(&mut self, _io: &Io<'_>, _n: usize) {}
-
-    /// Unread octets.
-    pub fn readable_bytes(&self) -> usize {
-        0
-    }
-
-    /// Octets queued and never sent.
-    pub fn unsent_bytes(&self) -> usize {
-        0
-    }
-
-    /// Octets sent and not acknowledged.
-    pub fn unacked_bytes(&self) -> usize {
-        0
-    }
-
-    /// End of file: the peer's FIN was received and everything before it was read.
-    pub fn peer_finished(&self) -> bool {
-        false
-    }
-
-    /// Whether the user may still write.
-    pub fn can_write(&self) -> bool {
-        false
-    }
-
-    /// Closes the sending direction: FIN follows the queued data.
-    pub fn shutdown_write(&mut self) {}
-
-    /// Closes the receiving direction: unread and further data is discarded.
-    pub fn shutdown_read(&mut self, _io: &Io<'_>) {}
-
-    /// Closes both directions and gives the connection up.
-    pub fn close(&mut self, _env: &Env<'_>) -> Outcome {
-        Outcome::nothing()
-    }
-
-    /// How long `close` may leave data unacknowledged, in microseconds: `None` for as long as it
-    /// takes, `Some(0)` to abort instead of closing.
-    pub fn set_linger(&mut self, _linger: Option<u64>) {}
-
-    /// Aborts: `next` yields a RST if the peer should get one.
-    pub fn abort(&mut self, _reason: CloseReason) -> Outcome {
-        Outcome::nothing()
-    }
-
-    /// Octets of the receive ring that hold live data, in order or not; 0: the ring may be taken
-    /// away.
-    pub fn rx_extent(&self) -> usize {
-        0
-    }
-
-    /// Octets of the send ring that hold live data; 0: the ring may be taken away.
-    pub fn tx_extent(&self) -> usize {
-        0
-    }
-
-    /// Records in use; 0: their storage may be taken away.
-    pub fn record_count(&self) -> usize {
-        0
-    }
-
-    /// Ranges in use; 0: their storage may be taken away.
-    pub fn range_count(&self) -> usize {
-        0
-    }
-
-    /// Moves the live contents of the receive ring to other memory, of at least
-    /// [`Connection::rx_extent`] octets.
-    pub fn move_rx(&mut self, _from: &[u8], _to: &mut [u8]) {}
-
-    /// Moves the live contents of the send ring to other memory, of at least
-    /// [`Connection::tx_extent`] octets.
-    pub fn move_tx(&mut self, _from: &[u8], _to: &mut [u8]) {}
-
-    /// Moves the live records to other memory, of at least [`Connection::record_count`] entries.
-    pub fn move_records(&mut self, _from: &[crate::Record], _to: &mut [crate::Record]) {}
-
-    /// Moves the live ranges to other memory, of at least [`Connection::range_count`] entries.
-    pub fn move_ranges(&mut self, _from: &[crate::Range], _to: &mut [crate::Range]) {}
-
-    /// Changes what the window may promise. A window already promised stays promised.
-    pub fn set_rcv_buf(&mut self, _rcv_buf: u32) {}
-
-    /// Changes how many octets of options and payload the path carries.
-    pub fn set_path_mss(&mut self, _path_mss: u16, _env: &Env<'_>) {}
-
-    /// Switches the Nagle algorithm off or on.
-    pub fn set_nodelay(&mut self, _nodelay: bool) {}
-
-    /// Switches keep-alives on or off.
-    pub fn set_keepalive(&mut self, _keepalive: Option<Keepalive>, _env: &Env<'_>) {}
-
-    /// Sets this connection's own user timeout in microseconds; 0: for ever; `None`: the
-    /// tunable's.
-    pub fn set_user_timeout(&mut self, _timeout: Option<u64>) {}
-
-    /// Acknowledges the next segments at once.
-    pub fn set_quickack(&mut self, _env: &Env<'_>) {}
-
-    /// Marks the end of the data queued so far as the end of urgent data.
-    pub fn mark_urgent(&mut self) {}
-
-    /// Octets of urgent data still to be read; 0 if none is known.
-    pub fn urgent_bytes(&self) -> usize {
-        0
-    }
-
     /// The state.
+    #[inline]
     pub fn state(&self) -> State {
         self.state
     }
 
     /// Why the connection ended, once it has.
+    #[inline]
     pub fn close_reason(&self) -> Option<CloseReason> {
         self.close_reason
     }
 
+    /// Whether nobody owns the connection any more: [`Connection::close`] was called.
+    #[inline]
+    pub fn is_orphan(&self) -> bool {
+        self.flags.has(Flags::ORPHAN)
+    }
+
+    /// The offset of our timestamps, as given when the connection was opened.
+    #[inline]
+    pub fn ts_offset(&self) -> u32 {
+        self.ts_offset
+    }
+
+    /// Changes what the window may promise. What was promised stays promised: the right edge
+    /// never moves left. Beyond 65 535 octets times the agreed scale it has no effect.
+    pub fn set_rcv_buf(&mut self, rcv_buf: u32) {
+        self.rcv_buf = rcv_buf;
+    }
+
+    /// Changes how many octets of options and payload the path carries (path MTU discovery:
+    /// the path MTU less 40 for IPv4, 60 for IPv6). What is in flight in larger segments is
+    /// retransmitted at once, without a penalty to the congestion window (RFC 8201 §5.4).
+    pub fn set_path_mss(&mut self, io: &mut Io<'_>, path_mss: u16) {
+        self.path_mss = path_mss.max(MIN_PATH_MSS);
+        let before = self.mss;
+        self.update_mss();
+        if self.mss < before {
+            self.retransmit_oversized(io);
+        }
+    }
+
+    /// Eff.snd.MSS (RFC 9293 §3.7.1).
+    pub(crate) fn update_mss(&mut self) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+        //# The maximum size of a segment that a TCP endpoint really sends, the
+        //# "effective send MSS", MUST be the smaller (MUST-16) of the send MSS
+        //# (that reflects the available reassembly buffer size at the remote
+        //# host, the EMTU_R [19]) and the largest transmission size permitted by
+        //# the IP layer (EMTU_S [19]):
+        let options = if self.flags.has(Flags::TIMESTAMPS) {
+            12
+        } else {
+            0
+        };
+        let limit = self.peer_mss.min(self.path_mss);
+        self.mss = limit.saturating_sub(options).max(1);
+    }
+
+    /// Switches the Nagle algorithm off or on.
+    pub fn set_nodelay(&mut self, nodelay: bool) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
+        //# However, there MUST be a way for an application
+        //# to disable the Nagle algorithm on an individual connection (MUST-17).
+        self.flags.put(Flags::NODELAY, nodelay);
+    }
+
+    /// Switches keep-alives on or off. Ask [`Connection::next`] afterwards: it starts the timer.
+    pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+        //# If
+        //# keep-alives are included, the application MUST be able to turn them
+        //# on or off for each TCP connection (MUST-24), and they MUST default to
+        //# off (MUST-25).
+        self.flags
+            .clear(Flags::KEEPALIVE.with(Flags::KEEPALIVE_OWED));
+        self.keepalive_deadline = Instant::ZERO;
+        self.probes = 0;
+        if let Some(Keepalive {
+            idle,
+            interval,
+            count,
+        }) = keepalive
+        {
+            self.flags.set(Flags::KEEPALIVE);
+            self.keepalive_idle = idle.max(1_000_000);
+            self.keepalive_interval = interval.max(1_000_000);
+            self.keepalive_count = count.max(2);
+        }
+    }
+
+    /// Sets this connection's own user timeout in microseconds (R2, also for the handshake);
+    /// 0: for ever; `None`: the tunable's.
+    pub fn set_user_timeout(&mut self, timeout: Option<u64>) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+        //# An application MUST (MUST-21) be able to set the value for R2
+        //# for a particular connection.
+        self.flags.put(Flags::OWN_USER_TIMEOUT, timeout.is_some());
+        self.user_timeout = timeout.unwrap_or(0);
+    }
+
+    /// How long `close` may leave data unacknowledged, in microseconds: `None` for as long as it
+    /// takes, `Some(0)` to abort instead of closing.
+    pub fn set_linger(&mut self, linger: Option<u64>) {
+        self.flags.put(Flags::LINGER, linger.is_some());
+        self.linger = linger.unwrap_or(0);
+    }
+
+    /// Acknowledges the next 16 segments, and what is waiting to be acknowledged, at once.
+    pub fn set_quickack(&mut self) {
+        self.quick_acks = 16;
+        if self.ack_deadline != Instant::ZERO {
+            self.flags.set(Flags::ACK_NOW);
+        }
+    }
+
     /// The last soft ICMP error, which is forgotten by asking.
     pub fn take_soft_error(&mut self) -> Option<IcmpError> {
-        None
+        self.soft_error_seen.take()
     }
 
-    /// Numbers about the connection.
-    pub fn info(&self, _env: &Env<'_>, _io: &Io<'_>) -> TcpInfo {
-        TcpInfo::default()
+    // The quantities the RFCs reason with.
+
+    /// FlightSize (RFC 5681 §2): sequence space sent and not acknowledged.
+    #[inline]
+    pub(crate) fn flight(&self) -> u32 {
+        self.snd_nxt.since(self.snd_una)
     }
 
-    /// ICMP reported an error about a segment of ours that started at `quoted_seq`.
-    pub fn icmp_error(&mut self, _error: IcmpError, _quoted_seq: SeqNum) -> Outcome {
-        Outcome::nothing()
+    /// Pipe (RFC 6675 §2): octets thought to be in the network.
+    #[inline]
+    pub(crate) fn pipe(&self) -> u32 {
+        self.flight()
+            .saturating_sub(self.sacked)
+            .saturating_sub(self.lost)
     }
 
-    pub(crate) fn tx_ring(&self) -> Ring {
-        self.tx
+    /// SND.NXT less our FIN: the octet after the last data octet that was sent.
+    #[inline]
+    pub(crate) fn data_end(&self) -> SeqNum {
+        self.snd_nxt
+            .minus(u32::from(self.flags.has(Flags::FIN_SENT)))
+    }
+
+    /// The sequence number of the first octet in the send ring.
+    #[inline]
+    pub(crate) fn data_una(&self) -> SeqNum {
+        match self.state {
+            State::Closed | State::Listen | State::SynSent | State::SynReceived => self.iss.plus(1),
+            State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck
+            | State::TimeWait => self.snd_una,
+        }
+    }
+
+    /// Octets in the send ring that were sent.
+    #[inline]
+    pub(crate) fn sent_data(&self) -> u32 {
+        self.data_end().saturating_since(self.data_una())
+    }
+
+    /// Octets in the send ring that were never sent.
+    #[inline]
+    pub(crate) fn unsent(&self) -> u32 {
+        self.tx.len.saturating_sub(self.sent_data())
+    }
+
+    /// The usable window: SND.UNA + SND.WND - SND.NXT, 0 if that is negative.
+    #[inline]
+    pub(crate) fn usable_window(&self) -> u32 {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+        //# However, a sending TCP peer MUST
+        //# be robust against window shrinking, which may cause the "usable
+        //# window" (see Section 3.8.6.2.1) to become negative (MUST-34).
+        self.snd_wnd.saturating_sub(self.flight())
+    }
+
+    /// Whether our FIN was sent and acknowledged.
+    #[inline]
+    pub(crate) fn fin_acked(&self) -> bool {
+        self.flags.has(Flags::FIN_SENT) && self.snd_una == self.snd_nxt
     }
 }

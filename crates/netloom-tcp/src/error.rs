@@ -6,9 +6,10 @@ use crate::CloseReason;
 /// among them: the caller lowers the path MSS instead. Source Quench never gets here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[repr(u8)]
 pub enum IcmpError {
     /// Destination unreachable, network (code 0), or ICMPv6 "no route" (code 0): soft.
-    NetworkUnreachable,
+    NetworkUnreachable = 1,
     /// Destination unreachable, host (code 1), or ICMPv6 "address unreachable" (code 3): soft.
     HostUnreachable,
     /// Source route failed (code 5), or ICMPv6 "beyond scope" (code 2): soft.

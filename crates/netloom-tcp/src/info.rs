@@ -1,6 +1,8 @@
 //! A connection as seen from outside.
 
-use crate::{CloseReason, SeqNum, State};
+use crate::congestion::Controller;
+use crate::flags::Flags;
+use crate::{CloseReason, Connection, Env, SeqNum, State};
 
 /// Numbers about a connection, named as Linux's `tcp_info` where they mean the same. Times are
 /// microseconds.
@@ -65,4 +67,44 @@ pub struct TcpInfo {
     pub total_retransmissions: u32,
     /// Octets delivered to the peer, wrapping.
     pub delivered: u32,
+}
+
+impl Connection {
+    /// Numbers about the connection.
+    pub fn info(&self, env: &Env<'_>) -> TcpInfo {
+        let scaling = self.flags.has(Flags::SCALING);
+        TcpInfo {
+            state: self.state,
+            close_reason: self.close_reason,
+            timestamps: self.flags.has(Flags::TIMESTAMPS),
+            sack: self.flags.has(Flags::SACK),
+            snd_wscale: scaling.then_some(self.snd_wscale),
+            rcv_wscale: scaling.then_some(self.rcv_wscale),
+            snd_una: self.snd_una,
+            snd_nxt: self.snd_nxt,
+            snd_wnd: self.snd_wnd,
+            rcv_nxt: self.rcv_nxt,
+            rcv_wnd: self.rcv_adv.saturating_since(self.rcv_nxt),
+            snd_mss: self.mss,
+            advmss: self.our_mss,
+            path_mss: self.path_mss,
+            srtt: self.rtt.srtt(),
+            rttvar: self.rtt.rttvar(),
+            min_rtt: self.rtt.min,
+            rto: self
+                .rtt
+                .rto(env.tunables, self.flags.has(Flags::SYN_REPEATED)),
+            backoff: self.backoff,
+            probes: self.probes,
+            cwnd: self.congestion.cwnd(),
+            ssthresh: self.congestion.ssthresh(),
+            unacked: self.flight(),
+            sacked: self.sacked,
+            lost: self.lost,
+            unsent: self.unsent(),
+            unread: self.rx.len,
+            total_retransmissions: self.total_retransmissions,
+            delivered: self.delivered,
+        }
+    }
 }

@@ -25,19 +25,34 @@
 #[cfg(test)]
 extern crate std;
 
+mod acknowledge;
+mod buffers;
+mod close;
+mod congestion;
 mod connection;
 mod env;
 mod error;
+mod flags;
 mod info;
+mod keepalive;
+mod open;
 mod outcome;
 mod plan;
+mod probe;
 mod ranges;
+mod receive;
 mod records;
+mod recovery;
 mod ring;
+mod rtt;
 mod segment;
+mod sent;
 mod seq;
 mod state;
+mod syn_sent;
+mod text;
 mod timers;
+mod transmit;
 mod tunables;
 
 pub mod closed;

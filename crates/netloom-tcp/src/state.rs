@@ -111,6 +111,8 @@ pub enum CloseReason {
     KeepAliveTimedOut,
     /// The peer never sent FIN after ours was acknowledged and the local user had gone.
     FinWait2TimedOut,
+    /// The connection was closed in one direction and silent for too long.
+    HalfClosedTimedOut,
     /// Data was still unacknowledged when the linger time ended.
     LingerTimedOut,
     /// ICMP: the destination does not speak TCP.
@@ -152,6 +154,7 @@ impl CloseReason {
             CloseReason::UserTimedOut => "data was not acknowledged within the user timeout",
             CloseReason::KeepAliveTimedOut => "the peer did not answer keep-alive probes",
             CloseReason::FinWait2TimedOut => "the peer did not close its side in time",
+            CloseReason::HalfClosedTimedOut => "the half-closed connection was silent for too long",
             CloseReason::LingerTimedOut => "data was not acknowledged within the linger time",
             CloseReason::ProtocolUnreachable => "the destination does not speak TCP",
             CloseReason::PortUnreachable => "the destination port is unreachable",

@@ -2,7 +2,8 @@
 
 use netloom_wire::{TcpFlags, TcpOptions, Timestamps};
 
-use crate::{Discard, Env, Reply, Segment, SeqNum};
+use crate::flags::Flags;
+use crate::{Connection, Discard, Env, Reply, Segment, SeqNum};
 
 /// All that must be remembered of a connection in TIME-WAIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,19 @@ impl TimeWaitState {
         timestamps: false,
         answered: false,
     };
+
+    /// What is left of a connection in TIME-WAIT.
+    pub(crate) fn of(connection: &Connection) -> TimeWaitState {
+        TimeWaitState {
+            snd_nxt: connection.snd_nxt,
+            rcv_nxt: connection.rcv_nxt,
+            ts_recent: connection.ts_recent,
+            answered_ms: 0,
+            window: connection.window_to_offer().0,
+            timestamps: connection.flags.has(Flags::TIMESTAMPS),
+            answered: false,
+        }
+    }
 
     /// SND.NXT: what our next segment would carry.
     pub const fn snd_nxt(&self) -> SeqNum {

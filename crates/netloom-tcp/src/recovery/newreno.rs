@@ -1,0 +1,69 @@
+//! Fast retransmit and NewReno (RFC 5681 §3.2, RFC 6582), for peers without SACK.
+
+use super::Phase;
+use crate::flags::Flags;
+use crate::{Connection, Io};
+
+impl Connection {
+    /// A duplicate acknowledgment, or with SACK one that reported something new without moving
+    /// SND.UNA.
+    ///
+    /// Each lets one segment more into the network: in fast recovery that is the inflation of
+    /// RFC 5681 §3.2 (4), before it limited transmit (RFC 3042).
+    pub(crate) fn on_duplicate_ack(&mut self, io: &mut Io<'_>) {
+        self.dup_acks = self.dup_acks.saturating_add(1);
+        if self.flags.has(Flags::SACK) {
+            // `detect_loss` takes it from here.
+            return;
+        }
+        match self.phase {
+            Phase::Open => {}
+            Phase::Recovery => {
+                self.inflate();
+                return;
+            }
+            // They answer what was retransmitted needlessly (RFC 6582 §4).
+            Phase::Loss => return,
+        }
+        self.inflate();
+        if self.dup_acks >= self.dupack_threshold() && self.is_new_loss() {
+            self.enter_recovery(io);
+        }
+    }
+
+    /// RFC 6582 §3.2 (2): whether the cumulative acknowledgment covers more than `recover`.
+    fn is_new_loss(&self) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
+        //# If the duplicate ACKs don't acknowledge more than
+        //# recover, then this is not the beginning of a new fast retransmit.
+        !self.flags.has(Flags::RECOVERED) || self.snd_una.minus(1).ge(self.recover)
+    }
+
+    /// One segment more has left the network.
+    fn inflate(&mut self) {
+        let mss = u32::from(self.mss);
+        let most = self.flight().saturating_sub(mss);
+        self.sacked = self.sacked.saturating_add(mss).min(most);
+    }
+
+    /// A partial acknowledgment: what it covers is no longer counted as having left, but for
+    /// the segment whose arrival it reports.
+    pub(super) fn deflate(&mut self, octets: u32) {
+        if !self.flags.has(Flags::SACK) {
+            let beyond = octets.saturating_sub(u32::from(self.mss));
+            self.sacked = self.sacked.saturating_sub(beyond).min(self.flight());
+        }
+    }
+
+    /// What duplicate acknowledgments counted is worth nothing any more.
+    pub(super) fn forget_duplicates(&mut self) {
+        if !self.flags.has(Flags::SACK) {
+            self.sacked = 0;
+        }
+    }
+
+    /// Duplicate acknowledgments taken as loss.
+    pub(super) fn dupack_threshold(&self) -> u8 {
+        3
+    }
+}

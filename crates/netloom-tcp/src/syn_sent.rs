@@ -1,0 +1,90 @@
+//! SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3).
+
+use netloom_driver::Instant;
+use netloom_wire::TcpFlags;
+
+use crate::flags::Flags;
+use crate::listen::SynOffer;
+use crate::receive::without_syn;
+use crate::{CloseReason, Connection, Discard, Env, Io, Outcome, Segment, State, closed};
+
+impl Connection {
+    pub(crate) fn receive_in_syn_sent(
+        &mut self,
+        env: &Env<'_>,
+        io: &mut Io<'_>,
+        segment: &Segment<'_>,
+        out: &mut Outcome,
+    ) {
+        // First: ACK.
+        let acked = segment.has(TcpFlags::ACK);
+        if acked && (segment.ack.le(self.iss) || segment.ack.gt(self.snd_nxt)) {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+            //# If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless
+            //# the RST bit is set, if so drop the segment and return)
+            out.discard = Some(Discard::BadAck);
+            out.reset = closed::reset_for(segment);
+            return;
+        }
+        // Second: RST.
+        if segment.has(TcpFlags::RST) {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+            //# If the ACK was acceptable, then signal to the user "error:
+            //# connection reset", drop the segment, enter CLOSED state,
+            //# delete TCB, and return.  Otherwise (no ACK), drop the
+            //# segment and return.
+            if acked {
+                self.end(CloseReason::Refused, out);
+            } else {
+                out.discard = Some(Discard::BadRst);
+            }
+            return;
+        }
+        // Fourth: SYN. Fifth: neither.
+        if !segment.has(TcpFlags::SYN) {
+            out.discard = Some(Discard::NotSyn);
+            return;
+        }
+        self.heard(env);
+        let offer = SynOffer::of(segment);
+        self.synchronize_receiver(offer.irs);
+        self.flags
+            .put(Flags::SACK, self.flags.has(Flags::SACK) && offer.sack);
+        self.flags.put(
+            Flags::TIMESTAMPS,
+            self.flags.has(Flags::TIMESTAMPS) && offer.timestamps.is_some(),
+        );
+        self.ts_recent = offer.timestamps.unwrap_or(0);
+        self.agree(offer.mss, offer.window_scale, env.tunables);
+        self.last_ack_sent = self.rcv_nxt;
+        // The window of a SYN is never scaled.
+        self.snd_wnd = u32::from(segment.window);
+        self.max_snd_wnd = self.snd_wnd;
+        self.snd_wl1 = segment.seq;
+        self.snd_wl2 = if acked { segment.ack } else { self.iss };
+
+        if !acked {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
+            //# A TCP implementation MUST support simultaneous open attempts (MUST-
+            //# 10).
+            self.state = State::SynReceived;
+            self.flags.set(Flags::SYN_OWED);
+            return;
+        }
+        let echo = segment.options.timestamps.map(|timestamps| timestamps.echo);
+        self.measure_handshake(env, echo);
+        self.flags.clear(Flags::SYN_OWED);
+        self.establish(env, out);
+        self.ack_deadline = Instant::ZERO;
+        self.flags.set(Flags::ACK_NOW);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+        //# If there are other controls or text
+        //# in the segment, then continue processing at the sixth step
+        //# under Section 3.10.7.4 where the URG bit is checked; otherwise,
+        //# return.
+        let rest = without_syn(segment);
+        self.receive_urgent(&rest, out);
+        self.receive_text(env, io, &rest, out);
+        self.receive_fin(env, &rest, out);
+    }
+}
