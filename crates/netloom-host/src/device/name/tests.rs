@@ -17,6 +17,7 @@ fn refuses_what_the_kernel_refuses() {
         "a b",
         "a:0",
         "a\tb",
+        "a\x0bb",
         "a\0b",
         "sixteen-bytes-xx",
     ] {

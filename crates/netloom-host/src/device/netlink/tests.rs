@@ -61,10 +61,11 @@ fn refusal(bytes: &[u8]) -> Refusal {
 #[test]
 fn a_refusal_keeps_the_error_and_the_explanation() {
     let mut attributes = Vec::new();
-    for (kind, value) in [(2_u16, b"four".as_slice()), (1, b"Invalid MTU\0")] {
+    for (kind, value) in [(2_u16, b"seven b".as_slice()), (1, b"Invalid MTU\0")] {
         attributes.extend((4 + value.len() as u16).to_ne_bytes());
         attributes.extend(kind.to_ne_bytes());
         attributes.extend(value);
+        attributes.resize(attributes.len().next_multiple_of(4), 0);
     }
     let refusal = refusal(&reply(1, -libc::EINVAL, &attributes));
     assert_eq!(refusal.error.raw_os_error(), Some(libc::EINVAL));
