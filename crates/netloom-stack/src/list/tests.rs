@@ -85,8 +85,10 @@ fn what_is_on_a_list_is_not_put_on_another() {
     assert!(a.push_back(&mut items, item(0)));
     assert!(!a.push_back(&mut items, item(0)));
     assert!(!b.push_front(&mut items, item(0)));
-    // The end of a is not b's to remove.
-    assert!(!b.remove(&mut items, item(0)));
+    // The ends of a are not b's to remove.
+    assert!(a.push_back(&mut items, item(1)));
+    assert!(!b.remove(&mut items, item(0)) && !b.remove(&mut items, item(1)));
+    assert!(a.remove(&mut items, item(1)));
     assert_eq!((members(&a, &mut items).len(), b.is_empty()), (1, true));
     assert!(a.remove(&mut items, item(0)) && !a.remove(&mut items, item(0)));
     assert!(b.push_back(&mut items, item(0)));
