@@ -130,7 +130,10 @@ fn small_numbers_are_equally_likely() {
     for _ in 0..30_000 {
         counts[rng.below(3 << 30) as usize % 3] += 1;
     }
-    assert!(counts.iter().all(|count| (count - 10_000).abs() < 410), "{counts:?}");
+    assert!(
+        counts.iter().all(|count| (count - 10_000).abs() < 410),
+        "{counts:?}"
+    );
 }
 
 /// The rank over GF(2) of a matrix of 64-bit rows.
