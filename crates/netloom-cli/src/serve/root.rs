@@ -96,10 +96,7 @@ impl Root {
             let stat = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Symlink => return Err(Stop::Link),
-                FileType::Directory => {
-                    let flags = LOOK_UP | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                    folder = openat(&folder, name, flags, Mode::empty())?;
-                }
+                FileType::Directory => folder = open_folder(&folder, name)?,
                 FileType::RegularFile if names.peek().is_none() => {
                     return open_file(&folder, name);
                 }
@@ -117,6 +114,12 @@ impl Root {
         }
         Ok(Found::Folder(folder))
     }
+}
+
+/// Opens the folder `name`, which was one when it was looked at, and fails if it is a link by now.
+fn open_folder(folder: &OwnedFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
+    let flags = LOOK_UP | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(folder, name, flags, Mode::empty())
 }
 
 /// Opens the regular file `name`. It was one when it was looked at; it may be anything by now, so

@@ -128,9 +128,10 @@ fn special_files_are_refused_without_opening_them() {
     }
 }
 
-/// A file swapped for a fifo between the look and the opening neither blocks nor is served.
+/// What was looked at is something else when it is opened: a link is not followed, a fifo neither
+/// blocks nor is served.
 #[test]
-fn what_was_a_file_a_moment_ago_is_looked_at_again() {
+fn what_was_a_file_or_a_folder_a_moment_ago() {
     let (outside, root) = tree();
     let www = outside.path().join("www");
     mknodat(
@@ -151,6 +152,14 @@ fn what_was_a_file_a_moment_ago_is_looked_at_again() {
     assert_eq!(code("fifo"), Err(403));
     assert_eq!(code("sub"), Err(403));
     assert_eq!(code("link"), Err(0));
+    symlink("sub", www.join("folder-link")).unwrap();
+    assert!(open_folder(&root.folder, b"sub").is_ok());
+    for name in ["folder-link", "link", "file", "fifo"] {
+        assert!(
+            open_folder(&root.folder, name.as_bytes()).is_err(),
+            "{name}"
+        );
+    }
 }
 
 /// Somebody swaps a folder for a link out of the served folder while requests come in.
