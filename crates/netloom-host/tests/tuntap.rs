@@ -171,6 +171,27 @@ fn an_ipv6_listener_is_reachable_at_once() {
     );
 }
 
+/// Where `/proc` is read-only the interface's own switch cannot be set: the address alone must do.
+#[test]
+fn an_ipv6_address_is_never_tentative() {
+    let needs = [TunDevice, Program("ip")];
+    in_namespace("an_ipv6_address_is_never_tentative", &needs, || {
+        let tun = Tun::create("nlt0").unwrap();
+        tun.kernel_end().unwrap().address(KERNEL6, 64).unwrap();
+        run("ip link set nlt0 up");
+        udp_socket(KERNEL6);
+        let listed = run("ip -6 address show dev nlt0");
+        let line = listed
+            .lines()
+            .find(|l| l.contains("fd71::1/64"))
+            .expect("it is there");
+        assert!(
+            line.contains("nodad") && !line.contains("tentative"),
+            "{line}"
+        );
+    });
+}
+
 #[test]
 fn no_duplicate_address_detection_delays_the_kernel() {
     in_namespace(

@@ -1,6 +1,6 @@
 //! Network devices of a Linux host.
 //!
-//! Each is a [`Driver`](netloom_driver::Driver) over a descriptor that never blocks, and a
+//! Each is a [`Driver`] over a descriptor that never blocks, and a
 //! [`Device`], by which a runtime learns when to call the driver again. [`Waiter`] sleeps until
 //! then.
 //!
@@ -94,7 +94,7 @@ pub struct Interest {
 ///
 /// The descriptor ([`AsFd`]) serves to wait on by other means than [`Waiter`], epoll for example:
 /// wait for what [`Device::interest`] says, then call
-/// [`receive`](netloom_driver::Driver::receive).
+/// [`receive`](Driver::receive).
 pub trait Device: Driver + AsFd + Send {
     /// The interface's name when the device was made.
     fn name(&self) -> &str;
