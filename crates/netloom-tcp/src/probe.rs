@@ -20,13 +20,16 @@ impl Connection {
             && self.flight() == 0
             && self.snd_wnd < unsent.min(u32::from(self.mss))
             && match self.state {
-                State::Established | State::CloseWait | State::FinWait1 | State::LastAck => true,
+                State::Established
+                | State::CloseWait
+                | State::FinWait1
+                | State::Closing
+                | State::LastAck => true,
                 State::Closed
                 | State::Listen
                 | State::SynSent
                 | State::SynReceived
                 | State::FinWait2
-                | State::Closing
                 | State::TimeWait => false,
             }
     }
