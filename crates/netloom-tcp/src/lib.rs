@@ -34,6 +34,7 @@ mod env;
 mod error;
 mod flags;
 mod info;
+mod ip;
 mod keepalive;
 mod open;
 mod outcome;

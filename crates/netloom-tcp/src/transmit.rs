@@ -443,7 +443,7 @@ impl Connection {
     /// Whether the user has read enough for a window update of its own: the edge can move by a
     /// step, and the peer may be running out of window.
     #[inline]
-    pub(crate) fn owes_window_update(&self) -> bool {
+    pub fn owes_window_update(&self) -> bool {
         let promised = self.rcv_adv.saturating_since(self.rcv_nxt);
         if promised > self.rcv_buf >> 1 || !self.is_receiving() {
             return false;

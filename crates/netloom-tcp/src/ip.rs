@@ -1,0 +1,81 @@
+//! What the layer below asks of a connection and tells it.
+
+use netloom_wire::TcpFlags;
+
+use crate::{CloseReason, Connection, News, Outcome, Reply, SeqNum, State};
+
+impl Connection {
+    /// Whether a sequence number is one of what is in flight: what an ICMP error must quote to
+    /// be believed (RFC 5927 §4.1).
+    pub fn in_flight(&self, seq: SeqNum) -> bool {
+        seq.ge(self.snd_una) && seq.lt(self.snd_nxt)
+    }
+
+    /// Whether the peer's FIN has been received in order; unread data may remain.
+    #[inline]
+    pub fn peer_closed(&self) -> bool {
+        self.state.peer_closed()
+    }
+
+    /// The next hop could not be resolved. An attempt to connect ends with it; on a connection
+    /// that is open it is a soft error, and what was to be sent counts as lost.
+    pub fn next_hop_failed(&mut self) -> Outcome {
+        let mut out = Outcome::nothing();
+        if self.close_reason.is_some() {
+            return out;
+        }
+        match self.state {
+            State::SynSent => self.end(CloseReason::NextHopUnresolved, &mut out),
+            State::Closed
+            | State::Listen
+            | State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck
+            | State::TimeWait => out.news.insert(News::SOFT_ERROR),
+        }
+        out
+    }
+
+    /// The RST that tells the peer that this side forgets the connection at once; `None` where
+    /// the peer knows nothing of it (RFC 9293 §3.10.5).
+    pub fn reset_reply(&self) -> Option<Reply> {
+        if self.close_reason.is_some() {
+            return None;
+        }
+        match self.state {
+            State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait => Some(Reply {
+                seq: self.snd_nxt,
+                ack: self.rcv_nxt,
+                flags: TcpFlags::RST | TcpFlags::ACK,
+                window: 0,
+                options: netloom_wire::TcpOptions::default(),
+            }),
+            State::Closed
+            | State::Listen
+            | State::SynSent
+            | State::Closing
+            | State::LastAck
+            | State::TimeWait => None,
+        }
+    }
+}
+
+impl Default for crate::Record {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl Default for crate::Range {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
