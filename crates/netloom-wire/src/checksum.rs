@@ -14,39 +14,44 @@ use wide as lanes;
 /// let whole = Sum::new().add(&[1, 2, 3, 4, 5]);
 /// assert_eq!(Sum::new().add(&[1]).add(&[2, 3, 4]).add(&[5]), whole);
 /// ```
-#[derive(Copy, Clone, Default, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Default, Debug)]
 pub struct Sum {
-    /// The folded sum, in the machine's byte order: RFC 1071 §2(B) says the order of the bytes
-    /// in a word does not matter until the end.
-    folded: u16,
+    /// The sum in the machine's byte order, which RFC 1071 §2 (B) allows until the end, and in 32
+    /// bits: 2^16 is 1 modulo 2^16 - 1, so the halves may be added late.
+    sum: u32,
     /// An odd number of bytes was added: the next one is the low half of a word.
     odd: bool,
 }
+
+impl PartialEq for Sum {
+    /// Whether both stand for the same bytes' sum.
+    fn eq(&self, other: &Self) -> bool {
+        self.odd == other.odd && self.finish() == other.finish()
+    }
+}
+
+impl Eq for Sum {}
 
 impl Sum {
     /// The sum of nothing.
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            folded: 0,
-            odd: false,
-        }
+        Self { sum: 0, odd: false }
     }
 
-    /// Appends `len` bytes whose own sum is `folded`.
-    #[inline]
-    const fn append(self, folded: u16, odd: bool) -> Self {
+    /// Appends bytes whose own sum is `sum`.
+    #[inline(always)]
+    const fn append(self, sum: u32, odd: bool) -> Self {
         //= https://www.rfc-editor.org/rfc/rfc1071#section-2
-        //# The sum of 16-bit integers can be computed in either byte order.
-        //# Thus, if we calculate the swapped sum:
-        let folded = if self.odd {
-            folded.swap_bytes()
-        } else {
-            folded
-        };
+        //# Therefore, the sum may be calculated in exactly the same way
+        //# regardless of the byte order ("big-endian" or "little-endian")
+        //# of the underlaying hardware.
+        //
+        // After an odd byte every byte has changed places with its neighbour.
+        let sum = if self.odd { sum.rotate_left(8) } else { sum };
         Self {
-            folded: add(self.folded, folded),
+            sum: add32(self.sum, sum),
             odd: self.odd ^ odd,
         }
     }
@@ -66,21 +71,21 @@ impl Sum {
     #[inline]
     #[must_use]
     pub const fn add_u16(self, value: u16) -> Self {
-        self.append(value.to_be(), false)
+        self.append(value.to_be() as u32, false)
     }
 
     /// Appends a 32-bit number in network byte order.
     #[inline]
     #[must_use]
     pub const fn add_u32(self, value: u32) -> Self {
-        self.add_u16((value >> 16) as u16).add_u16(value as u16)
+        self.append(value.to_be(), false)
     }
 
     /// Appends what another sum was made of.
     #[inline]
     #[must_use]
     pub const fn combine(self, other: Self) -> Self {
-        self.append(other.folded, other.odd)
+        self.append(other.sum, other.odd)
     }
 
     /// The checksum to store, in network byte order: the complement of the sum.
@@ -92,7 +97,7 @@ impl Sum {
         //# the 16-bit 1's complement sum is computed over the octets
         //# concerned, and the 1's complement of this sum is placed in the
         //# checksum field.
-        !u16::from_be(self.folded)
+        !u16::from_be(fold(self.sum))
     }
 
     /// Whether data summed together with its checksum field is intact.
@@ -102,16 +107,29 @@ impl Sum {
         //= https://www.rfc-editor.org/rfc/rfc1071#section-1
         //# If the result is all 1 bits (-0 in 1's complement
         //# arithmetic), the check succeeds.
-        self.folded == 0xffff
+        fold(self.sum) == 0xffff
     }
 }
 
-/// One's complement addition.
-#[inline]
-const fn add(a: u16, b: u16) -> u16 {
+/// One's complement addition of words.
+#[inline(always)]
+const fn add16(a: u16, b: u16) -> u16 {
     let (sum, carry) = a.overflowing_add(b);
-    // With a carry the sum is at most 0xfffe, so this cannot overflow.
+    // A sum that carried is at most 0xfffe, so this cannot overflow.
     sum.wrapping_add(carry as u16)
+}
+
+/// One's complement addition of 32-bit sums.
+#[inline(always)]
+const fn add32(a: u32, b: u32) -> u32 {
+    let (sum, carry) = a.overflowing_add(b);
+    sum.wrapping_add(carry as u32)
+}
+
+/// A 32-bit sum as the sum of its halves.
+#[inline(always)]
+const fn fold(sum: u32) -> u16 {
+    add16((sum >> 16) as u16, sum as u16)
 }
 
 /// The pseudo-header of TCP, UDP and ICMPv6 (RFC 9293 §3.1, RFC 8200 §8.1). `len` is the length
@@ -148,31 +166,41 @@ pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
     //= https://www.rfc-editor.org/rfc/rfc1624#section-3
     //# HC' = ~(C + (-m) + m')    --    [Eqn. 3]
     //#     = ~(~HC + ~m + m')
-    !add(add(!checksum, !old), new)
+    !add16(add16(!checksum, !old), new)
 }
 
-/// The last bytes, fewer than eight, as a word padded with zeros at its end.
-#[inline]
-fn tail_word(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    for (place, byte) in word.iter_mut().zip(bytes) {
-        *place = *byte;
+/// The first `N` bytes, cut off the front.
+#[inline(always)]
+fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
+    let (chunk, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(chunk)
+}
+
+/// The first `N` bytes, cut off the front.
+#[inline(always)]
+fn take_mut<'a, const N: usize>(bytes: &mut &'a mut [u8]) -> Option<&'a mut [u8; N]> {
+    if bytes.len() < N {
+        return None;
     }
-    u64::from_ne_bytes(word)
+    let (chunk, rest) = core::mem::take(bytes).split_first_chunk_mut()?;
+    *bytes = rest;
+    Some(chunk)
 }
 
-/// 64-bit machines: four 64-bit lanes, each the sum of 32-bit halves so that no carry is lost.
-/// Nothing depends on the order of the additions, so compilers make vector code of it.
+/// 64-bit machines. Long data goes through four lanes that lose no carry and do not
+/// depend on each other: compilers make vector code of them.
 #[cfg_attr(not(target_pointer_width = "64"), allow(dead_code))]
 mod wide {
-    use super::tail_word;
+    use super::{add32, take, take_mut};
 
     /// Bytes a step.
     const STEP: usize = 32;
 
-    /// A lane takes fewer than 2^32 values below 2^33: it overflows after 64 GiB.
+    /// Each lane is the sum of the 32-bit halves of its words, so that no carry is lost. It grows
+    /// by less than 2^33 a step: it overflows after 64 GiB.
     #[derive(Default)]
-    struct Lanes([u64; 4]);
+    struct Lanes([u64; STEP / 8]);
 
     impl Lanes {
         #[inline(always)]
@@ -188,23 +216,46 @@ mod wide {
         }
 
         #[inline(always)]
-        fn fold(self, rest: u64) -> u16 {
-            let [a, b, c, d] = self.0;
-            fold(fold(a) + fold(b) + fold(c) + fold(d) + fold(rest)) as u16
+        fn total(self) -> u64 {
+            self.0.iter().fold(0, |total, lane| add64(total, *lane))
         }
     }
 
-    /// Down to 16 bits and their carries, twice: at most 0xffff.
     #[inline(always)]
-    fn fold(sum: u64) -> u64 {
-        let sum = (sum & 0xffff_ffff) + (sum >> 32);
-        let sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
-        let sum = (sum & 0xffff) + (sum >> 16);
-        (sum & 0xffff) + (sum >> 16)
+    const fn add64(a: u64, b: u64) -> u64 {
+        let (sum, carry) = a.overflowing_add(b);
+        sum.wrapping_add(carry as u64)
+    }
+
+    #[inline(always)]
+    const fn fold(sum: u64) -> u32 {
+        add32((sum >> 32) as u32, sum as u32)
     }
 
     #[inline]
-    pub(super) fn sum(bytes: &[u8]) -> u16 {
+    pub(super) fn sum(mut bytes: &[u8]) -> u32 {
+        let mut sum = if bytes.len() >= 2 * STEP {
+            sum_blocks(&mut bytes)
+        } else {
+            0
+        };
+        while let Some(word) = take::<8>(&mut bytes) {
+            sum = add64(sum, u64::from_ne_bytes(*word));
+        }
+        if let Some(word) = take::<4>(&mut bytes) {
+            sum = add64(sum, u32::from_ne_bytes(*word).into());
+        }
+        if let Some(word) = take::<2>(&mut bytes) {
+            sum = add64(sum, u16::from_ne_bytes(*word).into());
+        }
+        if let Some([last]) = take::<1>(&mut bytes) {
+            sum = add64(sum, u16::from_ne_bytes([*last, 0]).into());
+        }
+        fold(sum)
+    }
+
+    #[inline(never)]
+    fn sum_blocks(bytes: &mut &[u8]) -> u64 {
         let mut lanes = Lanes::default();
         let mut blocks = bytes.chunks_exact(STEP);
         for block in blocks.by_ref() {
@@ -212,71 +263,88 @@ mod wide {
                 lanes.add(block);
             }
         }
-        let mut words = blocks.remainder().chunks_exact(8);
-        let mut rest = 0;
-        for word in words.by_ref() {
-            rest += fold(tail_word(word));
-        }
-        rest += fold(tail_word(words.remainder()));
-        lanes.fold(rest)
+        *bytes = blocks.remainder();
+        lanes.total()
     }
 
     #[inline]
-    pub(super) fn copy_and_sum(dst: &mut [u8], src: &[u8]) -> u16 {
+    pub(super) fn copy_and_sum(mut dst: &mut [u8], mut src: &[u8]) -> u32 {
+        let mut sum = 0;
+        if src.len() >= 2 * STEP {
+            sum = copy_and_sum_blocks(&mut dst, &mut src);
+        }
+        while let (Some(place), Some(word)) = (take_mut::<8>(&mut dst), take::<8>(&mut src)) {
+            *place = *word;
+            sum = add64(sum, u64::from_ne_bytes(*word));
+        }
+        if let (Some(place), Some(word)) = (take_mut::<4>(&mut dst), take::<4>(&mut src)) {
+            *place = *word;
+            sum = add64(sum, u32::from_ne_bytes(*word).into());
+        }
+        if let (Some(place), Some(word)) = (take_mut::<2>(&mut dst), take::<2>(&mut src)) {
+            *place = *word;
+            sum = add64(sum, u16::from_ne_bytes(*word).into());
+        }
+        if let (Some([place]), Some([last])) = (take_mut::<1>(&mut dst), take::<1>(&mut src)) {
+            *place = *last;
+            sum = add64(sum, u16::from_ne_bytes([*last, 0]).into());
+        }
+        fold(sum)
+    }
+
+    #[inline(never)]
+    fn copy_and_sum_blocks(dst: &mut &mut [u8], src: &mut &[u8]) -> u64 {
         let mut lanes = Lanes::default();
-        let mut places = dst.chunks_exact_mut(STEP);
+        let mut places = core::mem::take(dst).chunks_exact_mut(STEP);
         let mut blocks = src.chunks_exact(STEP);
         for (place, block) in places.by_ref().zip(blocks.by_ref()) {
             if let (Some(place), Some(block)) = (place.first_chunk_mut(), block.first_chunk()) {
-                *place = *block;
-                lanes.add(block);
+                // By value: the bytes are read once, then stored and added.
+                let block: [u8; STEP] = *block;
+                *place = block;
+                lanes.add(&block);
             }
         }
-        let (places, blocks) = (places.into_remainder(), blocks.remainder());
-        let mut rest = 0;
-        for (place, word) in places.chunks_mut(8).zip(blocks.chunks(8)) {
-            place.copy_from_slice(word);
-            rest += fold(tail_word(word));
-        }
-        lanes.fold(rest)
+        (*dst, *src) = (places.into_remainder(), blocks.remainder());
+        lanes.total()
     }
 }
 
-/// Smaller machines: one word at a time with its carry, little code.
+/// Smaller machines: a word at a time with its carry, in little code.
 #[cfg_attr(target_pointer_width = "64", allow(dead_code))]
 mod compact {
-    #[inline]
-    fn add_word(sum: u32, word: &[u8]) -> u32 {
-        let mut padded = [0; 4];
-        match word.first_chunk() {
-            Some(word) => padded = *word,
-            None => {
-                for (place, byte) in padded.iter_mut().zip(word) {
-                    *place = *byte;
-                }
-            }
-        }
-        let (sum, carry) = sum.overflowing_add(u32::from_ne_bytes(padded));
-        sum.wrapping_add(u32::from(carry))
-    }
+    use super::{add32, take, take_mut};
 
-    #[inline]
-    fn fold(sum: u32) -> u16 {
-        let sum = (sum & 0xffff) + (sum >> 16);
-        ((sum & 0xffff) + (sum >> 16)) as u16
-    }
-
-    pub(super) fn sum(bytes: &[u8]) -> u16 {
-        fold(bytes.chunks(4).fold(0, add_word))
-    }
-
-    pub(super) fn copy_and_sum(dst: &mut [u8], src: &[u8]) -> u16 {
+    #[inline(never)]
+    pub(super) fn sum(mut bytes: &[u8]) -> u32 {
         let mut sum = 0;
-        for (place, word) in dst.chunks_mut(4).zip(src.chunks(4)) {
-            place.copy_from_slice(word);
-            sum = add_word(sum, word);
+        while let Some(word) = take::<4>(&mut bytes) {
+            sum = add32(sum, u32::from_ne_bytes(*word));
         }
-        fold(sum)
+        add32(sum, padded(bytes))
+    }
+
+    #[inline(never)]
+    pub(super) fn copy_and_sum(mut dst: &mut [u8], mut src: &[u8]) -> u32 {
+        let mut sum = 0;
+        while let (Some(place), Some(word)) = (take_mut::<4>(&mut dst), take::<4>(&mut src)) {
+            *place = *word;
+            sum = add32(sum, u32::from_ne_bytes(*word));
+        }
+        for (place, byte) in dst.iter_mut().zip(src) {
+            *place = *byte;
+        }
+        add32(sum, padded(src))
+    }
+
+    /// Fewer than four bytes, and zeros after them.
+    #[inline(always)]
+    fn padded(bytes: &[u8]) -> u32 {
+        let mut word = [0; 4];
+        for (place, byte) in word.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        u32::from_ne_bytes(word)
     }
 }
 
