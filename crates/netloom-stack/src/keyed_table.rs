@@ -59,6 +59,13 @@ pub(crate) struct ItemId {
     generation: u16,
 }
 
+impl ItemId {
+    /// The slot.
+    pub(crate) fn index(self) -> u16 {
+        self.index
+    }
+}
+
 /// A queue of items of one table: the front is the oldest, or the earliest.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Order {

@@ -103,31 +103,55 @@ impl core::fmt::Debug for Ref {
 pub struct Links {
     next: Ref,
     prev: Ref,
-    /// Which list the member is on, in numbers of the owner's choice; 0 is none. The owner sets it
-    /// when it puts the member on a list; leaving a list sets it to 0.
-    pub list: u16,
-    linked: bool,
+    /// [`LINKED`], and which list in the other bits.
+    on: u16,
+    /// The owner's, whether the member is on a list or not: the time it was put there, say.
+    pub tag: u16,
 }
+
+/// Set in [`Links::on`] while the member is on a list.
+const LINKED: u16 = 1 << 15;
 
 impl Links {
     /// On no list. All bytes zero.
     pub const EMPTY: Links = Links {
         next: Ref::NONE,
         prev: Ref::NONE,
-        list: 0,
-        linked: false,
+        on: 0,
+        tag: 0,
     };
 
     /// Whether the member is on a list.
     #[inline]
     pub const fn is_linked(&self) -> bool {
-        self.linked
+        self.on & LINKED != 0
+    }
+
+    /// Which list the member is on, in numbers of the owner's choice; 0 is none. Leaving a list
+    /// sets it to 0.
+    #[inline]
+    pub const fn list(&self) -> u16 {
+        self.on & !LINKED
+    }
+
+    /// Says which list the member was just put on: 15 bits count. Nothing happens to one that
+    /// is on none.
+    #[inline]
+    pub fn set_list(&mut self, list: u16) {
+        if self.is_linked() {
+            self.on = LINKED | list;
+        }
     }
 
     /// The member after this one.
     #[inline]
     pub const fn next(&self) -> Ref {
         self.next
+    }
+
+    /// For a slab's free list while the member is not in use.
+    pub(crate) fn raw(&mut self) -> &mut u32 {
+        &mut self.next.0
     }
 }
 
@@ -229,13 +253,17 @@ impl List {
         let Links {
             next,
             prev,
-            linked,
-            list: _,
+            on,
+            tag,
         } = *links;
-        if !linked || prev.is_none() && self.head != r || next.is_none() && self.tail != r {
+        if on & LINKED == 0 || prev.is_none() && self.head != r || next.is_none() && self.tail != r
+        {
             return false;
         }
-        *links = Links::EMPTY;
+        *links = Links {
+            tag,
+            ..Links::EMPTY
+        };
         match nodes.links(prev) {
             Some(before) if prev.is_some() => before.next = next,
             _ => self.head = next,
@@ -276,11 +304,11 @@ fn link<N: Nodes + ?Sized>(nodes: &mut N, r: Ref, prev: Ref, next: Ref) -> bool 
     let Some(links) = nodes.links(r) else {
         return false;
     };
-    if links.linked {
+    if links.is_linked() {
         return false;
     }
     links.next = next;
     links.prev = prev;
-    links.linked = true;
+    links.on = LINKED;
     true
 }

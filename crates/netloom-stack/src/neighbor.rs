@@ -233,6 +233,13 @@ impl Keyed for Neighbor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NeighborId(ItemId);
 
+impl NeighborId {
+    /// The entry's place in the cache, for those who remember where they wait.
+    pub(crate) fn index(self) -> u16 {
+        self.0.index()
+    }
+}
+
 /// What is known of a next hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolve {

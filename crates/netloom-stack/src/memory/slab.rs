@@ -132,7 +132,8 @@ impl<T: Item + 'static> Slab<T> {
             return None;
         }
         match &mut self.memory {
-            Memory::Lent(items) => *items.get_mut(index as usize)? = T::EMPTY,
+            // Lent memory is as a program's `static` made it, and may hold what its owner put there.
+            Memory::Lent(items) => items.get_mut(index as usize)?.reset(),
             #[cfg(feature = "alloc")]
             Memory::Chunks(chunks) => {
                 if index % CHUNK == 0 {

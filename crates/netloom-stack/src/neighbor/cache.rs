@@ -160,6 +160,11 @@ impl NeighborCache {
         self.entries.get_mut(index)
     }
 
+    /// The entry in a place of the cache, whoever's it is.
+    pub(crate) fn at_mut(&mut self, index: u16) -> Option<&mut Neighbor> {
+        self.entries.get_mut(index)
+    }
+
     /// The entry of an address.
     pub fn find(&self, iface: u8, addr: &Addr) -> Option<&Neighbor> {
         self.entries.get(self.entries.lookup(iface, addr)?)

@@ -1,0 +1,62 @@
+//! The stack's view of time: the last instant it was told, and TCP's millisecond clock.
+
+use netloom_driver::Instant;
+
+/// The time of the call in progress.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    pub(crate) now: Instant,
+    /// Milliseconds since the origin, wrapping: the timestamp clock of RFC 7323.
+    pub(crate) now_ms: u32,
+    /// The instant at which `now_ms` last changed.
+    tick: Instant,
+}
+
+impl Clock {
+    pub(crate) const START: Clock = Clock {
+        now: Instant::ZERO,
+        now_ms: 0,
+        tick: Instant::ZERO,
+    };
+
+    /// Moves on to `now`. Time never goes back: an earlier instant changes nothing.
+    ///
+    /// 32-bit divisions only: firmware has no 64-bit one for free.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        if now <= self.now {
+            return;
+        }
+        self.now = now;
+        loop {
+            let micros = now.micros_since(self.tick);
+            let part = u32::try_from(micros).unwrap_or(u32::MAX);
+            let ticks = part / 1_000;
+            self.now_ms = self.now_ms.wrapping_add(ticks);
+            self.tick = self.tick.plus_micros(u64::from(ticks.wrapping_mul(1_000)));
+            if u64::from(part) == micros {
+                return;
+            }
+        }
+    }
+
+    /// The circumstances of a call on a connection.
+    #[cfg(feature = "tcp")]
+    #[inline]
+    pub(crate) fn env<'a>(
+        &self,
+        tunables: &'a netloom_tcp::Tunables,
+        gso_max: u32,
+    ) -> netloom_tcp::Env<'a> {
+        netloom_tcp::Env {
+            now: self.now,
+            now_ms: self.now_ms,
+            tunables,
+            gso_max,
+        }
+    }
+
+    /// The clock of SYN and TIME-WAIT entries: 4 ms a tick, wrapping after 262 s.
+    pub(crate) fn quarter(&self) -> u16 {
+        (self.now_ms >> 2) as u16
+    }
+}

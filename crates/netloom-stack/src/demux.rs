@@ -1,0 +1,182 @@
+//! Whose segment or datagram is this? One table for everything that has a tuple.
+
+use crate::keys::Keys;
+use crate::list::{Kind, Ref};
+use crate::tables::Tables;
+use crate::tuple::Tuple;
+
+/// IP protocol numbers.
+pub(crate) const TCP: u8 = 6;
+pub(crate) const UDP: u8 = 17;
+
+/// The table: an index on the heap, or, where capacities are small and memory is lent, the
+/// slabs themselves, compared tuple by tuple.
+pub(crate) struct Demux {
+    #[cfg(feature = "alloc")]
+    index: Option<crate::index::Index>,
+    /// What the last lookup found: bulk transfers hit it.
+    #[cfg(feature = "alloc")]
+    last: Ref,
+}
+
+impl Demux {
+    /// Compares tuples: for lent memory.
+    pub(crate) const fn scan() -> Demux {
+        Demux {
+            #[cfg(feature = "alloc")]
+            index: None,
+            #[cfg(feature = "alloc")]
+            last: Ref::NONE,
+        }
+    }
+
+    /// Hashes tuples: for the heap.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn indexed(limit: u32) -> Demux {
+        Demux {
+            index: Some(crate::index::Index::heap(limit)),
+            last: Ref::NONE,
+        }
+    }
+
+    /// What a tuple belongs to; [`Ref::NONE`] if to nothing.
+    #[inline]
+    pub(crate) fn find(
+        &mut self,
+        keys: &Keys,
+        tables: &Tables,
+        protocol: u8,
+        tuple: &Tuple,
+    ) -> Ref {
+        #[cfg(feature = "alloc")]
+        if let Some(index) = &mut self.index {
+            if is_at(tables, self.last, protocol, tuple) {
+                return self.last;
+            }
+            let hash = keys.index_hash(protocol, tuple);
+            let found = index
+                .find(hash, |r| is_at(tables, r, protocol, tuple))
+                .unwrap_or(Ref::NONE);
+            if found.is_some() {
+                self.last = found;
+            }
+            return found;
+        }
+        let _ = keys;
+        scan(tables, protocol, tuple)
+    }
+
+    /// Adds an item under its tuple. Says whether there was memory for it.
+    pub(crate) fn insert(&mut self, keys: &Keys, protocol: u8, tuple: &Tuple, item: Ref) -> bool {
+        #[cfg(feature = "alloc")]
+        if let Some(index) = &mut self.index {
+            return index.insert(keys.index_hash(protocol, tuple), item).is_ok();
+        }
+        let _ = (keys, protocol, tuple, item);
+        true
+    }
+
+    /// Puts an item in another's place, as when a connection goes to TIME-WAIT.
+    pub(crate) fn replace(&mut self, keys: &Keys, protocol: u8, tuple: &Tuple, old: Ref, new: Ref) {
+        #[cfg(feature = "alloc")]
+        if let Some(index) = &mut self.index {
+            index.replace(keys.index_hash(protocol, tuple), old, new);
+            if self.last == old {
+                self.last = Ref::NONE;
+            }
+        }
+        let _ = (keys, protocol, tuple, old, new);
+    }
+
+    /// Forgets an item.
+    pub(crate) fn remove(&mut self, keys: &Keys, protocol: u8, tuple: &Tuple, item: Ref) {
+        #[cfg(feature = "alloc")]
+        if let Some(index) = &mut self.index {
+            index.remove(keys.index_hash(protocol, tuple), item);
+            if self.last == item {
+                self.last = Ref::NONE;
+            }
+        }
+        let _ = (keys, protocol, tuple, item);
+    }
+}
+
+/// Whether an item is of the protocol and has the tuple.
+#[inline]
+fn is_at(tables: &Tables, item: Ref, protocol: u8, tuple: &Tuple) -> bool {
+    let index = item.index();
+    match item.kind() {
+        #[cfg(feature = "tcp")]
+        Some(Kind::Connection) => {
+            protocol == TCP
+                && tables
+                    .connections
+                    .get(index)
+                    .is_some_and(|c| c.flags.has(crate::tcp::Flags::INDEXED) && c.tuple == *tuple)
+        }
+        #[cfg(feature = "tcp")]
+        Some(Kind::HalfOpen) => {
+            protocol == TCP
+                && tables
+                    .half_open
+                    .get(index)
+                    .is_some_and(|h| h.tuple == *tuple)
+        }
+        #[cfg(feature = "tcp")]
+        Some(Kind::TimeWait) => {
+            protocol == TCP
+                && tables
+                    .time_wait
+                    .get(index)
+                    .is_some_and(|t| t.tuple == *tuple)
+        }
+        #[cfg(feature = "tcp")]
+        Some(Kind::Listener) => {
+            protocol == TCP
+                && tables
+                    .listeners
+                    .get(index)
+                    .is_some_and(|l| l.live && l.key == *tuple)
+        }
+        #[cfg(feature = "udp")]
+        Some(Kind::Udp) => {
+            protocol == UDP
+                && tables
+                    .udp
+                    .get(index)
+                    .is_some_and(|u| u.live && u.tuple == *tuple)
+        }
+        Some(_) | None => false,
+    }
+}
+
+/// Compares the tuple of every item there is.
+fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
+    #[cfg(feature = "tcp")]
+    if protocol == TCP {
+        for (kind, bound) in [
+            (Kind::Connection, tables.connections.high_water()),
+            (Kind::HalfOpen, tables.half_open.high_water()),
+            (Kind::TimeWait, tables.time_wait.high_water()),
+            (Kind::Listener, tables.listeners.high_water()),
+        ] {
+            for index in 0..bound {
+                let item = Ref::new(kind, index);
+                if is_at(tables, item, protocol, tuple) {
+                    return item;
+                }
+            }
+        }
+    }
+    #[cfg(feature = "udp")]
+    if protocol == UDP {
+        for index in 0..tables.udp.high_water() {
+            let item = Ref::new(Kind::Udp, index);
+            if is_at(tables, item, protocol, tuple) {
+                return item;
+            }
+        }
+    }
+    let _ = (tables, protocol, tuple);
+    Ref::NONE
+}

@@ -1,0 +1,94 @@
+//! What the stack tells its user: handles and readiness.
+
+use core::fmt;
+
+/// An interface of the stack. Interfaces are numbered from 0 in the order they were added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct IfaceId(pub(crate) u8);
+
+impl IfaceId {
+    /// The first interface that was added: the only one of most programs.
+    pub const FIRST: IfaceId = IfaceId(0);
+
+    /// The interface's number.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for IfaceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "if{}", self.0)
+    }
+}
+
+macro_rules! handle {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// Carries a generation: once closed, it is an error everywhere, never a panic and
+        /// never somebody else's.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name {
+            pub(crate) index: u32,
+            pub(crate) generation: u32,
+        }
+
+        impl $name {
+            /// A number that no other live handle of this kind shares, for tables of the
+            /// program's own. Small numbers are reused.
+            pub const fn index(self) -> usize {
+                self.index as usize
+            }
+        }
+    };
+}
+
+handle! {
+    /// A TCP connection of a stack.
+    TcpHandle
+}
+handle! {
+    /// A TCP listener of a stack.
+    ListenerHandle
+}
+handle! {
+    /// A UDP socket of a stack.
+    UdpHandle
+}
+
+/// What can be done with a socket now, without waiting.
+///
+/// Readiness is a level: it says what holds at the moment the event is taken, however many
+/// things happened before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Readiness {
+    /// Data, the end of the stream, or the connection's end can be read.
+    pub readable: bool,
+    /// There is room to write, or writing would report the connection's end.
+    pub writable: bool,
+    /// The handshake is complete (TCP).
+    pub connected: bool,
+    /// The peer has finished sending (TCP); unread data may remain.
+    pub peer_finished: bool,
+    /// The connection is over (TCP); its reason can be asked for, unread data remains readable.
+    pub closed: bool,
+    /// A soft error or an ICMP error waits to be taken.
+    pub error: bool,
+    /// Urgent data was announced (TCP, RFC 9293 §3.8.5).
+    pub urgent: bool,
+    /// The wake-up time that was asked for has come (UDP).
+    pub woken: bool,
+}
+
+/// Something a user of the stack may want to act upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A connection's readiness changed.
+    Tcp(TcpHandle, Readiness),
+    /// A listener has at least one connection to accept.
+    Acceptable(ListenerHandle),
+    /// A UDP socket's readiness changed.
+    Udp(UdpHandle, Readiness),
+}

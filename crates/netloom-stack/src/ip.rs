@@ -1,0 +1,212 @@
+//! IP packets in: validated, then handed to their protocol.
+
+#[cfg(feature = "ipv4")]
+mod v4;
+#[cfg(feature = "ipv6")]
+mod v6;
+
+use netloom_wire::{Addr, protocol};
+
+use crate::counters::{DropReason, Layer};
+use crate::link::Arrival;
+use crate::martian;
+use crate::stack::Stack;
+
+/// A packet whose network header is good: what the transport protocols see of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Packet<'a> {
+    pub(crate) src: Addr,
+    pub(crate) dst: Addr,
+    pub(crate) protocol: u8,
+    /// TTL or hop limit as it arrived.
+    pub(crate) hops: u8,
+    /// DSCP and ECN.
+    pub(crate) tos: u8,
+    /// The transport header and what follows.
+    pub(crate) payload: &'a [u8],
+    /// The packet from its network header on, without what the link added behind it: what an
+    /// ICMP error quotes.
+    pub(crate) whole: &'a [u8],
+    /// The destination is one address of this stack, and so was the link's: an answer may be
+    /// sent.
+    pub(crate) unicast: bool,
+    pub(crate) arrival: &'a Arrival<'a>,
+}
+
+/// What becomes of a packet that no protocol took.
+pub(crate) enum Refusal {
+    /// Nothing is said.
+    Silent(DropReason),
+    /// An ICMP error tells the sender.
+    Tell(DropReason, IcmpError),
+}
+
+/// An ICMP error this stack sends, in terms of what is wrong; its form depends on the version.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IcmpError {
+    /// Nobody listens on the port.
+    #[cfg(feature = "udp")]
+    Port,
+    /// IPv4: the protocol is unknown.
+    #[cfg(feature = "ipv4")]
+    Protocol,
+    /// IPv6: something at an offset of the packet is wrong.
+    #[cfg(feature = "ipv6")]
+    Parameter {
+        code: u8,
+        pointer: u32,
+        even_if_multicast: bool,
+    },
+}
+
+impl From<DropReason> for Refusal {
+    fn from(reason: DropReason) -> Refusal {
+        Refusal::Silent(reason)
+    }
+}
+
+impl Stack {
+    /// Takes in an IP packet of either version.
+    #[inline]
+    pub(crate) fn ip_input(&mut self, arrival: &Arrival<'_>, bytes: &[u8]) {
+        self.counters.receive(Layer::Ip);
+        let result = match bytes.first().map(|b| b >> 4) {
+            #[cfg(feature = "ipv4")]
+            Some(4) => self.ipv4_input(arrival, bytes),
+            #[cfg(feature = "ipv6")]
+            Some(6) => self.ipv6_input(arrival, bytes),
+            #[cfg(not(all(feature = "ipv4", feature = "ipv6")))]
+            Some(4 | 6) => Err(DropReason::UnknownVersion),
+            Some(_) | None => Err(DropReason::IpMalformed),
+        };
+        match result {
+            Ok(()) => self.counters.deliver(Layer::Ip),
+            Err(reason) => self.counters.discard(reason),
+        }
+    }
+
+    /// Checks both addresses of a packet; says whether the destination is unicast, and ours.
+    #[inline]
+    fn check_addresses(
+        &self,
+        arrival: &Arrival<'_>,
+        src: &Addr,
+        dst: &Addr,
+        ipv6: bool,
+    ) -> Result<bool, DropReason> {
+        let loopback = self
+            .interface(arrival.iface)
+            .is_some_and(|interface| interface.loopback);
+        martian::check(
+            &martian::Arrival {
+                src,
+                dst,
+                ipv6,
+                iface: arrival.iface,
+                loopback,
+            },
+            &self.addresses,
+        )
+        .map_err(|_| DropReason::Martian)?;
+        if self.addresses.is_local_on(arrival.iface, dst) || loopback {
+            return Ok(!dst.is_multicast() && !arrival.link_group);
+        }
+        let group = if ipv6 {
+            *dst == ALL_NODES || self.addresses.joins_solicited_node(arrival.iface, dst)
+        } else {
+            *dst == Addr::V4_ALL_SYSTEMS || self.addresses.is_broadcast_for(arrival.iface, dst)
+        };
+        if group {
+            Ok(false)
+        } else {
+            Err(DropReason::IpNotForUs)
+        }
+    }
+
+    /// Hands a packet to its protocol.
+    #[inline]
+    fn deliver(&mut self, packet: &Packet<'_>) -> Result<(), DropReason> {
+        let refusal = match packet.protocol {
+            #[cfg(feature = "tcp")]
+            protocol::TCP => {
+                self.counters.receive(Layer::Tcp);
+                match self.tcp_input(packet) {
+                    Ok(()) => self.counters.deliver(Layer::Tcp),
+                    Err(reason) => self.counters.discard(reason),
+                }
+                return Ok(());
+            }
+            #[cfg(feature = "udp")]
+            protocol::UDP => {
+                self.counters.receive(Layer::Udp);
+                let refusal = match self.udp_input(packet) {
+                    Ok(()) => {
+                        self.counters.deliver(Layer::Udp);
+                        return Ok(());
+                    }
+                    Err(refusal) => refusal,
+                };
+                self.counters.discard(refusal.reason());
+                self.tell(packet, &refusal);
+                return Ok(());
+            }
+            #[cfg(feature = "ipv4")]
+            protocol::ICMP if packet.src.is_v4() => {
+                self.counters.receive(Layer::Icmp);
+                match self.icmpv4_input(packet) {
+                    Ok(()) => self.counters.deliver(Layer::Icmp),
+                    Err(reason) => self.counters.discard(reason),
+                }
+                return Ok(());
+            }
+            #[cfg(feature = "ipv6")]
+            protocol::ICMPV6 if !packet.src.is_v4() => {
+                self.counters.receive(Layer::Icmp);
+                match self.icmpv6_input(packet) {
+                    Ok(()) => self.counters.deliver(Layer::Icmp),
+                    Err(reason) => self.counters.discard(reason),
+                }
+                return Ok(());
+            }
+            _ => self.unknown_protocol(packet),
+        };
+        let reason = refusal.reason();
+        self.tell(packet, &refusal);
+        Err(reason)
+    }
+
+    fn unknown_protocol(&self, packet: &Packet<'_>) -> Refusal {
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+        //# A host SHOULD generate Destination Unreachable messages with
+        //# code:
+        #[cfg(feature = "ipv4")]
+        if packet.src.is_v4() {
+            return Refusal::Tell(DropReason::UnknownProtocol, IcmpError::Protocol);
+        }
+        // IPv6: the walk of extension headers names the field; see `v6`.
+        let _ = packet;
+        Refusal::Silent(DropReason::UnknownProtocol)
+    }
+
+    /// Sends the ICMP error a refusal calls for, if the packet may be answered and the rate
+    /// allows it.
+    fn tell(&mut self, packet: &Packet<'_>, refusal: &Refusal) {
+        if let Refusal::Tell(_, error) = refusal {
+            self.send_icmp_error(packet, *error);
+        }
+    }
+}
+
+impl Refusal {
+    fn reason(&self) -> DropReason {
+        match self {
+            Refusal::Silent(reason) | Refusal::Tell(reason, _) => *reason,
+        }
+    }
+}
+
+/// ff02::1.
+#[cfg(feature = "ipv6")]
+const ALL_NODES: Addr = Addr::V6_ALL_NODES;
+#[cfg(not(feature = "ipv6"))]
+const ALL_NODES: Addr = Addr::V4_ALL_SYSTEMS;

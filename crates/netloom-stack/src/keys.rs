@@ -1,0 +1,82 @@
+//! Keyed hashes of tuples: one key a purpose, so that no purpose gives another away.
+
+use netloom_wire::Addr;
+
+use crate::rand::{Rng, SipHash13};
+use crate::tuple::Tuple;
+
+/// The keys of a stack.
+pub(crate) struct Keys {
+    /// Places in the index.
+    pub(crate) index: SipHash13,
+    /// ISNs (RFC 6528), timestamp offsets, ephemeral ports (RFC 6056).
+    pub(crate) tuple: SipHash13,
+    /// SYN cookies.
+    pub(crate) cookie: SipHash13,
+}
+
+/// What a hash of a tuple is for; part of what is hashed.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Purpose {
+    Isn = 1,
+    Timestamp = 2,
+    Port = 3,
+    PortTable = 4,
+}
+
+impl Keys {
+    pub(crate) fn new(rng: &Rng) -> Keys {
+        Keys {
+            index: rng.derive_key(1),
+            tuple: rng.derive_key(2),
+            cookie: rng.derive_key(3),
+        }
+    }
+
+    /// The place of a tuple in the index.
+    #[inline]
+    pub(crate) fn index_hash(&self, protocol: u8, tuple: &Tuple) -> u64 {
+        hash(&self.index, tuple, u32::from(protocol))
+    }
+
+    /// A number that only this stack can compute from a tuple.
+    pub(crate) fn secret(&self, purpose: Purpose, tuple: &Tuple) -> u32 {
+        hash(&self.tuple, tuple, purpose as u32) as u32
+    }
+
+    /// The secret part of a SYN cookie.
+    pub(crate) fn cookie(&self, tuple: &Tuple, counter: u32) -> u32 {
+        hash(&self.cookie, tuple, counter) as u32
+    }
+}
+
+#[inline]
+fn hash(key: &SipHash13, tuple: &Tuple, salt: u32) -> u64 {
+    match (tuple.scoped_local().v4_octets(), tuple.remote.v4_octets()) {
+        (Some(local), Some(remote)) => key.hash_words(&[
+            u32::from_le_bytes(local),
+            u32::from_le_bytes(remote),
+            tuple.ports(),
+            salt,
+        ]),
+        _ => {
+            let local = words(tuple.scoped_local());
+            let remote = words(&tuple.remote);
+            let [a, b, c, d] = local;
+            let [e, f, g, h] = remote;
+            key.hash_words(&[a, b, c, d, e, f, g, h, tuple.ports(), salt])
+        }
+    }
+}
+
+#[inline]
+fn words(addr: &Addr) -> [u32; 4] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = addr.octets16();
+    [
+        u32::from_le_bytes([a, b, c, d]),
+        u32::from_le_bytes([e, f, g, h]),
+        u32::from_le_bytes([i, j, k, l]),
+        u32::from_le_bytes([m, n, o, p]),
+    ]
+}

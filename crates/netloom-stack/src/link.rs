@@ -1,0 +1,90 @@
+//! Frames in: Ethernet II or bare IP packets.
+
+use netloom_driver::RxMeta;
+#[cfg(feature = "ethernet")]
+use netloom_wire::{EtherType, EthernetView, MacAddr};
+
+use crate::counters::{DropReason, Layer};
+use crate::stack::Stack;
+
+/// How a packet arrived: what the layers above the link need to know of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) iface: u8,
+    /// The link-layer destination was a group: whatever is inside must not be answered with a
+    /// reset or an ICMP error (RFC 1122 §3.2.2, §4.2.3.10).
+    pub(crate) link_group: bool,
+    pub(crate) meta: &'a RxMeta,
+}
+
+impl Stack {
+    /// Takes in a frame; returns once its packet went up, or why it was dropped.
+    #[inline]
+    pub(crate) fn link_input(
+        &mut self,
+        iface: u8,
+        frame: &[u8],
+        meta: &RxMeta,
+    ) -> Result<(), DropReason> {
+        let interface = self.interface(iface).ok_or(DropReason::NoInterface)?;
+        #[cfg(feature = "ethernet")]
+        if interface.ethernet {
+            let mac = interface.mac;
+            return self.ethernet_input(iface, mac, frame, meta);
+        }
+        let _ = interface;
+        let arrival = Arrival {
+            iface,
+            link_group: false,
+            meta,
+        };
+        self.ip_input(&arrival, frame);
+        Ok(())
+    }
+
+    #[cfg(feature = "ethernet")]
+    #[inline]
+    fn ethernet_input(
+        &mut self,
+        iface: u8,
+        mac: MacAddr,
+        frame: &[u8],
+        meta: &RxMeta,
+    ) -> Result<(), DropReason> {
+        let view = EthernetView::new(frame).map_err(|_| DropReason::LinkTruncated)?;
+        let dst = view.dst();
+        let link_group = dst.is_multicast();
+        if !link_group && dst != mac {
+            return Err(DropReason::NotForUs);
+        }
+        if view.src().is_multicast() {
+            return Err(DropReason::BadLinkSource);
+        }
+        // Priority tags (VLAN id 0) are as good as none; other VLANs are interfaces of their
+        // own, which this one is not.
+        if view.vlan().is_some_and(|tag| tag.id != 0) {
+            return Err(DropReason::UnknownVlan);
+        }
+        let arrival = Arrival {
+            iface,
+            link_group,
+            meta,
+        };
+        match view.ethertype() {
+            #[cfg(feature = "ipv4")]
+            EtherType::IPV4 => self.ip_input(&arrival, view.payload()),
+            #[cfg(feature = "ipv6")]
+            EtherType::IPV6 => self.ip_input(&arrival, view.payload()),
+            #[cfg(feature = "ipv4")]
+            EtherType::ARP => {
+                self.counters.receive(Layer::Arp);
+                match self.arp_input(iface, mac, view.payload()) {
+                    Ok(()) => self.counters.deliver(Layer::Arp),
+                    Err(reason) => self.counters.discard(reason),
+                }
+            }
+            _ => return Err(DropReason::UnknownEthertype),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,438 @@
+//! From a decision to bytes in a device's memory: every frame leaves through here.
+
+use netloom_driver::{FrameSink, Full, Gso, PartialChecksum, TxCaps, TxMeta};
+#[cfg(feature = "ethernet")]
+use netloom_wire::MacAddr;
+use netloom_wire::checksum::{self, Sum};
+use netloom_wire::{Addr, protocol};
+
+use crate::counters::{DropReason, Layer};
+use crate::list::{Kind, Ref};
+use crate::neighbor::Resolve;
+use crate::packet::PacketKind;
+use crate::stack::{On, Sent, Stack};
+use crate::tables::Sending;
+
+/// What stands in front of an IP packet on its link.
+#[derive(Clone, Copy)]
+pub(crate) enum LinkHeader {
+    /// Nothing.
+    None,
+    /// Ethernet II.
+    #[cfg(feature = "ethernet")]
+    Ethernet { dst: MacAddr, src: MacAddr },
+}
+
+impl LinkHeader {
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            LinkHeader::None => 0,
+            #[cfg(feature = "ethernet")]
+            LinkHeader::Ethernet { .. } => netloom_wire::ethernet::HEADER_LEN,
+        }
+    }
+
+    /// Writes the header; returns what follows it.
+    #[inline]
+    fn emit<'b>(&self, frame: &'b mut [u8], v4: bool) -> &'b mut [u8] {
+        match self {
+            LinkHeader::None => {
+                let _ = v4;
+                frame
+            }
+            #[cfg(feature = "ethernet")]
+            LinkHeader::Ethernet { dst, src } => {
+                let ethertype = if v4 {
+                    netloom_wire::EtherType::IPV4
+                } else {
+                    netloom_wire::EtherType::IPV6
+                };
+                netloom_wire::EthernetRepr {
+                    dst: *dst,
+                    src: *src,
+                    ethertype,
+                    vlan: None,
+                }
+                .emit(frame)
+                .unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// The network header of a packet this stack makes.
+#[derive(Clone, Copy)]
+pub(crate) struct IpHeader {
+    pub(crate) src: Addr,
+    pub(crate) dst: Addr,
+    pub(crate) protocol: u8,
+    pub(crate) ttl: u8,
+    pub(crate) tos: u8,
+}
+
+impl IpHeader {
+    /// Bytes of the header.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        header_len(&self.dst)
+    }
+
+    /// Writes the header in front of `payload_len` bytes; returns what follows it.
+    ///
+    /// Packets are never fragmented here, and say so: an identification would mean nothing
+    /// (RFC 6864 §4.1) and, were it predictable, would tell others how much is sent.
+    #[inline]
+    pub(crate) fn emit<'b>(&self, buf: &'b mut [u8], payload_len: usize) -> &'b mut [u8] {
+        let payload_len = payload_len as u16;
+        #[cfg(feature = "ipv4")]
+        if self.dst.is_v4() {
+            let mut repr =
+                netloom_wire::Ipv4Repr::new(self.src, self.dst, self.protocol, payload_len);
+            repr.ttl = self.ttl;
+            repr.tos = self.tos;
+            return repr.emit(buf).unwrap_or_default();
+        }
+        #[cfg(feature = "ipv6")]
+        {
+            let mut repr =
+                netloom_wire::Ipv6Repr::new(self.src, self.dst, self.protocol, payload_len);
+            repr.hop_limit = self.ttl;
+            repr.traffic_class = self.tos;
+            repr.emit(buf).unwrap_or_default()
+        }
+        #[cfg(not(feature = "ipv6"))]
+        {
+            let _ = payload_len;
+            buf
+        }
+    }
+}
+
+/// Bytes of the network header towards an address.
+#[inline]
+pub(crate) fn header_len(dst: &Addr) -> usize {
+    if dst.is_v4() { 20 } else { 40 }
+}
+
+/// Writes a transport segment into a device: headers, payload in at most two pieces, checksum,
+/// in one pass.
+///
+/// `emit_header` writes the transport header with a zero checksum into its buffer of
+/// `header_len` bytes. `checksum_at` is where the checksum stands in it. With `mss` the payload
+/// is a super-segment.
+#[expect(clippy::too_many_arguments, reason = "each is a part of the one frame")]
+#[inline]
+pub(crate) fn segment(
+    sink: &mut dyn FrameSink,
+    caps: &TxCaps,
+    link: &LinkHeader,
+    ip: &IpHeader,
+    header_len: usize,
+    checksum_at: usize,
+    emit_header: &mut dyn FnMut(&mut [u8]),
+    payload: (&[u8], &[u8]),
+    mss: Option<u16>,
+) -> Result<(), Full> {
+    let payload_len = payload.0.len().wrapping_add(payload.1.len());
+    let transport_len = header_len.wrapping_add(payload_len);
+    let transport_at = link.len().wrapping_add(ip.len());
+    let meta = TxMeta {
+        checksum: caps.checksum.then_some(PartialChecksum {
+            start: transport_at as u16,
+            offset: checksum_at as u16,
+        }),
+        gso: mss.map(|size| Gso {
+            size,
+            header_len: transport_at.wrapping_add(header_len) as u16,
+            ipv6: !ip.dst.is_v4(),
+        }),
+    };
+    sink.frame(
+        transport_at.wrapping_add(transport_len),
+        &meta,
+        &mut |frame| {
+            let packet = link.emit(frame, ip.dst.is_v4());
+            let transport = ip.emit(packet, transport_len);
+            let Some((header, body)) = transport.split_at_mut_checked(header_len) else {
+                return;
+            };
+            emit_header(header);
+            let pseudo =
+                checksum::pseudo_header(&ip.src, &ip.dst, ip.protocol, transport_len as u32);
+            let (first, second) = body.split_at_mut(payload.0.len().min(body.len()));
+            let sum = if caps.checksum {
+                for (to, from) in [(first, payload.0), (second, payload.1)] {
+                    if to.len() == from.len() {
+                        to.copy_from_slice(from);
+                    }
+                }
+                // The device adds the rest: what is stored is the pseudo-header's sum itself.
+                !pseudo.finish()
+            } else {
+                let sum = checksum::copy_and_sum(first, payload.0, pseudo.add(header));
+                let sum = checksum::copy_and_sum(second, payload.1, sum);
+                match (ip.protocol, sum.finish()) {
+                    // RFC 768: zero would mean that there is no checksum.
+                    (protocol::UDP, 0) => 0xffff,
+                    (_, sum) => sum,
+                }
+            };
+            if let Some(field) = header
+                .get_mut(checksum_at..)
+                .and_then(|h| h.first_chunk_mut::<2>())
+            {
+                *field = sum.to_be_bytes();
+            }
+        },
+    )
+}
+
+/// Where a packet goes next.
+#[derive(Clone, Copy)]
+pub(crate) enum Hop {
+    /// To this link-layer address.
+    Ready(LinkHeader),
+    /// Its neighbour is being asked for.
+    Wait(crate::neighbor::NeighborId),
+    /// Nowhere.
+    Nowhere(DropReason),
+}
+
+impl Stack {
+    /// The interface and next hop towards an address; `None` if no route leads there.
+    pub(crate) fn route(&self, dst: &Addr, scope: Option<u8>) -> Option<(u8, Addr)> {
+        #[cfg(feature = "alloc")]
+        if let Some(loopback) = self.loopback.iface() {
+            if dst.is_loopback() || self.addresses.is_local(dst) {
+                return Some((loopback, *dst));
+            }
+        }
+        self.routes
+            .lookup(dst, scope)
+            .map(|hit| (hit.iface, hit.next_hop))
+    }
+
+    /// The link header towards a next hop on an interface, which is about to be used.
+    #[inline]
+    pub(crate) fn hop(&mut self, iface: u8, next_hop: &Addr) -> Hop {
+        let Some(interface) = self.interfaces.get(usize::from(iface)) else {
+            return Hop::Nowhere(DropReason::NoRoute);
+        };
+        if !interface.ethernet {
+            return Hop::Ready(LinkHeader::None);
+        }
+        #[cfg(feature = "ethernet")]
+        {
+            let src = interface.mac;
+            let dst = match self.group_mac(iface, next_hop) {
+                Some(mac) => mac,
+                None => {
+                    match self.neighbors.resolve(
+                        self.clock.now,
+                        iface,
+                        next_hop,
+                        &self.neighbor_tunables,
+                    ) {
+                        Resolve::Found(mac) => mac,
+                        Resolve::Pending(id) => return Hop::Wait(id),
+                        Resolve::Full => return Hop::Nowhere(DropReason::NeighborFull),
+                    }
+                }
+            };
+            Hop::Ready(LinkHeader::Ethernet { dst, src })
+        }
+        #[cfg(not(feature = "ethernet"))]
+        Hop::Nowhere(DropReason::NoRoute)
+    }
+
+    /// The link-layer address of a broadcast or multicast address; `None` for a unicast one.
+    #[cfg(feature = "ethernet")]
+    #[inline]
+    fn group_mac(&self, iface: u8, addr: &Addr) -> Option<MacAddr> {
+        if addr.is_multicast() {
+            return Some(match addr.v4_octets() {
+                Some(group) => MacAddr::from_ipv4_multicast(group),
+                None => MacAddr::from_ipv6_multicast(addr.octets16()),
+            });
+        }
+        if addr.is_v4() && self.addresses.is_broadcast_for(iface, addr) {
+            return Some(MacAddr::BROADCAST);
+        }
+        None
+    }
+
+    /// Puts an item on a neighbour's waiting list, if there is room.
+    pub(crate) fn wait_for(&mut self, id: crate::neighbor::NeighborId, item: Ref) -> bool {
+        let limit = u16::from(self.tunables.neigh_unres_qlen);
+        let is_packet = item.kind() == Some(Kind::Packet);
+        let Some(neighbor) = self.neighbors.get_mut(id) else {
+            return false;
+        };
+        // Connections cost nothing while they wait and are bounded by their number; packets
+        // are bounded here.
+        if is_packet && neighbor.waiting_count >= limit {
+            return false;
+        }
+        if !neighbor
+            .waiting
+            .push_back(&mut Sending(&mut self.tables), item)
+        {
+            return false;
+        }
+        neighbor.waiting_count = neighbor.waiting_count.saturating_add(1);
+        self.put_on(item, On::Neighbor(id.index()));
+        true
+    }
+
+    /// Makes an IP packet that belongs to no connection or socket and puts it where it waits to
+    /// be sent: `fill` writes the transport part, of `len` bytes, its checksum complete.
+    /// `scope` is the interface for link-local destinations.
+    pub(crate) fn send_packet(
+        &mut self,
+        ip: &IpHeader,
+        scope: Option<u8>,
+        len: usize,
+        fill: &mut dyn FnMut(&mut crate::packet::PacketWriter<'_>),
+    ) -> Result<(), DropReason> {
+        let Some((iface, next_hop)) = self.route(&ip.dst, scope) else {
+            self.drop_output(DropReason::NoRoute);
+            return Err(DropReason::NoRoute);
+        };
+        self.hold_packet(iface, next_hop, ip, len, fill)
+    }
+
+    /// Makes an IP packet for a neighbour on an interface, whatever the routes say.
+    pub(crate) fn send_packet_on(
+        &mut self,
+        iface: u8,
+        ip: &IpHeader,
+        len: usize,
+        fill: &mut dyn FnMut(&mut crate::packet::PacketWriter<'_>),
+    ) -> Result<(), DropReason> {
+        self.hold_packet(iface, ip.dst, ip, len, fill)
+    }
+
+    fn hold_packet(
+        &mut self,
+        iface: u8,
+        next_hop: Addr,
+        ip: &IpHeader,
+        len: usize,
+        fill: &mut dyn FnMut(&mut crate::packet::PacketWriter<'_>),
+    ) -> Result<(), DropReason> {
+        let total = ip.len().wrapping_add(len);
+        let fits = self
+            .interface(iface)
+            .is_some_and(|i| total <= usize::from(i.mtu));
+        if !fits {
+            self.drop_output(DropReason::TooBig);
+            return Err(DropReason::TooBig);
+        }
+        let item =
+            self.tables
+                .packets
+                .insert(iface, PacketKind::Ip, next_hop, total, &mut |writer| {
+                    let mut header = [0; 40];
+                    ip.emit(&mut header, len);
+                    writer.write(header.get(..ip.len()).unwrap_or_default());
+                    fill(writer);
+                });
+        let Some(item) = item else {
+            self.drop_output(DropReason::PacketMemory);
+            return Err(DropReason::PacketMemory);
+        };
+        self.counters.receive(Layer::Output);
+        self.counters.hold(Layer::Output);
+        self.push_control(iface, item);
+        Ok(())
+    }
+
+    /// Sends what is on a control list. `false` if the device was full: the item stays as it
+    /// was.
+    pub(crate) fn send_control(
+        &mut self,
+        iface: u8,
+        item: Ref,
+        caps: &TxCaps,
+        sink: &mut dyn FrameSink,
+        sent: &mut Sent,
+    ) -> bool {
+        match item.kind() {
+            Some(Kind::Packet) => self.send_held(iface, item, sink, sent),
+            #[cfg(feature = "tcp")]
+            Some(Kind::HalfOpen) => self.send_syn_ack(iface, item.index(), caps, sink, sent),
+            Some(_) | None => {
+                let _ = caps;
+                true
+            }
+        }
+    }
+
+    fn send_held(
+        &mut self,
+        iface: u8,
+        item: Ref,
+        sink: &mut dyn FrameSink,
+        sent: &mut Sent,
+    ) -> bool {
+        let index = item.index();
+        let Some(packet) = self.tables.packets.packets.get(index) else {
+            return true;
+        };
+        let (len, kind, next_hop) = (usize::from(packet.len), packet.kind, packet.next_hop);
+        let link = match kind {
+            PacketKind::Frame => LinkHeader::None,
+            PacketKind::Ip => match self.hop(iface, &next_hop) {
+                Hop::Ready(link) => link,
+                Hop::Wait(id) => {
+                    if !self.wait_for(id, item) {
+                        self.drop_held(index, DropReason::NeighborFull);
+                    }
+                    return true;
+                }
+                Hop::Nowhere(reason) => {
+                    self.drop_held(index, reason);
+                    return true;
+                }
+            },
+        };
+        let packets = &self.tables.packets;
+        let result = sink.frame(
+            link.len().wrapping_add(len),
+            &TxMeta::default(),
+            &mut |frame| {
+                let body = link.emit(frame, next_hop.is_v4());
+                packets.copy_to(index, body);
+            },
+        );
+        if result.is_err() {
+            return false;
+        }
+        sent.frames = sent.frames.wrapping_add(1);
+        self.tables.packets.remove(index);
+        self.counters.unhold(Layer::Output);
+        self.counters.deliver(Layer::Output);
+        true
+    }
+
+    /// Gives up a packet that was held for sending.
+    pub(crate) fn drop_held(&mut self, index: u32, reason: DropReason) {
+        self.tables.packets.remove(index);
+        self.counters.unhold(Layer::Output);
+        self.counters.discard(reason);
+    }
+
+    /// Counts a frame that was written straight into a device.
+    #[inline]
+    pub(crate) fn count_sent(&mut self, sent: &mut Sent) {
+        sent.frames = sent.frames.wrapping_add(1);
+        self.counters.receive(Layer::Output);
+        self.counters.deliver(Layer::Output);
+    }
+}
+
+/// The complete checksum of a transport segment in one piece.
+pub(crate) fn transport_checksum(ip: &IpHeader, segment: &[u8]) -> Sum {
+    checksum::pseudo_header(&ip.src, &ip.dst, ip.protocol, segment.len() as u32).add(segment)
+}

@@ -1,0 +1,191 @@
+//! Packets that no connection or socket holds: answers without a connection (RST, ICMP, ARP)
+//! and datagrams that wait for their neighbour's address.
+//!
+//! A packet is a complete IP packet in a chain of 120-byte granules taken from one bounded
+//! store, so that memory for them is flat, declared, and shared by small and large packets
+//! alike.
+
+use netloom_wire::Addr;
+
+use crate::list::{Links, Ref};
+use crate::memory::slab::{Item, Slab};
+
+/// Bytes of payload a granule carries: with its link it fills two cache lines.
+const GRANULE: usize = 124;
+
+/// A piece of a packet.
+pub(crate) struct Granule {
+    /// Index + 1 of the next one; 0 ends the chain.
+    next: u32,
+    bytes: [u8; GRANULE],
+}
+
+impl Item for Granule {
+    const EMPTY: Granule = Granule {
+        next: 0,
+        bytes: [0; GRANULE],
+    };
+    fn free_link(&mut self) -> &mut u32 {
+        &mut self.next
+    }
+}
+
+/// What a held packet is, as far as sending it differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum PacketKind {
+    /// A complete IP packet; its next hop is resolved when it is sent.
+    Ip = 0,
+    /// A complete frame with its link header (ARP).
+    Frame = 1,
+}
+
+/// A packet that waits to be sent.
+pub(crate) struct Packet {
+    pub(crate) links: Links,
+    first: u32,
+    pub(crate) len: u16,
+    pub(crate) kind: PacketKind,
+    pub(crate) iface: u8,
+    /// The address to resolve on that interface.
+    pub(crate) next_hop: Addr,
+}
+
+impl Item for Packet {
+    const EMPTY: Packet = Packet {
+        links: Links::EMPTY,
+        first: 0,
+        len: 0,
+        kind: PacketKind::Ip,
+        iface: 0,
+        next_hop: Addr::UNSPECIFIED,
+    };
+    fn free_link(&mut self) -> &mut u32 {
+        &mut self.first
+    }
+}
+
+/// The store of such packets.
+pub(crate) struct Packets {
+    pub(crate) packets: Slab<Packet>,
+    granules: Slab<Granule>,
+}
+
+/// Writes into a packet's chain of granules from its start.
+pub(crate) struct PacketWriter<'a> {
+    granules: &'a mut Slab<Granule>,
+    at: u32,
+    offset: usize,
+}
+
+impl PacketWriter<'_> {
+    /// Appends bytes; what lies beyond the packet's length is not written.
+    pub(crate) fn write(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let Some(granule) = self
+                .at
+                .checked_sub(1)
+                .and_then(|at| self.granules.get_mut(at))
+            else {
+                return;
+            };
+            let Some(room) = granule.bytes.get_mut(self.offset..) else {
+                return;
+            };
+            let n = room.len().min(bytes.len());
+            for (to, from) in room.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+            bytes = bytes.get(n..).unwrap_or_default();
+            self.offset = self.offset.wrapping_add(n);
+            if self.offset >= GRANULE {
+                self.offset = 0;
+                self.at = granule.next;
+            }
+        }
+    }
+}
+
+impl Packets {
+    pub(crate) const fn new(packets: Slab<Packet>, granules: Slab<Granule>) -> Packets {
+        Packets { packets, granules }
+    }
+
+    /// Takes room for a packet of `len` bytes and has `fill` write it.
+    ///
+    /// `None` when the store is full: nothing is taken then.
+    pub(crate) fn insert(
+        &mut self,
+        iface: u8,
+        kind: PacketKind,
+        next_hop: Addr,
+        len: usize,
+        fill: &mut dyn FnMut(&mut PacketWriter<'_>),
+    ) -> Option<Ref> {
+        let short_len = u16::try_from(len).ok()?;
+        let index = self.packets.insert()?;
+        let mut first = 0;
+        let mut covered = 0;
+        while covered < len {
+            let Some(granule) = self.granules.insert() else {
+                self.free_chain(first);
+                self.packets.remove(index);
+                return None;
+            };
+            if let Some(g) = self.granules.get_mut(granule) {
+                g.next = first;
+            }
+            first = granule.wrapping_add(1);
+            covered = covered.wrapping_add(GRANULE);
+        }
+        let packet = self.packets.get_mut(index)?;
+        packet.first = first;
+        packet.len = short_len;
+        packet.kind = kind;
+        packet.iface = iface;
+        packet.next_hop = next_hop;
+        fill(&mut PacketWriter {
+            granules: &mut self.granules,
+            at: first,
+            offset: 0,
+        });
+        Some(Ref::new(crate::list::Kind::Packet, index))
+    }
+
+    /// Copies a packet into `out`, which is at least as long as the packet.
+    pub(crate) fn copy_to(&self, index: u32, out: &mut [u8]) {
+        let Some(packet) = self.packets.get(index) else {
+            return;
+        };
+        let mut at = packet.first;
+        let out = out.get_mut(..usize::from(packet.len)).unwrap_or_default();
+        for piece in out.chunks_mut(GRANULE) {
+            let Some(granule) = at.checked_sub(1).and_then(|at| self.granules.get(at)) else {
+                return;
+            };
+            for (to, from) in piece.iter_mut().zip(granule.bytes.iter()) {
+                *to = *from;
+            }
+            at = granule.next;
+        }
+    }
+
+    /// Gives a packet's memory back.
+    pub(crate) fn remove(&mut self, index: u32) {
+        if let Some(packet) = self.packets.get_mut(index) {
+            let first = core::mem::take(&mut packet.first);
+            self.free_chain(first);
+            self.packets.remove(index);
+        }
+    }
+
+    fn free_chain(&mut self, mut at: u32) {
+        while let Some(index) = at.checked_sub(1) {
+            let Some(granule) = self.granules.get_mut(index) else {
+                return;
+            };
+            at = core::mem::take(&mut granule.next);
+            self.granules.remove(index);
+        }
+    }
+}

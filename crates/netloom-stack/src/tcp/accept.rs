@@ -1,0 +1,278 @@
+//! Listeners as their users see them.
+
+use crate::demux::TCP;
+use crate::error::Error;
+use crate::event::{Event, ListenerHandle, TcpHandle};
+use crate::list::{Kind, Ref};
+use crate::stack::Stack;
+use crate::tables::News;
+use crate::tcp::listener::{Backlog, ListenAddr, ListenOptions, Listener};
+use crate::tcp::slot::Flags;
+use crate::version::Version;
+use netloom_tcp::CloseReason;
+
+impl Stack {
+    /// Listens on a port of every address, or where a `SocketAddr` says, with a backlog of 128.
+    ///
+    /// # Errors
+    /// As [`tcp_listen_with`](Stack::tcp_listen_with).
+    pub fn tcp_listen(&mut self, at: impl Into<ListenAddr>) -> Result<ListenerHandle, Error> {
+        self.tcp_listen_with(at.into(), ListenOptions::default())
+    }
+
+    /// Listens. Connections that exist already are not disturbed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for port 0 or a backlog of 0; [`Error::AddressNotAvailable`]
+    /// for an address that is not this stack's; [`Error::AddressInUse`] if somebody listens
+    /// there (unless all share by [`ListenOptions::reuse_port`]); [`Error::CapacityExhausted`];
+    /// [`Error::OutOfMemory`].
+    pub fn tcp_listen_with(
+        &mut self,
+        at: ListenAddr,
+        options: ListenOptions,
+    ) -> Result<ListenerHandle, Error> {
+        if at.port == 0 || options.backlog == 0 {
+            return Err(Error::InvalidArgument);
+        }
+        if !at.addr.is_unspecified() && !self.addresses.is_local(&at.addr) {
+            return Err(Error::AddressNotAvailable);
+        }
+        let first = self.listener_there(&at, options.reuse_port)?;
+        let index = self
+            .tables
+            .listeners
+            .insert()
+            .ok_or(Error::CapacityExhausted)?;
+        let key = at.key();
+        match first {
+            Some(first) => {
+                if let Some(first) = self.tables.listeners.get_mut(first) {
+                    let next = core::mem::replace(&mut first.next, index.wrapping_add(1));
+                    if let Some(listener) = self.tables.listeners.get_mut(index) {
+                        listener.next = next;
+                    }
+                }
+            }
+            None => {
+                let item = Ref::new(Kind::Listener, index);
+                if !self.demux.insert(&self.keys, TCP, &key, item) {
+                    self.tables.listeners.remove(index);
+                    return Err(Error::OutOfMemory);
+                }
+            }
+        }
+        let listener = self
+            .tables
+            .listeners
+            .get_mut(index)
+            .ok_or(Error::CapacityExhausted)?;
+        listener.key = key;
+        listener.live = true;
+        listener.reuse_port = options.reuse_port;
+        listener.backlog = options.backlog;
+        Ok(ListenerHandle {
+            index,
+            generation: listener.generation,
+        })
+    }
+
+    /// The first listener that shares this place; an error if one is in the way.
+    fn listener_there(&mut self, at: &ListenAddr, share: bool) -> Result<Option<u32>, Error> {
+        let found = self.demux.find(&self.keys, &self.tables, TCP, &at.key());
+        if found.kind() == Some(Kind::Listener) {
+            let sharing = self
+                .tables
+                .listeners
+                .get(found.index())
+                .is_some_and(|l| l.reuse_port);
+            return if share && sharing {
+                Ok(Some(found.index()))
+            } else {
+                Err(Error::AddressInUse)
+            };
+        }
+        // A listener on every address of both versions and one of a single version overlap.
+        if at.addr.is_unspecified() && !share {
+            let others: &[Version] = match at.version {
+                Version::Any => &[Version::V4, Version::V6],
+                Version::V4 | Version::V6 => &[Version::Any],
+            };
+            for version in others {
+                let key = version.key(at.port, None);
+                if self
+                    .demux
+                    .find(&self.keys, &self.tables, TCP, &key)
+                    .is_some()
+                {
+                    return Err(Error::AddressInUse);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn listener(&self, handle: ListenerHandle) -> Result<&Listener, Error> {
+        self.tables
+            .listeners
+            .get(handle.index)
+            .filter(|l| l.live && l.generation == handle.generation)
+            .ok_or(Error::StaleHandle)
+    }
+
+    /// Takes the oldest connection that waits to be accepted; `None` if there is none.
+    ///
+    /// The connection may hold data already, and its peer may have finished sending.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn tcp_accept(&mut self, handle: ListenerHandle) -> Result<Option<TcpHandle>, Error> {
+        self.listener(handle)?;
+        let Some(listener) = self.tables.listeners.get_mut(handle.index) else {
+            return Err(Error::StaleHandle);
+        };
+        let mut queue = listener.queue;
+        let item = queue.pop_front(&mut News(&mut self.tables));
+        let Some(listener) = self.tables.listeners.get_mut(handle.index) else {
+            return Err(Error::StaleHandle);
+        };
+        listener.queue = queue;
+        let Some(item) = item else {
+            return Ok(None);
+        };
+        listener.to_accept = listener.to_accept.saturating_sub(1);
+        let index = item.index();
+        let Some(slot) = self.tables.connections.get_mut(index) else {
+            return Ok(None);
+        };
+        slot.listener = 0;
+        slot.flags.set(Flags::OWNED);
+        let accepted = TcpHandle {
+            index,
+            generation: slot.generation,
+        };
+        // Whatever came before it had an owner is news to the new one.
+        self.connection_news(index);
+        Ok(Some(accepted))
+    }
+
+    /// How full a listener's queues are.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn tcp_backlog(&self, handle: ListenerHandle) -> Result<Backlog, Error> {
+        Ok(self.listener(handle)?.state())
+    }
+
+    /// Where a listener listens.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn tcp_listener_addr(
+        &self,
+        handle: ListenerHandle,
+    ) -> Result<core::net::SocketAddr, Error> {
+        let key = &self.listener(handle)?.key;
+        Ok(core::net::SocketAddr::new(
+            key.local().into(),
+            key.local_port,
+        ))
+    }
+
+    /// Closes a listener. Connections that nobody has accepted are reset; accepted ones go on.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn tcp_close_listener(&mut self, handle: ListenerHandle) -> Result<(), Error> {
+        let key = self.listener(handle)?.key;
+        while let Some(accepted) = self.tcp_accept(handle)? {
+            self.end_by(accepted.index, CloseReason::ListenerClosed);
+            let _ = self.tcp_close(accepted);
+        }
+        let item = Ref::new(Kind::Listener, handle.index);
+        self.events.remove(&mut News(&mut self.tables), item);
+        let next = self.listener(handle)?.next;
+        let first = self.demux.find(&self.keys, &self.tables, TCP, &key);
+        if first == item {
+            match next.checked_sub(1) {
+                Some(next) => {
+                    let next = Ref::new(Kind::Listener, next);
+                    self.demux.replace(&self.keys, TCP, &key, item, next);
+                }
+                None => {
+                    self.demux.remove(&self.keys, TCP, &key, item);
+                }
+            }
+        } else {
+            // Somewhere in the chain of those that share.
+            let mut at = first.index();
+            while let Some(listener) = self.tables.listeners.get_mut(at) {
+                if listener.next == handle.index.wrapping_add(1) {
+                    listener.next = next;
+                    break;
+                }
+                match listener.next.checked_sub(1) {
+                    Some(following) => at = following,
+                    None => break,
+                }
+            }
+        }
+        self.tables.listeners.remove(handle.index);
+        Ok(())
+    }
+
+    /// A connection's handshake is complete: it waits to be accepted, or its opener is told.
+    pub(crate) fn established(&mut self, index: u32) {
+        let Some(slot) = self.tables.connections.get(index) else {
+            return;
+        };
+        let Some(listener) = slot.listener.checked_sub(1) else {
+            return;
+        };
+        let item = Ref::new(Kind::Connection, index);
+        let Some(entry) = self.tables.listeners.get_mut(listener) else {
+            return;
+        };
+        let mut queue = entry.queue;
+        queue.push_back(&mut News(&mut self.tables), item);
+        if let Some(entry) = self.tables.listeners.get_mut(listener) {
+            entry.queue = queue;
+        }
+        let opens = &mut self.counters.tcp_passive_opens;
+        *opens = opens.wrapping_add(1);
+        self.news(Ref::new(Kind::Listener, listener));
+    }
+
+    /// Takes a connection that ended before anybody accepted it out of its listener's queue.
+    pub(crate) fn leave_accept_queue(&mut self, index: u32) {
+        let Some(slot) = self.tables.connections.get_mut(index) else {
+            return;
+        };
+        let Some(listener) = core::mem::take(&mut slot.listener).checked_sub(1) else {
+            return;
+        };
+        let Some(entry) = self.tables.listeners.get_mut(listener) else {
+            return;
+        };
+        entry.to_accept = entry.to_accept.saturating_sub(1);
+        let mut queue = entry.queue;
+        queue.remove(
+            &mut News(&mut self.tables),
+            Ref::new(Kind::Connection, index),
+        );
+        if let Some(entry) = self.tables.listeners.get_mut(listener) {
+            entry.queue = queue;
+        }
+    }
+
+    pub(crate) fn listener_event(&mut self, index: u32) -> Option<Event> {
+        let listener = self.tables.listeners.get(index).filter(|l| l.live)?;
+        if listener.queue.is_empty() {
+            return None;
+        }
+        Some(Event::Acceptable(ListenerHandle {
+            index,
+            generation: listener.generation,
+        }))
+    }
+}

@@ -1,0 +1,275 @@
+//! Where a connection's bytes, records and ranges lie: lent once, or taken and given back.
+
+use netloom_tcp::{Connection, Io, Range, Record};
+
+use crate::memory::mem::Mem;
+#[cfg(feature = "alloc")]
+use crate::memory::pool::Pool;
+
+/// The memory of one connection.
+pub(crate) struct Buffers {
+    rx: Mem<u8>,
+    tx: Mem<u8>,
+    records: Mem<Record>,
+    ranges: Mem<Range>,
+}
+
+impl Buffers {
+    pub(crate) const EMPTY: Buffers = Buffers {
+        rx: Mem::None,
+        tx: Mem::None,
+        records: Mem::None,
+        ranges: Mem::None,
+    };
+
+    pub(crate) fn lend(
+        &mut self,
+        rx: &'static mut [u8],
+        tx: &'static mut [u8],
+        records: &'static mut [Record],
+        ranges: &'static mut [Range],
+    ) {
+        self.rx = Mem::Lent(rx);
+        self.tx = Mem::Lent(tx);
+        self.records = Mem::Lent(records);
+        self.ranges = Mem::Lent(ranges);
+    }
+
+    /// The storage a call on the connection works with.
+    #[inline]
+    pub(crate) fn io(&mut self) -> Io<'_> {
+        Io {
+            rx: &mut self.rx,
+            tx: &mut self.tx,
+            records: &mut self.records,
+            ranges: &mut self.ranges,
+        }
+    }
+}
+
+/// Where connections get their memory from.
+pub(crate) struct BufferPool {
+    #[cfg(feature = "alloc")]
+    heap: Option<Heap>,
+    /// Bytes of each lent receive ring; 0 on the heap.
+    lent_rx: u32,
+}
+
+#[cfg(feature = "alloc")]
+struct Heap {
+    bytes: Pool<u8>,
+    records: Pool<Record>,
+    ranges: Pool<Range>,
+    budget: usize,
+}
+
+/// Ranges a connection on the heap can hold: a SACK peer that loses every other segment of a
+/// 64 KiB window is within it.
+#[cfg(feature = "alloc")]
+const HEAP_RANGES: usize = 32;
+/// The least and the most records a connection on the heap has.
+#[cfg(feature = "alloc")]
+const HEAP_RECORDS: (usize, usize) = (32, 1024);
+
+impl BufferPool {
+    /// Everything is lent: there is nothing to take.
+    pub(crate) const fn lent(rx: u32) -> BufferPool {
+        BufferPool {
+            #[cfg(feature = "alloc")]
+            heap: None,
+            lent_rx: rx,
+        }
+    }
+
+    /// Bytes of each lent receive ring: what a window can promise; 0 on the heap.
+    pub(crate) fn lent_rx(&self) -> u32 {
+        self.lent_rx
+    }
+
+    /// Buffers come from the heap, `budget` bytes of them at most.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn heap(budget: usize) -> BufferPool {
+        BufferPool {
+            heap: Some(Heap {
+                bytes: Pool::new(budget),
+                records: Pool::new(budget / 8),
+                ranges: Pool::new(budget / 8),
+                budget,
+            }),
+            lent_rx: 0,
+        }
+    }
+
+    /// Whether more than half of the budget is in use: new connections promise less then.
+    pub(crate) fn under_pressure(&self) -> bool {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &self.heap {
+            return heap.bytes.in_use() > heap.budget / 2;
+        }
+        false
+    }
+
+    /// Bytes of buffers in use.
+    pub(crate) fn in_use(&self) -> usize {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &self.heap {
+            return heap.bytes.in_use();
+        }
+        0
+    }
+
+    /// Makes the receive ring at least `need` bytes long. Says whether it is.
+    #[inline]
+    pub(crate) fn ensure_rx(
+        &mut self,
+        conn: &mut Connection,
+        buffers: &mut Buffers,
+        need: usize,
+    ) -> bool {
+        need <= buffers.rx.len() || self.grow_rx(conn, buffers, need)
+    }
+
+    #[cfg(feature = "alloc")]
+    #[inline(never)]
+    fn grow_rx(&mut self, conn: &mut Connection, buffers: &mut Buffers, need: usize) -> bool {
+        let Some(heap) = &mut self.heap else {
+            return false;
+        };
+        if buffers.ranges.is_none() {
+            let Some(ranges) = heap.ranges.take(HEAP_RANGES) else {
+                return false;
+            };
+            buffers.ranges = Mem::Heap(ranges);
+        }
+        // Doubling keeps the cost of growing in proportion to what is received.
+        let Some(mut new) = heap
+            .bytes
+            .take(need.max(buffers.rx.len().saturating_mul(2)))
+        else {
+            return false;
+        };
+        conn.move_rx(&buffers.rx, &mut new);
+        if let Mem::Heap(old) = core::mem::replace(&mut buffers.rx, Mem::Heap(new)) {
+            heap.bytes.give(old);
+        }
+        true
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn grow_rx(&mut self, _: &mut Connection, _: &mut Buffers, _: usize) -> bool {
+        false
+    }
+
+    /// Makes the send ring hold `want` bytes if memory allows. Says how many it holds.
+    #[inline]
+    pub(crate) fn ensure_tx(
+        &mut self,
+        conn: &mut Connection,
+        buffers: &mut Buffers,
+        want: usize,
+    ) -> usize {
+        if want > buffers.tx.len() {
+            self.grow_tx(conn, buffers, want);
+        }
+        buffers.tx.len()
+    }
+
+    #[cfg(feature = "alloc")]
+    #[inline(never)]
+    fn grow_tx(&mut self, conn: &mut Connection, buffers: &mut Buffers, want: usize) {
+        let Some(heap) = &mut self.heap else {
+            return;
+        };
+        let Some(mut new) = heap.bytes.take(want) else {
+            return;
+        };
+        conn.move_tx(&buffers.tx, &mut new);
+        if let Mem::Heap(old) = core::mem::replace(&mut buffers.tx, Mem::Heap(new)) {
+            heap.bytes.give(old);
+        }
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn grow_tx(&mut self, _: &mut Connection, _: &mut Buffers, _: usize) {}
+
+    /// Makes room for one more record of what was sent, if the bound and memory allow.
+    #[inline]
+    pub(crate) fn ensure_records(&mut self, conn: &mut Connection, buffers: &mut Buffers) {
+        if conn.record_count() >= buffers.records.len() {
+            self.grow_records(conn, buffers);
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    #[inline(never)]
+    fn grow_records(&mut self, conn: &mut Connection, buffers: &mut Buffers) {
+        let Some(heap) = &mut self.heap else {
+            return;
+        };
+        let have = buffers.records.len();
+        if have >= HEAP_RECORDS.1 {
+            return;
+        }
+        let Some(mut new) = heap
+            .records
+            .take(have.saturating_mul(2).max(HEAP_RECORDS.0))
+        else {
+            return;
+        };
+        conn.move_records(&buffers.records, &mut new);
+        if let Mem::Heap(old) = core::mem::replace(&mut buffers.records, Mem::Heap(new)) {
+            heap.records.give(old);
+        }
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn grow_records(&mut self, _: &mut Connection, _: &mut Buffers) {}
+
+    /// Takes back what the connection has drained.
+    #[inline]
+    pub(crate) fn reclaim(&mut self, conn: &mut Connection, buffers: &mut Buffers) {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &mut self.heap {
+            if !buffers.rx.is_none() && conn.rx_extent() == 0 {
+                heap.reclaim_rx(buffers);
+            }
+            if !(buffers.tx.is_none() && buffers.records.is_none()) && conn.tx_extent() == 0 {
+                heap.reclaim_tx(buffers);
+            }
+        }
+        #[cfg(not(feature = "alloc"))]
+        let _ = (conn, buffers);
+    }
+
+    /// Takes everything back, whatever it holds.
+    pub(crate) fn reclaim_all(&mut self, buffers: &mut Buffers) {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &mut self.heap {
+            heap.reclaim_rx(buffers);
+            heap.reclaim_tx(buffers);
+        }
+        #[cfg(not(feature = "alloc"))]
+        let _ = buffers;
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Heap {
+    fn reclaim_rx(&mut self, buffers: &mut Buffers) {
+        if let Mem::Heap(rx) = core::mem::take(&mut buffers.rx) {
+            self.bytes.give(rx);
+        }
+        if let Mem::Heap(ranges) = core::mem::take(&mut buffers.ranges) {
+            self.ranges.give(ranges);
+        }
+    }
+
+    fn reclaim_tx(&mut self, buffers: &mut Buffers) {
+        if let Mem::Heap(tx) = core::mem::take(&mut buffers.tx) {
+            self.bytes.give(tx);
+        }
+        if let Mem::Heap(records) = core::mem::take(&mut buffers.records) {
+            self.records.give(records);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Who takes new connections.
+
+use netloom_wire::Addr;
+
+use crate::list::{Links, List};
+use crate::memory::slab::Item;
+use crate::tuple::Tuple;
+use crate::version::{Version, scope_of};
+
+/// Where to listen: made from a port (every address), or from a `SocketAddr` (one address, or
+/// every address of one version).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenAddr {
+    pub(crate) addr: Addr,
+    pub(crate) port: u16,
+    pub(crate) version: Version,
+    pub(crate) scope: u8,
+}
+
+impl From<u16> for ListenAddr {
+    /// Every address of both versions.
+    fn from(port: u16) -> ListenAddr {
+        ListenAddr {
+            addr: Addr::UNSPECIFIED,
+            port,
+            version: Version::Any,
+            scope: 0,
+        }
+    }
+}
+
+impl From<core::net::SocketAddr> for ListenAddr {
+    /// `0.0.0.0` and `::` mean every address of that version.
+    fn from(at: core::net::SocketAddr) -> ListenAddr {
+        let addr = Addr::from(at.ip());
+        let version = Version::of(&addr);
+        ListenAddr {
+            addr: if addr.is_unspecified() {
+                Addr::UNSPECIFIED
+            } else {
+                addr
+            },
+            port: at.port(),
+            version,
+            scope: scope_of(&at).unwrap_or(0),
+        }
+    }
+}
+
+impl ListenAddr {
+    /// The tuple under which the index knows a listener here.
+    pub(crate) fn key(&self) -> Tuple {
+        if self.addr.is_unspecified() {
+            self.version.key(self.port, None)
+        } else {
+            Tuple::new((self.addr, self.port), (Addr::UNSPECIFIED, 0), self.scope)
+        }
+    }
+}
+
+/// How to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenOptions {
+    /// Connections that may be in SYN-RECEIVED, and, separately, that may wait to be
+    /// accepted. 1 and up.
+    pub backlog: u16,
+    /// Whether other listeners that say so too may share the address and port; new
+    /// connections are spread over them by the hash of their addresses.
+    pub reuse_port: bool,
+}
+
+impl Default for ListenOptions {
+    /// A backlog of 128, not shared.
+    fn default() -> ListenOptions {
+        ListenOptions {
+            backlog: 128,
+            reuse_port: false,
+        }
+    }
+}
+
+/// How full a listener's queues are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Handshakes under way.
+    pub half_open: u16,
+    /// Connections that wait to be accepted.
+    pub to_accept: u16,
+    /// The bound of each.
+    pub limit: u16,
+}
+
+/// A listener.
+pub(crate) struct Listener {
+    /// What the index knows it by: see [`ListenAddr::key`].
+    pub(crate) key: Tuple,
+    pub(crate) live: bool,
+    pub(crate) reuse_port: bool,
+    pub(crate) backlog: u16,
+    pub(crate) half_open: u16,
+    pub(crate) to_accept: u16,
+    pub(crate) generation: u32,
+    /// Connections to accept, oldest first.
+    pub(crate) queue: List,
+    /// On the event list.
+    pub(crate) news: Links,
+    /// The next listener that shares address and port (index + 1, 0 ends).
+    pub(crate) next: u32,
+}
+
+impl Item for Listener {
+    const EMPTY: Listener = Listener {
+        key: Tuple::EMPTY,
+        live: false,
+        reuse_port: false,
+        backlog: 0,
+        half_open: 0,
+        to_accept: 0,
+        generation: 0,
+        queue: List::EMPTY,
+        news: Links::EMPTY,
+        next: 0,
+    };
+
+    fn free_link(&mut self) -> &mut u32 {
+        &mut self.next
+    }
+
+    fn reset(&mut self) {
+        let generation = self.generation.wrapping_add(1);
+        *self = Listener::EMPTY;
+        self.generation = generation;
+    }
+}
+
+impl Listener {
+    pub(crate) fn state(&self) -> Backlog {
+        Backlog {
+            half_open: self.half_open,
+            to_accept: self.to_accept,
+            limit: self.backlog,
+        }
+    }
+}

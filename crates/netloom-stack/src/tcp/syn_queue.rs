@@ -1,0 +1,49 @@
+//! Connections in SYN-RECEIVED: 64 bytes each, no buffers.
+
+use netloom_tcp::HalfOpen;
+
+use crate::list::{Links, List};
+use crate::memory::slab::Item;
+use crate::tuple::Tuple;
+
+/// A handshake a peer has begun.
+pub(crate) struct HalfOpenEntry {
+    pub(crate) tuple: Tuple,
+    pub(crate) half: HalfOpen,
+    /// On an interface's control list (a SYN-ACK is owed), on a neighbour's waiting list, or
+    /// on the queue of its number of retransmissions. The tag is the 4 ms tick at which the
+    /// last SYN-ACK left.
+    pub(crate) links: Links,
+}
+
+const _: () = assert!(size_of::<HalfOpenEntry>() <= 72);
+
+impl Item for HalfOpenEntry {
+    const EMPTY: HalfOpenEntry = HalfOpenEntry {
+        tuple: Tuple::EMPTY,
+        half: HalfOpen::EMPTY,
+        links: Links::EMPTY,
+    };
+    fn free_link(&mut self) -> &mut u32 {
+        self.links.raw()
+    }
+}
+
+/// Longest back-off in steps: a SYN-ACK is repeated at most this often.
+pub(crate) const LEVELS: usize = 8;
+
+/// All handshakes under way, in queues by how often their SYN-ACK was repeated: each queue is
+/// in order of time, so that only its front need be looked at.
+pub(crate) struct SynQueue {
+    /// `levels[n]`: the SYN-ACK was sent n + 1 times, the wait is `rto << n`.
+    pub(crate) levels: [List; LEVELS],
+    /// When the last SYN cookie was sent; `None`: never.
+    pub(crate) last_cookie: Option<u32>,
+}
+
+impl SynQueue {
+    pub(crate) const EMPTY: SynQueue = SynQueue {
+        levels: [List::EMPTY; LEVELS],
+        last_cookie: None,
+    };
+}

@@ -1,0 +1,142 @@
+//! Datagrams in.
+
+use netloom_driver::RxChecksum;
+use netloom_wire::{Addr, UdpView};
+
+use crate::counters::DropReason;
+use crate::demux::UDP;
+use crate::error::Error;
+use crate::icmp::Heard;
+use crate::ip::{IcmpError, Packet, Refusal};
+use crate::list::Ref;
+use crate::stack::Stack;
+use crate::tuple::Tuple;
+use crate::udp::queue::Meta;
+use crate::udp::socket::{bound_key, wildcard_keys};
+
+impl Stack {
+    pub(crate) fn udp_input(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {
+        let view = UdpView::new(packet.payload).map_err(|_| DropReason::UdpMalformed)?;
+        let verify = match packet.arrival.meta.checksum {
+            RxChecksum::Verified | RxChecksum::Partial(_) => false,
+            // Unverified, and whatever a later driver may say.
+            _ => true,
+        };
+        if verify && !view.checksum_valid(&packet.src, &packet.dst) {
+            return Err(DropReason::UdpChecksum.into());
+        }
+        let local = (packet.dst, view.dst_port());
+        let remote = (packet.src, view.src_port());
+        let iface = packet.arrival.iface;
+        let found = self.find_udp(local, remote, iface);
+        if found.is_none() {
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.1
+            //# If a datagram arrives addressed to a UDP port for which
+            //# there is no pending LISTEN call, UDP SHOULD send an ICMP
+            //# Port Unreachable message.
+            return Err(Refusal::Tell(DropReason::UdpNoSocket, IcmpError::Port));
+        }
+        let meta = Meta {
+            remote: packet.src,
+            remote_port: remote.1,
+            local: packet.dst,
+            iface,
+            hop_limit: packet.hops,
+            tos: packet.tos,
+            len: 0,
+        };
+        let payload = view.payload();
+        self.udp_memory(found.index());
+        let slot = self
+            .tables
+            .udp
+            .get_mut(found.index())
+            .ok_or(DropReason::UdpNoSocket)?;
+        slot.rx
+            .push(&mut slot.rx_memory, &meta, &[], payload)
+            .map_err(|_| DropReason::UdpQueueFull)?;
+        self.news(found);
+        Ok(())
+    }
+
+    /// The socket for a datagram: connected before bound to an address before bound to all.
+    pub(crate) fn find_udp(&mut self, local: (Addr, u16), remote: (Addr, u16), iface: u8) -> Ref {
+        let mut find = |key: &Tuple| self.demux.find(&self.keys, &self.tables, UDP, key);
+        let connected = find(&Tuple::new(local, remote, iface));
+        if connected.is_some() {
+            return connected;
+        }
+        let bound_to_iface = self.udp.bound_to_interfaces > 0;
+        for on in [Some(iface), None] {
+            if on.is_some() && !bound_to_iface {
+                continue;
+            }
+            let found = find(&bound_key(local, iface, on));
+            if found.is_some() {
+                return found;
+            }
+            for key in wildcard_keys(&local.0, local.1, on) {
+                let found = find(&key);
+                if found.is_some() {
+                    return found;
+                }
+            }
+        }
+        Ref::NONE
+    }
+
+    /// Delivers an ICMP error to the socket that sent the quoted datagram.
+    pub(crate) fn udp_icmp_error(
+        &mut self,
+        tuple: &Tuple,
+        iface: u8,
+        heard: Heard,
+    ) -> Result<(), DropReason> {
+        let local = (tuple.local(), tuple.local_port);
+        let remote = (tuple.remote, tuple.remote_port);
+        let found = self.find_udp(local, remote, iface);
+        let slot = self
+            .tables
+            .udp
+            .get_mut(found.index())
+            .filter(|slot| found.is_some() && slot.live)
+            .ok_or(DropReason::IcmpUnsolicited)?;
+        let connected = slot.is_connected();
+        let error = match heard {
+            Heard::PacketTooBig(mtu) => {
+                if connected {
+                    self.lower_pmtu(&tuple.remote, iface, mtu);
+                }
+                return Ok(());
+            }
+            Heard::PortUnreachable => Error::PortUnreachable,
+            Heard::NetworkUnreachable => Error::NetworkUnreachable,
+            Heard::HostUnreachable
+            | Heard::ProtocolUnreachable
+            | Heard::Prohibited
+            | Heard::SourceRouteFailed
+            | Heard::TimeExceeded
+            | Heard::ParameterProblem => Error::HostUnreachable,
+        };
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.3
+        //# UDP MUST pass to the application layer all ICMP error
+        //# messages that it receives from the IP layer.
+        slot.error = Some(error);
+        self.news(found);
+        Ok(())
+    }
+
+    /// The neighbour a socket's datagram was for does not answer: the datagram is dropped.
+    pub(crate) fn udp_next_hop_failed(&mut self, index: u32) {
+        let Some(slot) = self.tables.udp.get_mut(index) else {
+            return;
+        };
+        slot.tx.pop(&slot.tx_memory);
+        slot.error = Some(Error::HostUnreachable);
+        let iface = slot.iface;
+        self.drop_output(DropReason::NeighborFailed);
+        let item = Ref::new(crate::list::Kind::Udp, index);
+        self.news(item);
+        self.owe(iface, item);
+    }
+}

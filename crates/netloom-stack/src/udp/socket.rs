@@ -1,0 +1,734 @@
+//! UDP sockets as their users see them.
+
+use core::net::SocketAddr;
+
+use netloom_driver::Instant;
+use netloom_wire::Addr;
+
+use crate::deadlines::Deadlines;
+use crate::demux::UDP;
+use crate::error::Error;
+use crate::event::{Event, IfaceId, Readiness, UdpHandle};
+use crate::keys::Purpose;
+use crate::list::{Kind, Links, Ref};
+use crate::memory::mem::Mem;
+#[cfg(feature = "alloc")]
+use crate::memory::pool::Pool;
+use crate::memory::slab::Item;
+use crate::port_alloc::PortAllocator;
+use crate::stack::Stack;
+use crate::tables::{News, UdpTimers};
+use crate::timers::TimerLinks;
+use crate::tuple::Tuple;
+use crate::udp::queue::{DatagramQueue, Meta, PushError, Received};
+use crate::version::{Version, scope_of};
+
+/// A UDP socket.
+pub(crate) struct UdpSlot {
+    /// What the index knows it by: both ends if it is connected.
+    pub(crate) tuple: Tuple,
+    pub(crate) live: bool,
+    connected: bool,
+    broadcast: bool,
+    pub(crate) wants_room: bool,
+    /// It was told its wake-up time has come, and has not set another.
+    woken: bool,
+    /// The interface it is bound to, + 1; 0: none.
+    bound_iface: u8,
+    /// The interface its next datagram leaves by.
+    pub(crate) iface: u8,
+    ttl: u8,
+    tos: u8,
+    generation: u32,
+    free: u32,
+    pub(crate) error: Option<Error>,
+    pub(crate) links: Links,
+    pub(crate) news: Links,
+    pub(crate) timer: TimerLinks,
+    pub(crate) wake_at: Option<Instant>,
+    pub(crate) rx: DatagramQueue,
+    pub(crate) tx: DatagramQueue,
+    pub(crate) rx_memory: Mem<u8>,
+    pub(crate) tx_memory: Mem<u8>,
+}
+
+impl UdpSlot {
+    pub(crate) fn lend(&mut self, rx: &'static mut [u8], tx: &'static mut [u8]) {
+        self.rx_memory = Mem::Lent(rx);
+        self.tx_memory = Mem::Lent(tx);
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected
+    }
+}
+
+impl Item for UdpSlot {
+    const EMPTY: UdpSlot = UdpSlot {
+        tuple: Tuple::EMPTY,
+        live: false,
+        connected: false,
+        broadcast: false,
+        wants_room: false,
+        woken: false,
+        bound_iface: 0,
+        iface: 0,
+        ttl: 0,
+        tos: 0,
+        generation: 0,
+        free: 0,
+        error: None,
+        links: Links::EMPTY,
+        news: Links::EMPTY,
+        timer: TimerLinks::EMPTY,
+        wake_at: None,
+        rx: DatagramQueue::EMPTY,
+        tx: DatagramQueue::EMPTY,
+        rx_memory: Mem::None,
+        tx_memory: Mem::None,
+    };
+
+    fn free_link(&mut self) -> &mut u32 {
+        &mut self.free
+    }
+
+    fn reset(&mut self) {
+        let generation = self.generation.wrapping_add(1);
+        let (rx, tx) = (self.rx_memory.take(), self.tx_memory.take());
+        *self = UdpSlot::EMPTY;
+        self.generation = generation;
+        self.rx_memory = rx;
+        self.tx_memory = tx;
+    }
+}
+
+/// What UDP keeps beside its sockets.
+pub(crate) struct UdpState {
+    pub(crate) ports: PortAllocator,
+    pub(crate) deadlines: Deadlines,
+    /// Sockets bound to an interface: while there are none, lookups are shorter.
+    pub(crate) bound_to_interfaces: u32,
+    #[cfg(feature = "alloc")]
+    memory: Option<Pool<u8>>,
+}
+
+/// Bytes of each queue of a socket on the heap: taken when a datagram comes, given back when
+/// all are read.
+#[cfg(feature = "alloc")]
+const HEAP_QUEUE: usize = 1 << 17;
+
+impl UdpState {
+    pub(crate) const fn lent() -> UdpState {
+        UdpState {
+            ports: PortAllocator::EMPTY,
+            deadlines: Deadlines::scan(),
+            bound_to_interfaces: 0,
+            #[cfg(feature = "alloc")]
+            memory: None,
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn heap(budget: usize) -> UdpState {
+        UdpState {
+            ports: PortAllocator::EMPTY,
+            deadlines: Deadlines::wheel(),
+            bound_to_interfaces: 0,
+            memory: Some(Pool::new(budget)),
+        }
+    }
+}
+
+/// Where to bind a UDP socket: made from a port (every address; 0 chooses one) or a
+/// `SocketAddr`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UdpBind {
+    addr: Addr,
+    port: u16,
+    version: Version,
+    scope: u8,
+    iface: Option<IfaceId>,
+}
+
+impl From<u16> for UdpBind {
+    fn from(port: u16) -> UdpBind {
+        UdpBind {
+            addr: Addr::UNSPECIFIED,
+            port,
+            version: Version::Any,
+            scope: 0,
+            iface: None,
+        }
+    }
+}
+
+impl From<SocketAddr> for UdpBind {
+    fn from(at: SocketAddr) -> UdpBind {
+        let addr = Addr::from(at.ip());
+        UdpBind {
+            addr: if addr.is_unspecified() {
+                Addr::UNSPECIFIED
+            } else {
+                addr
+            },
+            port: at.port(),
+            version: Version::of(&addr),
+            scope: scope_of(&at).unwrap_or(0),
+            iface: None,
+        }
+    }
+}
+
+impl UdpBind {
+    /// Binds to an interface too: only what arrives there is taken, and what is sent leaves
+    /// there, even while the interface has no address (from 0.0.0.0 then, as DHCP needs).
+    #[must_use]
+    pub fn on(mut self, iface: IfaceId) -> UdpBind {
+        self.iface = Some(iface);
+        self
+    }
+
+    fn key(&self, port: u16) -> Tuple {
+        let on = self.iface.map(|iface| iface.0);
+        if self.addr.is_unspecified() {
+            self.version.key(port, on)
+        } else {
+            bound_key((self.addr, port), self.scope, on)
+        }
+    }
+}
+
+/// The key of a socket bound to an address.
+pub(crate) fn bound_key(local: (Addr, u16), scope: u8, on: Option<u8>) -> Tuple {
+    let on = on.map_or(0, |iface| (u16::from(iface).wrapping_add(1)) << 8);
+    Tuple::new(local, (Addr::UNSPECIFIED, on), scope)
+}
+
+/// The keys of sockets bound to every address that take a datagram for `addr`.
+pub(crate) fn wildcard_keys(addr: &Addr, port: u16, on: Option<u8>) -> [Tuple; 2] {
+    [Version::of(addr).key(port, on), Version::Any.key(port, on)]
+}
+
+/// A datagram to send.
+#[derive(Debug, Clone, Copy)]
+pub struct UdpMessage {
+    /// Where to; `None` on a connected socket.
+    pub to: Option<SocketAddr>,
+    /// Where from; `None` has the stack choose.
+    pub from: Option<core::net::IpAddr>,
+}
+
+impl Stack {
+    /// Opens a UDP socket.
+    ///
+    /// # Errors
+    /// [`Error::AddressNotAvailable`], [`Error::AddressInUse`], [`Error::PortsExhausted`],
+    /// [`Error::NoSuchInterface`], [`Error::CapacityExhausted`], [`Error::OutOfMemory`].
+    pub fn udp_bind(&mut self, at: impl Into<UdpBind>) -> Result<UdpHandle, Error> {
+        self.udp_open(at.into())
+    }
+
+    fn udp_open(&mut self, at: UdpBind) -> Result<UdpHandle, Error> {
+        if let Some(iface) = at.iface {
+            self.interface(iface.0).ok_or(Error::NoSuchInterface)?;
+        }
+        let group = at.addr.is_multicast() || at.addr.is_broadcast();
+        if !at.addr.is_unspecified() && !group && !self.addresses.is_local(&at.addr) {
+            return Err(Error::AddressNotAvailable);
+        }
+        let port = if at.port == 0 {
+            self.pick_udp_port(&at)?
+        } else if self.udp_port_taken(&at, at.port) {
+            return Err(Error::AddressInUse);
+        } else {
+            at.port
+        };
+        let tuple = at.key(port);
+        let index = self.tables.udp.insert().ok_or(Error::CapacityExhausted)?;
+        let item = Ref::new(Kind::Udp, index);
+        if !self.demux.insert(&self.keys, UDP, &tuple, item) {
+            self.tables.udp.remove(index);
+            return Err(Error::OutOfMemory);
+        }
+        let ttl = self.tunables.ip_default_ttl;
+        let slot = self.tables.udp.get_mut(index).ok_or(Error::StaleHandle)?;
+        slot.live = true;
+        slot.tuple = tuple;
+        slot.ttl = ttl;
+        if let Some(iface) = at.iface {
+            slot.bound_iface = iface.0.wrapping_add(1);
+            slot.iface = iface.0;
+            self.udp.bound_to_interfaces = self.udp.bound_to_interfaces.wrapping_add(1);
+        }
+        Ok(UdpHandle {
+            index,
+            generation: slot.generation,
+        })
+    }
+
+    fn udp_port_taken(&mut self, at: &UdpBind, port: u16) -> bool {
+        let mut find = |key: &Tuple| {
+            self.demux
+                .find(&self.keys, &self.tables, UDP, key)
+                .is_some()
+        };
+        if find(&at.key(port)) {
+            return true;
+        }
+        // A socket on every address of both versions and one of a single version overlap.
+        if at.addr.is_unspecified() {
+            let on = at.iface.map(|iface| iface.0);
+            return match at.version {
+                Version::Any => {
+                    find(&Version::V4.key(port, on)) || find(&Version::V6.key(port, on))
+                }
+                Version::V4 | Version::V6 => find(&Version::Any.key(port, on)),
+            };
+        }
+        false
+    }
+
+    fn pick_udp_port(&mut self, at: &UdpBind) -> Result<u16, Error> {
+        let salt = self.rng.next_u32();
+        let key = at.key(0);
+        let offset = self.keys.secret(Purpose::Port, &key) ^ salt;
+        let table = self.keys.secret(Purpose::PortTable, &key);
+        let mut ports = core::mem::replace(&mut self.udp.ports, PortAllocator::EMPTY);
+        let picked = ports.pick(offset, table, |port| self.udp_port_taken(at, port));
+        self.udp.ports = ports;
+        picked.ok_or(Error::PortsExhausted)
+    }
+
+    fn udp(&self, handle: UdpHandle) -> Result<&UdpSlot, Error> {
+        self.tables
+            .udp
+            .get(handle.index)
+            .filter(|slot| slot.live && slot.generation == handle.generation)
+            .ok_or(Error::StaleHandle)
+    }
+
+    fn udp_mut(&mut self, handle: UdpHandle) -> Result<&mut UdpSlot, Error> {
+        self.tables
+            .udp
+            .get_mut(handle.index)
+            .filter(|slot| slot.live && slot.generation == handle.generation)
+            .ok_or(Error::StaleHandle)
+    }
+
+    /// Fixes the remote end: only its datagrams are taken from now on, and the socket learns of
+    /// ICMP errors about what it sends there.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRemote`], [`Error::NoRoute`], [`Error::NoSourceAddress`],
+    /// [`Error::AddressInUse`] if another socket has both ends already.
+    pub fn udp_connect(&mut self, handle: UdpHandle, remote: SocketAddr) -> Result<(), Error> {
+        let slot = self.udp(handle)?;
+        let (old, bound) = (slot.tuple, slot.bound_iface.checked_sub(1));
+        let dst = Addr::from(remote.ip());
+        if dst.is_unspecified() || remote.port() == 0 {
+            return Err(Error::InvalidRemote);
+        }
+        let local = old.local();
+        let (iface, next_hop) = self
+            .udp_route(&dst, scope_of(&remote).or(bound))
+            .ok_or(Error::NoRoute)?;
+        let src = if local.is_unspecified() {
+            self.source_for(&dst, iface, &next_hop)
+                .ok_or(Error::NoSourceAddress)?
+        } else {
+            local
+        };
+        let tuple = Tuple::new((src, old.local_port), (dst, remote.port()), iface);
+        let item = Ref::new(Kind::Udp, handle.index);
+        if tuple == old {
+            return Ok(());
+        }
+        if self
+            .demux
+            .find(&self.keys, &self.tables, UDP, &tuple)
+            .is_some()
+        {
+            return Err(Error::AddressInUse);
+        }
+        if !self.demux.insert(&self.keys, UDP, &tuple, item) {
+            return Err(Error::OutOfMemory);
+        }
+        self.demux.remove(&self.keys, UDP, &old, item);
+        let slot = self.udp_mut(handle)?;
+        slot.tuple = tuple;
+        slot.connected = true;
+        slot.iface = iface;
+        slot.rx.clear();
+        Ok(())
+    }
+
+    fn udp_route(&self, dst: &Addr, on: Option<u8>) -> Option<(u8, Addr)> {
+        if let Some(iface) = on {
+            return self.udp_next_hop(dst, iface).map(|hop| (iface, hop));
+        }
+        if dst.is_broadcast() || dst.is_multicast() {
+            // Without a route for it, a group is on the first link.
+            return self
+                .route(dst, None)
+                .map(|(iface, _)| (iface, *dst))
+                .or(Some((0, *dst)));
+        }
+        self.route(dst, None)
+    }
+
+    /// The next hop towards an address on an interface.
+    pub(crate) fn udp_next_hop(&self, dst: &Addr, iface: u8) -> Option<Addr> {
+        if dst.is_broadcast() || dst.is_multicast() {
+            return Some(*dst);
+        }
+        let (found, next_hop) = self.route(dst, Some(iface))?;
+        (found == iface).then_some(next_hop)
+    }
+
+    /// Queues a datagram to a connected socket's remote end. All of it or nothing is taken.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], and as [`udp_send_to`](Stack::udp_send_to).
+    pub fn udp_send(&mut self, handle: UdpHandle, data: &[u8]) -> Result<(), Error> {
+        self.udp_send_message(
+            handle,
+            &UdpMessage {
+                to: None,
+                from: None,
+            },
+            data,
+        )
+    }
+
+    /// Queues a datagram. All of it or nothing is taken; it leaves in the next transmit turn.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] when the queue is full (an event tells when it no longer is);
+    /// [`Error::MessageTooLong`] beyond the interface's MTU (nothing is fragmented) or the
+    /// queue; [`Error::InvalidRemote`], [`Error::NoRoute`], [`Error::NoSourceAddress`]; an
+    /// error that ICMP reported of an earlier datagram, once.
+    pub fn udp_send_to(
+        &mut self,
+        handle: UdpHandle,
+        data: &[u8],
+        to: SocketAddr,
+    ) -> Result<(), Error> {
+        self.udp_send_message(
+            handle,
+            &UdpMessage {
+                to: Some(to),
+                from: None,
+            },
+            data,
+        )
+    }
+
+    /// Queues a datagram with everything said of it.
+    ///
+    /// # Errors
+    /// As [`udp_send_to`](Stack::udp_send_to); [`Error::AddressNotAvailable`] for a source
+    /// that is not this stack's.
+    pub fn udp_send_message(
+        &mut self,
+        handle: UdpHandle,
+        message: &UdpMessage,
+        data: &[u8],
+    ) -> Result<(), Error> {
+        let slot = self.udp_mut(handle)?;
+        if let Some(error) = slot.error.take() {
+            return Err(error);
+        }
+        let (tuple, bound) = (slot.tuple, slot.bound_iface.checked_sub(1));
+        let (connected, broadcast) = (slot.connected, slot.broadcast);
+        let (ttl, tos) = (slot.ttl, slot.tos);
+        let (dst, port, on) = match message.to {
+            Some(to) => (Addr::from(to.ip()), to.port(), scope_of(&to).or(bound)),
+            None if connected => (tuple.remote, tuple.remote_port, tuple.scope().or(bound)),
+            None => return Err(Error::NotConnected),
+        };
+        if dst.is_unspecified() || port == 0 {
+            return Err(Error::InvalidRemote);
+        }
+        let (iface, next_hop) = self.udp_route(&dst, on).ok_or(Error::NoRoute)?;
+        let group = dst.is_v4() && self.addresses.is_broadcast_for(iface, &dst);
+        if group && !broadcast {
+            return Err(Error::InvalidRemote);
+        }
+        let local = tuple.local();
+        let src = match message.from {
+            Some(from) => {
+                let from = Addr::from(from);
+                if !from.is_unspecified() && !self.addresses.is_local(&from) {
+                    return Err(Error::AddressNotAvailable);
+                }
+                from
+            }
+            None if !local.is_unspecified() && !local.is_multicast() => local,
+            None => match self.source_for(&dst, iface, &next_hop) {
+                Some(src) => src,
+                // DHCP speaks before it has an address.
+                None if bound.is_some() && dst.is_broadcast() => Addr::V4_UNSPECIFIED,
+                None => return Err(Error::NoSourceAddress),
+            },
+        };
+        let mtu = self.path_mtu(&dst, iface);
+        let headers = crate::output::header_len(&dst).wrapping_add(8);
+        if data.len().saturating_add(headers) > usize::from(mtu) {
+            return Err(Error::MessageTooLong);
+        }
+        let meta = Meta {
+            remote: dst,
+            remote_port: port,
+            local: src,
+            iface,
+            hop_limit: if dst.is_multicast() { 1 } else { ttl },
+            tos,
+            len: 0,
+        };
+        self.udp_tx_memory(handle.index);
+        let slot = self.udp_mut(handle)?;
+        match slot.tx.push(&mut slot.tx_memory, &meta, &[], data) {
+            Ok(()) => {}
+            Err(PushError::Full) => {
+                slot.wants_room = true;
+                return Err(Error::WouldBlock);
+            }
+            Err(_) => return Err(Error::MessageTooLong),
+        }
+        slot.iface = iface;
+        self.owe(iface, Ref::new(Kind::Udp, handle.index));
+        Ok(())
+    }
+
+    /// Takes the oldest datagram; what does not fit `buffer` is lost, and the answer says so.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] if there is none; an error that ICMP reported, once.
+    pub fn udp_recv(&mut self, handle: UdpHandle, buffer: &mut [u8]) -> Result<Received, Error> {
+        let slot = self.udp_mut(handle)?;
+        if let Some(error) = slot.error.take() {
+            return Err(error);
+        }
+        let received = slot.rx.recv_into(&slot.rx_memory, buffer);
+        let drained = slot.rx.is_empty();
+        if drained {
+            self.give_udp_memory(handle.index);
+        }
+        received.ok_or(Error::WouldBlock)
+    }
+
+    /// [`udp_recv`](Stack::udp_recv) that leaves the datagram where it is.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] if there is none.
+    pub fn udp_peek(&self, handle: UdpHandle, buffer: &mut [u8]) -> Result<Received, Error> {
+        let slot = self.udp(handle)?;
+        slot.rx
+            .peek_into(&slot.rx_memory, buffer)
+            .ok_or(Error::WouldBlock)
+    }
+
+    /// Takes the error that ICMP last reported of this socket's datagrams.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn udp_take_error(&mut self, handle: UdpHandle) -> Result<Option<Error>, Error> {
+        Ok(self.udp_mut(handle)?.error.take())
+    }
+
+    /// What can be done with a socket now.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn udp_readiness(&self, handle: UdpHandle) -> Result<Readiness, Error> {
+        Ok(readiness(self.udp(handle)?))
+    }
+
+    /// The local address and port. The address is unspecified if the socket is bound to all.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn udp_local_addr(&self, handle: UdpHandle) -> Result<SocketAddr, Error> {
+        let tuple = &self.udp(handle)?.tuple;
+        Ok(SocketAddr::new(tuple.local().into(), tuple.local_port))
+    }
+
+    /// The remote end of a connected socket.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`].
+    pub fn udp_peer_addr(&self, handle: UdpHandle) -> Result<SocketAddr, Error> {
+        let slot = self.udp(handle)?;
+        if !slot.connected {
+            return Err(Error::NotConnected);
+        }
+        Ok(SocketAddr::new(
+            slot.tuple.remote.into(),
+            slot.tuple.remote_port,
+        ))
+    }
+
+    /// Allows or forbids datagrams to broadcast addresses. Forbidden by default.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn udp_set_broadcast(&mut self, handle: UdpHandle, allowed: bool) -> Result<(), Error> {
+        self.udp_mut(handle)?.broadcast = allowed;
+        Ok(())
+    }
+
+    /// Sets the TTL or hop limit of unicast datagrams, 1 to 255.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for 0.
+    pub fn udp_set_ttl(&mut self, handle: UdpHandle, ttl: u8) -> Result<(), Error> {
+        if ttl == 0 {
+            return Err(Error::InvalidArgument);
+        }
+        self.udp_mut(handle)?.ttl = ttl;
+        Ok(())
+    }
+
+    /// Sets the DSCP and ECN byte of datagrams sent.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn udp_set_tos(&mut self, handle: UdpHandle, tos: u8) -> Result<(), Error> {
+        self.udp_mut(handle)?.tos = tos;
+        Ok(())
+    }
+
+    /// Asks for an event at a time, so that a service's timers are covered by the stack's
+    /// [`next_deadline`](Stack::next_deadline). `None` takes it back.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn udp_wake_at(&mut self, handle: UdpHandle, at: Option<Instant>) -> Result<(), Error> {
+        let slot = self.udp_mut(handle)?;
+        slot.wake_at = at;
+        slot.woken = false;
+        if let Some(at) = at {
+            self.udp
+                .deadlines
+                .arm(&mut UdpTimers(&mut self.tables.udp), handle.index, at);
+        }
+        Ok(())
+    }
+
+    /// Closes a socket. What it has queued to send and the device has not taken is dropped.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn udp_close(&mut self, handle: UdpHandle) -> Result<(), Error> {
+        let slot = self.udp(handle)?;
+        let (tuple, bound) = (slot.tuple, slot.bound_iface != 0);
+        let item = Ref::new(Kind::Udp, handle.index);
+        self.unlink(item);
+        self.events.remove(&mut News(&mut self.tables), item);
+        self.udp
+            .deadlines
+            .disarm(&mut UdpTimers(&mut self.tables.udp), handle.index);
+        self.demux.remove(&self.keys, UDP, &tuple, item);
+        if bound {
+            self.udp.bound_to_interfaces = self.udp.bound_to_interfaces.wrapping_sub(1);
+        }
+        if let Some(slot) = self.tables.udp.get_mut(handle.index) {
+            slot.rx.clear();
+            slot.tx.clear();
+        }
+        self.give_udp_memory(handle.index);
+        self.tables.udp.remove(handle.index);
+        Ok(())
+    }
+
+    pub(crate) fn udp_event(&mut self, index: u32) -> Option<Event> {
+        let slot = self.tables.udp.get(index).filter(|slot| slot.live)?;
+        let handle = UdpHandle {
+            index,
+            generation: slot.generation,
+        };
+        Some(Event::Udp(handle, readiness(slot)))
+    }
+
+    /// Tells sockets whose wake-up time has come.
+    pub(crate) fn fire_udp(&mut self) {
+        let now = self.clock.now;
+        while let Some(index) = self
+            .udp
+            .deadlines
+            .expire(&mut UdpTimers(&mut self.tables.udp), now)
+        {
+            let Some(slot) = self.tables.udp.get_mut(index) else {
+                continue;
+            };
+            match slot.wake_at {
+                Some(at) if at <= now => {
+                    slot.wake_at = None;
+                    slot.woken = true;
+                    self.news(Ref::new(Kind::Udp, index));
+                }
+                Some(at) => {
+                    self.udp
+                        .deadlines
+                        .arm(&mut UdpTimers(&mut self.tables.udp), index, at);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Sees to it that a socket has a receive queue.
+    pub(crate) fn udp_memory(&mut self, index: u32) {
+        #[cfg(feature = "alloc")]
+        if let (Some(pool), Some(slot)) = (&mut self.udp.memory, self.tables.udp.get_mut(index)) {
+            if slot.rx_memory.is_none() {
+                if let Some(block) = pool.take(HEAP_QUEUE) {
+                    slot.rx_memory = Mem::Heap(block);
+                }
+            }
+        }
+        let _ = index;
+    }
+
+    fn udp_tx_memory(&mut self, index: u32) {
+        #[cfg(feature = "alloc")]
+        if let (Some(pool), Some(slot)) = (&mut self.udp.memory, self.tables.udp.get_mut(index)) {
+            if slot.tx_memory.is_none() {
+                if let Some(block) = pool.take(HEAP_QUEUE) {
+                    slot.tx_memory = Mem::Heap(block);
+                }
+            }
+        }
+        let _ = index;
+    }
+
+    /// Takes back the queues a socket does not need now.
+    pub(crate) fn give_udp_memory(&mut self, index: u32) {
+        #[cfg(feature = "alloc")]
+        if let (Some(pool), Some(slot)) = (&mut self.udp.memory, self.tables.udp.get_mut(index)) {
+            if slot.rx.is_empty() {
+                if let Mem::Heap(block) = slot.rx_memory.take() {
+                    slot.rx.clear();
+                    pool.give(block);
+                }
+            }
+            if slot.tx.is_empty() {
+                if let Mem::Heap(block) = slot.tx_memory.take() {
+                    slot.tx.clear();
+                    pool.give(block);
+                }
+            }
+        }
+        let _ = index;
+    }
+}
+
+fn readiness(slot: &UdpSlot) -> Readiness {
+    Readiness {
+        readable: !slot.rx.is_empty(),
+        writable: !slot.wants_room,
+        error: slot.error.is_some(),
+        woken: slot.woken,
+        ..Readiness::default()
+    }
+}

@@ -1,0 +1,88 @@
+//! Two stacks on one wire: handshake, data both ways, close, over every medium, version and
+//! kind of memory.
+mod common;
+
+use common::{Pair, Profile};
+use netloom_stack::{CloseReason, Error, State};
+
+fn every(mut test: impl FnMut(Pair, &str)) {
+    for profile in [Profile::Heap, Profile::Lent] {
+        for ethernet in [false, true] {
+            for address in ["10.0.0.2", "fd00::2"] {
+                test(Pair::new(profile, ethernet), address);
+            }
+        }
+    }
+}
+
+fn socket(address: &str, port: u16) -> std::net::SocketAddr {
+    std::net::SocketAddr::new(address.parse().unwrap(), port)
+}
+
+#[test]
+fn handshake_data_and_close() {
+    every(|mut pair, address| {
+        let listener = pair.b.tcp_listen(80).unwrap();
+        let client = pair.a.tcp_connect(socket(address, 80)).unwrap();
+        pair.settle();
+        assert_eq!(pair.a.tcp_state(client), Ok(State::Established));
+        let server = pair.b.tcp_accept(listener).unwrap().unwrap();
+        assert_eq!(pair.b.tcp_state(server), Ok(State::Established));
+        assert_eq!(pair.a.tcp_write(client, b"hello"), Ok(5));
+        pair.settle();
+        let mut buffer = [0; 16];
+        assert_eq!(pair.b.tcp_read(server, &mut buffer), Ok(5));
+        assert_eq!(&buffer[..5], b"hello");
+        assert_eq!(pair.b.tcp_read(server, &mut buffer), Err(Error::WouldBlock));
+        pair.b.tcp_close(server).unwrap();
+        pair.settle();
+        assert_eq!(pair.a.tcp_state(client), Ok(State::CloseWait));
+        assert_eq!(pair.a.tcp_read(client, &mut buffer), Ok(0));
+        pair.a
+            .tcp_shutdown(client, netloom_stack::tcp::How::Write)
+            .unwrap();
+        pair.settle();
+        assert_eq!(pair.a.tcp_state(client), Ok(State::Closed));
+        assert_eq!(
+            pair.a.tcp_close_reason(client),
+            Ok(Some(CloseReason::Finished))
+        );
+        pair.a.tcp_close(client).unwrap();
+        assert_eq!(pair.a.tcp_state(client), Err(Error::StaleHandle));
+        pair.pass(300_000_000);
+        pair.b.tcp_close_listener(listener).unwrap();
+    });
+}
+
+#[test]
+fn a_megabyte_each_way() {
+    every(|mut pair, address| {
+        let listener = pair.b.tcp_listen(80).unwrap();
+        let client = pair.a.tcp_connect(socket(address, 80)).unwrap();
+        pair.settle();
+        let server = pair.b.tcp_accept(listener).unwrap().unwrap();
+        let data: Vec<u8> = (0..1_000_000_u32).map(|i| (i * 31 >> 3) as u8).collect();
+        let (mut sent_a, mut sent_b) = (0, 0);
+        let (mut got_a, mut got_b) = (Vec::new(), Vec::new());
+        let mut buffer = vec![0; 10_000];
+        let mut rounds = 0;
+        while got_a.len() < data.len() || got_b.len() < data.len() {
+            if let Ok(n) = pair.a.tcp_write(client, &data[sent_a..]) {
+                sent_a += n;
+            }
+            if let Ok(n) = pair.b.tcp_write(server, &data[sent_b..]) {
+                sent_b += n;
+            }
+            pair.step(1_000_000);
+            while let Ok(n @ 1..) = pair.a.tcp_read(client, &mut buffer) {
+                got_a.extend_from_slice(&buffer[..n]);
+            }
+            while let Ok(n @ 1..) = pair.b.tcp_read(server, &mut buffer) {
+                got_b.extend_from_slice(&buffer[..n]);
+            }
+            rounds += 1;
+            assert!(rounds < 10_000, "{} {}", got_a.len(), got_b.len());
+        }
+        assert!(got_a == data && got_b == data);
+    });
+}
