@@ -43,7 +43,7 @@ impl Sum {
     /// Appends bytes whose own sum is `sum`.
     #[inline(always)]
     const fn append(self, sum: u32, odd: bool) -> Self {
-        //= https://www.rfc-editor.org/rfc/rfc1071#section-2
+        //= https://www.rfc-editor.org/rfc/rfc1071
         //# Therefore, the sum may be calculated in exactly the same way
         //# regardless of the byte order ("big-endian" or "little-endian")
         //# of the underlaying hardware.

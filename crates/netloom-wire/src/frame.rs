@@ -7,10 +7,12 @@ use crate::{TcpView, UdpView, WireError};
 /// Bytes from a device, not looked at yet. Each step down checks a length once; none copies.
 ///
 /// ```
+/// # #[cfg(feature = "ipv4")]
 /// # fn port(bytes: &[u8]) -> Result<u16, netloom_wire::WireError> {
 /// use netloom_wire::Frame;
 /// let tcp = Frame::new(bytes).ethernet()?.ipv4()?.tcp()?;
 /// # Ok(tcp.dst_port()) }
+/// # #[cfg(feature = "ipv4")]
 /// # assert!(port(&[]).is_err());
 /// ```
 #[derive(Copy, Clone, Debug)]

@@ -249,6 +249,9 @@ impl<'a> Icmpv6Repr<'a> {
                 quoted: body,
             },
             kind::TIME_EXCEEDED => Self::TimeExceeded { code, quoted: body },
+            //= https://www.rfc-editor.org/rfc/rfc4443#section-3.4
+            //# Identifies the octet offset within the
+            //# invoking packet where the error was detected.
             kind::PARAMETER_PROBLEM => Self::ParameterProblem {
                 code,
                 pointer: word,

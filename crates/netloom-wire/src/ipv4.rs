@@ -39,6 +39,9 @@ impl<'a> Ipv4View<'a> {
     #[inline]
     pub fn new(packet: &'a [u8]) -> Result<Self, WireError> {
         let (header, _) = packet.split_first_chunk().ok_or(WireError::Truncated)?;
+        //= https://www.rfc-editor.org/rfc/rfc791#section-3.1
+        //# Total Length is the length of the datagram, measured in octets,
+        //# including internet header and data.
         let packet = packet
             .get(..usize::from(u16_at::<2, _>(header)))
             .ok_or(WireError::BadTotalLength)?;
@@ -153,6 +156,8 @@ impl<'a> Ipv4View<'a> {
     #[inline]
     #[must_use]
     pub fn fragment_offset(&self) -> u16 {
+        //= https://www.rfc-editor.org/rfc/rfc791#section-3.1
+        //# The fragment offset is measured in units of 8 octets (64 bits).
         (self.flags_and_offset() & OFFSET) << 3
     }
 

@@ -10,9 +10,12 @@
 //!   `emit` writes a header and returns what follows it, so that headers chain too.
 //!
 //! ```
+//! # #[cfg(not(feature = "ipv4"))]
+//! # fn main() {}
+//! # #[cfg(feature = "ipv4")]
+//! # fn main() -> Result<(), netloom_wire::WireError> {
 //! use netloom_wire::{Addr, Frame, Ipv4Repr, TcpFlags, TcpRepr, checksum, protocol, tcp};
 //!
-//! # fn main() -> Result<(), netloom_wire::WireError> {
 //! let (src, dst) = (Addr::v4([10, 0, 0, 1]), Addr::v4([10, 0, 0, 2]));
 //! let data = b"hello";
 //! let header = TcpRepr {
@@ -47,7 +50,6 @@
 //! * `ipv4`: IPv4, ICMPv4, ARP. On by default.
 //! * `ipv6`: IPv6, extension headers, ICMPv6, Neighbor Discovery. On by default. Without it
 //!   [`Addr`] takes 4 bytes, not 16.
-//! * `alloc`: small conveniences that need a heap.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -57,8 +59,6 @@
     clippy::indexing_slicing
 )]
 
-#[cfg(feature = "alloc")]
-extern crate alloc;
 #[cfg(test)]
 extern crate std;
 

@@ -35,7 +35,7 @@ pub mod kind {
 pub struct Timestamps {
     /// TSval: the sender's clock.
     pub value: u32,
-    /// TSecr: the last TSval the sender got; counts only in segments with ACK.
+    /// TSecr: the last TSval the sender got. RFC 7323 §3.2: it counts only in segments with ACK.
     pub echo: u32,
 }
 
@@ -114,6 +114,10 @@ impl SackBlocks {
     }
 
     /// Blocks from the data of a SACK option.
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-3
+    //# Each contiguous block of data queued at the data receiver is defined
+    //# in the SACK option by two 32-bit unsigned integers in network byte
+    //# order:
     fn parse(data: &[u8]) -> Result<Self, WireError> {
         let mut blocks = Self::new();
         let mut edges = data.chunks_exact(8);
@@ -298,6 +302,8 @@ impl<'a> TcpOption<'a> {
                 Self::SackPermitted
             }
             kind::SACK => Self::Sack(SackBlocks::parse(data)?),
+            //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+            //# The Timestamps option carries two four-byte timestamp fields.
             kind::TIMESTAMPS => {
                 let data = exact::<8>(data)?;
                 Self::Timestamps(Timestamps {
@@ -309,9 +315,8 @@ impl<'a> TcpOption<'a> {
                 Self::UserTimeout(UserTimeout::from_bits(u16::from_be_bytes(exact(data)?)))
             }
             //= https://www.rfc-editor.org/rfc/rfc7413#section-4.1.1
-            //# Options with
-            //# invalid Length values or without the SYN flag set or with the ACK
-            //# flag set MUST be ignored.
+            //# Options with invalid Length values or without the SYN flag set MUST
+            //# be ignored.
             kind::FAST_OPEN => FastOpenCookie::new(data).map_or(unknown, Self::FastOpen),
             _ => unknown,
         })
@@ -335,14 +340,18 @@ impl<'a> TcpOptionIter<'a> {
     /// The option at the front, and what follows it.
     fn split(bytes: &'a [u8]) -> Result<(TcpOption<'a>, &'a [u8]), WireError> {
         let (&kind, rest) = bytes.split_first().ok_or(WireError::BadOption)?;
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+        //# All TCP Options except End of Option List Option (EOL) and
+        //# No-Operation (NOP) MUST have length fields, including all future
+        //# options (MUST-68).
         match kind {
             kind::END => Ok((TcpOption::End, &[])),
             kind::NOP => Ok((TcpOption::Nop, rest)),
             _ => {
                 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-                //# In
-                //# the absence of specific requirements, a TCP implementation MUST be prepared to handle
-                //# an illegal option length (e.g., zero)
+                //# TCP implementations MUST be prepared to handle
+                //# an illegal option length (e.g., zero); a suggested procedure is to
+                //# reset the connection and log the error cause (MUST-7).
                 let (&len, rest) = rest.split_first().ok_or(WireError::BadOption)?;
                 let (data, rest) = usize::from(len)
                     .checked_sub(2)
@@ -440,8 +449,9 @@ impl TcpOptions {
                 TcpOption::UserTimeout(timeout) => options.user_timeout = Some(timeout),
                 TcpOption::FastOpen(cookie) => options.fast_open = Some(cookie),
                 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-                //# A TCP implementation MUST (MUST-6) ignore without error any TCP option it
-                //# does not implement, assuming that the option has a length field.
+                //# A TCP implementation MUST (MUST-6) ignore without error any TCP
+                //# Option it does not implement, assuming that the option has a length
+                //# field.
                 TcpOption::Unknown { .. } | TcpOption::End | TcpOption::Nop => {}
             }
         }

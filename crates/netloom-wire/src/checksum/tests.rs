@@ -29,7 +29,7 @@ fn noise(len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-//= https://www.rfc-editor.org/rfc/rfc1071#section-2
+//= https://www.rfc-editor.org/rfc/rfc1071
 //= type=test
 //# Therefore, the sum may be calculated in exactly the same way
 //# regardless of the byte order ("big-endian" or "little-endian")

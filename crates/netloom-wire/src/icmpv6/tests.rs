@@ -22,6 +22,10 @@ fn emit(repr: &Icmpv6Repr<'_>) -> Vec<u8> {
     message
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4443#section-3.4
+//= type=test
+//# Identifies the octet offset within the
+//# invoking packet where the error was detected.
 #[test]
 fn every_message_round_trips() {
     let quoted = &[0x60; 48][..];

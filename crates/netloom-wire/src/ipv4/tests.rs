@@ -24,6 +24,14 @@ fn packet(ihl: u8, total_len: u16, buf_len: usize) -> Vec<u8> {
 }
 
 /// Attack class 1 (CVE-2020-11896 and kin): a total length that is not the buffer's.
+//= https://www.rfc-editor.org/rfc/rfc791#section-3.1
+//= type=test
+//# Total Length is the length of the datagram, measured in octets,
+//# including internet header and data.
+//= https://www.rfc-editor.org/rfc/rfc791#section-3.1
+//= type=test
+//# Note that
+//# the minimum value for a correct header is 5.
 #[test]
 fn every_total_length_against_every_buffer_length() {
     for ihl in 0..=15_u8 {
@@ -112,6 +120,21 @@ fn every_bit_of_the_header_counts_in_the_checksum() {
             "bit {bit}"
         );
     }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc791#section-3.1
+//= type=test
+//# The fragment offset is measured in units of 8 octets (64 bits).
+#[test]
+fn fragment_offsets_are_bytes_here_and_eighths_on_the_wire() {
+    let mut packet = [0; 28];
+    let repr = Ipv4Repr {
+        fragment_offset: 65_528,
+        ..Ipv4Repr::new(SRC, DST, protocol::UDP, 8)
+    };
+    repr.emit(&mut packet).unwrap();
+    assert_eq!(&packet[6..8], [0x5f, 0xff]);
+    assert_eq!(Ipv4View::new(&packet).unwrap().fragment_offset(), 65_528);
 }
 
 #[test]

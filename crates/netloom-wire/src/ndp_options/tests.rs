@@ -97,7 +97,7 @@ fn dns_servers_are_whole_addresses() {
 fn every_type_and_length_cut_off_everywhere() {
     for kind in [0, 1, 2, 3, 4, 5, 25, 31, 255] {
         for len in 0..=255_u8 {
-            let mut bytes = vec![0; 64];
+            let mut bytes = [0; 64];
             (bytes[0], bytes[1]) = (kind, len);
             for cut in 0..=bytes.len() {
                 let first = NdpOptions::new(&bytes[..cut]).next();

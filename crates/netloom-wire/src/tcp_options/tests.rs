@@ -178,6 +178,35 @@ fn unknown_options_are_skipped_but_kept_by_the_iterator() {
     );
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
+//= type=test
+//# There is
+//# no guarantee that senders will use this option, so receivers MUST
+//# be prepared to process options even if they do not begin on a word
+//# boundary (MUST-64).
+#[test]
+fn options_may_begin_anywhere() {
+    let options = [2, 4, 5, 0xb4, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 3, 3, 7, 4, 2];
+    for nops in 0..=40 - options.len() {
+        let bytes = [&vec![kind::NOP; nops][..], &options].concat();
+        let parsed = TcpOptions::parse(&bytes).unwrap();
+        assert_eq!((parsed.mss, parsed.timestamps), (Some(1460), TIMES));
+        assert_eq!(
+            (parsed.window_scale, parsed.sack_permitted),
+            (Some(7), true)
+        );
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+//= type=test
+//# The Timestamps option carries two four-byte timestamp fields.
+#[test]
+fn timestamps_are_read_without_their_usual_padding() {
+    let bytes = [8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
+    assert_eq!(TcpOptions::parse(&bytes).unwrap().timestamps, TIMES);
+}
+
 /// The length the kind must have, if it is known.
 fn known_len(kind: u8, len: u8) -> bool {
     match kind {
