@@ -19,6 +19,13 @@ impl Stack {
         mac: impl Into<Option<MacAddr>>,
         how: Learn,
     ) {
+        // What is not on the link cannot be reached by a link-layer address: only routes say
+        // where it is.
+        let link_local = addr.is_link_local() && !addr.is_v4();
+        if !link_local && !self.routes.is_on_link(iface, addr) {
+            return;
+        }
+        self.routes.set_gateway_reachable(iface, addr, true);
         if let Some(id) = self.neighbors.learn(self.clock.now, iface, addr, mac, how) {
             self.release_waiting(iface, id);
         }
@@ -57,7 +64,10 @@ impl Stack {
                     }
                 }
                 Action::Failed { id } => self.fail_waiting(id),
-                Action::Expired { .. } => {}
+                Action::Expired { iface, addr, .. } => {
+                    self.routes.set_gateway_reachable(iface, &addr, false);
+                    self.destinations.forget_router(&addr);
+                }
             }
         }
     }

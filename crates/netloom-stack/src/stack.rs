@@ -219,6 +219,13 @@ impl Stack {
             .filter(|i| i.in_use)
     }
 
+    /// Tells the stack the time. [`receive`](Stack::receive) and [`transmit`](Stack::transmit)
+    /// do so too; call it before a socket call made long after the last of those, so that the
+    /// timers the call starts count from now.
+    pub fn advance(&mut self, now: Instant) {
+        self.clock.advance(now);
+    }
+
     /// Takes in a frame that arrived on an interface at `now`.
     ///
     /// Nothing is sent from here: what the frame calls for is put on lists that

@@ -128,12 +128,16 @@ fn an_item_freed_on_its_list_ends_the_list_and_does_not_loop() {
 fn the_owners_mark_stays_while_the_item_is_on_a_list() {
     let mut items = Items::default();
     let mut list = List::EMPTY;
-    items.links(item(3)).unwrap().list = 7;
+    items.links(item(3)).unwrap().tag = 9;
     list.push_back(&mut items, item(3));
+    items.links(item(3)).unwrap().set_list(7);
     list.push_front(&mut items, item(2));
-    assert_eq!(items.links(item(3)).unwrap().list, 7);
+    assert_eq!(items.links(item(3)).unwrap().list(), 7);
     list.remove(&mut items, item(3));
-    assert_eq!(*items.links(item(3)).unwrap(), Links::EMPTY);
+    let left = items.links(item(3)).unwrap();
+    assert_eq!((left.is_linked(), left.list(), left.tag), (false, 0, 9));
+    left.set_list(7);
+    assert_eq!(left.list(), 0, "what is on no list is on none");
 }
 
 #[test]

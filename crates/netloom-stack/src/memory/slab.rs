@@ -77,7 +77,7 @@ impl<T: Item + 'static> Slab<T> {
     }
 
     /// A slab in lent memory, for as many items as `memory` has (at most [`MAX_ITEMS`]). What is
-    /// in there is overwritten as it comes into use.
+    /// in there is [reset](Item::reset) as it comes into use.
     pub const fn lent(memory: &'static mut [T]) -> Slab<T> {
         let limit = if memory.len() > MAX_ITEMS as usize {
             MAX_ITEMS
