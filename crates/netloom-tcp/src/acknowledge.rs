@@ -75,7 +75,6 @@ impl Connection {
     }
 
     /// Takes over the peer's window, unless the segment is older than the one that set it.
-    #[inline]
     pub(crate) fn update_window(&mut self, env: &Env<'_>, io: &mut Io<'_>, segment: &Segment<'_>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# If SND.UNA =< SEG.ACK =< SND.NXT, the send window should
@@ -104,7 +103,6 @@ impl Connection {
     }
 
     /// SND.UNA moves up to `ack`, which lies in (SND.UNA, SND.NXT].
-    #[inline]
     pub(crate) fn advance(
         &mut self,
         env: &Env<'_>,
@@ -151,7 +149,6 @@ impl Connection {
     }
 
     /// Removes the records `ack` covers; returns a round-trip time if they give one.
-    #[inline]
     fn drop_acknowledged(
         &mut self,
         env: &Env<'_>,

@@ -13,9 +13,9 @@ impl Connection {
     /// Closes the sending direction: FIN follows the queued data. Receiving goes on.
     pub fn shutdown_write(&mut self) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.4
-        //# Queue this until all preceding SENDs have been segmentized,
-        //# then form a FIN segment and send it.  In any case, enter FIN-
-        //# WAIT-1 state.
+        //# Queue this until all preceding SENDs have been segmentized, then
+        //# form a FIN segment and send it.  In any case, enter FIN-WAIT-1
+        //# state.
         match self.state {
             State::SynSent | State::SynReceived => {}
             State::Established => self.state = State::FinWait1,
@@ -99,10 +99,9 @@ impl Connection {
         }
         match self.state {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.5
-            //# All queued SENDs and RECEIVEs should be given "connection
-            //# reset" notification.  All segments queued for transmission
-            //# (except for the RST formed above) or retransmission should be
-            //# flushed.
+            //# All queued SENDs and RECEIVEs should be given "connection reset"
+            //# notification; all segments queued for transmission (except for the
+            //# RST formed above) or retransmission should be flushed.
             State::SynReceived
             | State::Established
             | State::FinWait1

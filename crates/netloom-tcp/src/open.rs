@@ -111,8 +111,8 @@ impl Connection {
         match scale {
             Some(scale) if self.flags.has(Flags::SCALING) => self.snd_wscale = scale,
             //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
-            //# If either side does not send a Window Scale option, or it is
-            //# ignored, both windows are unscaled.
+            //# otherwise, it MUST set both
+            //# Snd.Wind.Shift and Rcv.Wind.Shift to zero.
             Some(_) | None => {
                 self.flags.clear(Flags::SCALING);
                 self.snd_wscale = 0;

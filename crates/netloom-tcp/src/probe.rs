@@ -13,7 +13,6 @@ use crate::{Connection, Env, Io, State};
 impl Connection {
     /// Whether data waits for a window, with nothing in flight whose acknowledgment would tell
     /// of one.
-    #[inline]
     pub(crate) fn is_stuck(&self) -> bool {
         let unsent = self.unsent();
         unsent > 0
@@ -41,7 +40,6 @@ impl Connection {
     }
 
     /// Starts or stops the persist timer, after anything that may have changed the need for it.
-    #[inline]
     pub(crate) fn settle_persist(&mut self, env: &Env<'_>) {
         if self.flight() > 0 {
             return;

@@ -39,7 +39,6 @@ impl Connection {
 
     /// Header prediction: whether every check of the long way would pass without effect. The
     /// segment is the next one in order, or acknowledges something new, and nothing is unusual.
-    #[inline]
     fn is_predicted(&self, io: &Io<'_>, segment: &Segment<'_>) -> bool {
         #[cfg(test)]
         if self.flags.has(Flags::NO_PREDICTION) {
@@ -218,12 +217,10 @@ impl Connection {
 
     /// PAWS (RFC 7323 §5): why the segment is too old, if it is.
     fn check_timestamps(&mut self, env: &Env<'_>, segment: &Segment<'_>) -> Option<Discard> {
-        //= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
-        //# The PAWS algorithm requires the following processing to be performed
-        //# on all incoming segments for a synchronized connection.  Also, PAWS
-        //# processing MUST take precedence over the regular TCP acceptability
-        //# test (Section 3.3 in [RFC0793]), which is performed after
-        //# verification of the received Timestamps option:
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-5.3
+        //# Also, PAWS processing MUST take precedence over the regular TCP
+        //# acceptability check (Section 3.3 in [RFC0793]), which is performed
+        //# after verification of the received Timestamps option:
         if !self.flags.has(Flags::TIMESTAMPS) || segment.has(TcpFlags::RST) {
             return None;
         }
@@ -236,15 +233,14 @@ impl Connection {
         let outdated = env.now_ms.wrapping_sub(self.last_received_ms) > TS_RECENT_AGE;
         if SeqNum(timestamps.value).lt(SeqNum(self.ts_recent)) && !outdated {
             //= https://www.rfc-editor.org/rfc/rfc7323#section-5.3
-            //# Send an acknowledgment in reply as specified in
-            //# [RFC0793], page 69, and drop the segment.
+            //# Send an acknowledgment in reply as specified in Section 3.9
+            //# of [RFC0793], page 69, and drop the segment.
             self.acknowledge_unacceptable(env, segment);
             return Some(Discard::Paws);
         }
         None
     }
 
-    #[inline]
     fn update_ts_recent(&mut self, segment: &Segment<'_>) {
         if !self.flags.has(Flags::TIMESTAMPS) {
             return;

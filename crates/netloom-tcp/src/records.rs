@@ -110,7 +110,6 @@ impl RecordTable {
         usize::from(self.len)
     }
 
-    #[inline]
     fn slot(&self, capacity: usize, i: usize) -> usize {
         let at = usize::from(self.head).wrapping_add(i);
         if at >= capacity {
@@ -135,7 +134,6 @@ impl RecordTable {
     }
 
     /// The `i`-th record from the oldest, to change.
-    #[inline]
     pub(crate) fn get_mut<'a>(&self, memory: &'a mut [Record], i: usize) -> Option<&'a mut Record> {
         if i >= self.len() {
             return None;
@@ -161,7 +159,6 @@ impl RecordTable {
     /// Whether data sent now could be recorded: in a record of its own, or merged into the
     /// newest one. Only a plain one takes it: merged into one the peer is known to have, unsent
     /// octets would count as delivered.
-    #[inline]
     pub(crate) fn has_room(&self, memory: &[Record]) -> bool {
         !self.is_full(memory)
             || self
@@ -172,7 +169,6 @@ impl RecordTable {
     }
 
     /// Records newly sent data. Does nothing where [`RecordTable::has_room`] says no.
-    #[inline]
     pub(crate) fn push(&mut self, memory: &mut [Record], record: Record) {
         if !self.is_full(memory) {
             let slot = self.slot(Self::capacity(memory), self.len());
@@ -195,7 +191,6 @@ impl RecordTable {
         }
     }
 
-    #[inline]
     pub(crate) fn pop_front(&mut self, memory: &[Record]) {
         self.head = self.slot(Self::capacity(memory), 1) as u16;
         self.len = self.len.saturating_sub(1);

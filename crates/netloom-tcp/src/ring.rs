@@ -12,7 +12,6 @@ pub(crate) struct Ring {
 }
 
 /// `head + offset` in a ring of `capacity` bytes, for `head < capacity` and `offset <= capacity`.
-#[inline]
 fn wrap(head: usize, offset: usize, capacity: usize) -> usize {
     let at = head.saturating_add(offset);
     if at >= capacity {
@@ -33,7 +32,6 @@ impl Ring {
 
     /// The `len` bytes that start `offset` bytes after the head, live or not, in two pieces.
     /// Shorter when that is more than the ring holds.
-    #[inline]
     pub(crate) fn slices<'a>(
         &self,
         memory: &'a [u8],
@@ -53,7 +51,6 @@ impl Ring {
     }
 
     /// Like [`Ring::slices`], to write into.
-    #[inline]
     pub(crate) fn slices_mut<'a>(
         &self,
         memory: &'a mut [u8],
@@ -73,7 +70,6 @@ impl Ring {
 
     /// Writes `data` at `offset` bytes after the head and returns how much fitted. Does not
     /// make it live.
-    #[inline]
     pub(crate) fn place(&self, memory: &mut [u8], offset: usize, data: &[u8]) -> usize {
         let (a, b) = self.slices_mut(memory, offset, data.len());
         let (first, second) = data.split_at(a.len().min(data.len()));

@@ -62,7 +62,6 @@ impl RttEstimator {
     }
 
     /// RTO in microseconds, without back-off.
-    #[inline]
     pub(crate) fn rto(&self, tunables: &Tunables, syn_repeated: bool) -> u32 {
         if self.srtt8 == 0 {
             //= https://www.rfc-editor.org/rfc/rfc6298#section-5

@@ -43,7 +43,6 @@ impl Connection {
     }
 
     /// What every segment with ACK does: it acknowledges, and it offers a window.
-    #[inline]
     fn acknowledged(&mut self, plan: &Plan) {
         let scale = if plan.flags.contains(TcpFlags::SYN) {
             0
@@ -70,7 +69,6 @@ impl Connection {
         self.arm_retransmission(env);
     }
 
-    #[inline]
     fn sent_data_segment(&mut self, env: &Env<'_>, io: &mut Io<'_>, plan: &Plan) {
         // Text that answers a request carries its acknowledgment: no need to be quick.
         if self.flags.has(Flags::ACK_NOW) || self.ack_deadline != Instant::ZERO {
@@ -152,7 +150,6 @@ impl Connection {
         self.start_retransmission_timer(env, plan.seq == self.snd_una);
     }
 
-    #[inline]
     fn start_retransmission_timer(&mut self, env: &Env<'_>, restart: bool) {
         //= https://www.rfc-editor.org/rfc/rfc6298#section-5
         //# Every time a packet containing data is sent (including a

@@ -135,7 +135,7 @@ impl HalfOpen {
             ..TcpOptions::default()
         };
         options.sack_permitted = self.sack();
-        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.2
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
         //# If a TCP receives a <SYN> segment containing a
         //# Window Scale option, it SHOULD send its own Window Scale option in
         //# the <SYN,ACK> segment.

@@ -19,7 +19,6 @@ struct Text<'a> {
 
 impl Connection {
     /// Whether the peer may still send text and FIN.
-    #[inline]
     pub(crate) fn is_receiving(&self) -> bool {
         match self.state {
             State::Established | State::FinWait1 | State::FinWait2 => true,
@@ -62,7 +61,6 @@ impl Connection {
     }
 
     /// The text.
-    #[inline]
     pub(crate) fn receive_text(
         &mut self,
         env: &Env<'_>,
@@ -107,7 +105,6 @@ impl Connection {
 
     /// Cuts off what was received before, what lies beyond the peer's FIN, and what lies beyond
     /// the window.
-    #[inline]
     fn trim<'a>(&mut self, text: Text<'a>, out: &mut Outcome) -> Option<Text<'a>> {
         let Text { mut seq, mut data } = text;
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
@@ -137,7 +134,6 @@ impl Connection {
     }
 
     /// Cuts off what the ring has no memory for.
-    #[inline]
     fn fit<'a>(&mut self, io: &Io<'_>, text: Text<'a>, out: &mut Outcome) -> Option<Text<'a>> {
         if self.flags.has(Flags::READ_SHUT) {
             return Some(text);
@@ -147,7 +143,6 @@ impl Connection {
         self.clip(text, room, Discard::NoMemory, out)
     }
 
-    #[inline]
     fn clip<'a>(
         &mut self,
         text: Text<'a>,
@@ -170,7 +165,6 @@ impl Connection {
     }
 
     /// Remembers how large the peer's segments are.
-    #[inline]
     fn measure_peer(&mut self, segment: &Segment<'_>) {
         let mut size = segment.payload.len() as u32;
         if segment.count > 1 {
@@ -181,7 +175,6 @@ impl Connection {
         }
     }
 
-    #[inline]
     fn accept_in_order(
         &mut self,
         env: &Env<'_>,
@@ -249,7 +242,6 @@ impl Connection {
     }
 
     /// FIN: takes effect at RCV.NXT only, once; one that is beyond a gap is remembered.
-    #[inline]
     pub(crate) fn receive_fin(&mut self, env: &Env<'_>, segment: &Segment<'_>, out: &mut Outcome) {
         if segment.has(TcpFlags::FIN) && self.is_receiving() {
             let at = segment.seq + segment.payload.len() as u32;
@@ -319,7 +311,6 @@ impl Connection {
     }
 
     /// Text in order is to be acknowledged: when?
-    #[inline]
     fn schedule_ack(&mut self, env: &Env<'_>, count: u16) {
         let pending = self.rcv_nxt.since(self.last_ack_sent);
         if self.quick_acks > 0 {

@@ -30,7 +30,6 @@ fn reached(deadline: Instant, now: Instant) -> bool {
 
 impl Connection {
     /// The timer that is due, if any; those that end the connection first.
-    #[inline]
     pub(crate) fn due_timer(&self, env: &Env<'_>) -> Option<Timer> {
         let now = env.now;
         if reached(self.user_deadline(env), now) {
@@ -53,7 +52,6 @@ impl Connection {
     }
 
     /// When what is waited for has been waited for too long; zero: never.
-    #[inline]
     pub(crate) fn user_deadline(&self, env: &Env<'_>) -> Instant {
         if self.una_since == Instant::ZERO {
             return Instant::ZERO;

@@ -47,7 +47,6 @@ impl Connection {
         }
     }
 
-    #[inline]
     fn plan_synchronized(&self, env: &Env<'_>, io: &Io<'_>) -> Option<Plan> {
         if self.dup_acks_owed > 0 {
             return Some(self.segment(env, io, PlanKind::DuplicateAck, self.snd_nxt, 0));
@@ -78,7 +77,6 @@ impl Connection {
     }
 
     /// A segment with everything filled in but its text.
-    #[inline]
     pub(crate) fn segment(
         &self,
         env: &Env<'_>,
@@ -108,7 +106,6 @@ impl Connection {
         })
     }
 
-    #[inline]
     fn options(&self, env: &Env<'_>, io: &Io<'_>, has_text: bool) -> TcpOptions {
         let mut options = TcpOptions {
             timestamps: self.timestamps(env),
@@ -142,7 +139,6 @@ impl Connection {
     }
 
     /// Payload of a full-sized segment that carries `options`.
-    #[inline]
     fn payload_with(&self, options: &TcpOptions) -> u16 {
         match options.sack.len() {
             0 => self.mss,
@@ -285,12 +281,12 @@ impl Connection {
     }
 
     /// PSH and FIN on text that ends the queue; URG where urgent data lies ahead.
-    #[inline]
     fn finish_text(&self, plan: &mut Plan, fin: bool) {
         if plan.offset.saturating_add(plan.len) >= self.tx.len {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
-            //# must set the PSH bit in the last buffered segment (i.e., when there
-            //# is no more queued data to be sent) (MUST-61).
+            //# MUST set the PSH bit
+            //# in the last buffered segment (i.e., when there is no more queued data
+            //# to be sent) (MUST-61).
             plan.flags |= TcpFlags::PSH;
             if fin {
                 plan.flags |= TcpFlags::FIN;
@@ -303,7 +299,6 @@ impl Connection {
     }
 
     /// New text, or the first FIN: Nagle, silly-window avoidance, congestion window.
-    #[inline]
     fn plan_new(&self, env: &Env<'_>, io: &Io<'_>) -> Option<Plan> {
         let fin = self.flags.has(Flags::FIN_QUEUED) && !self.flags.has(Flags::FIN_SENT);
         let unsent = self.unsent();
@@ -321,7 +316,6 @@ impl Connection {
     }
 
     /// How much of `unsent` octets may be sent now, if any, in segments of `mss`.
-    #[inline]
     fn sendable(&self, env: &Env<'_>, unsent: u32, mss: u32, fin: bool) -> Option<u32> {
         let flight = self.flight();
         let usable = self.usable_window();
@@ -366,7 +360,6 @@ impl Connection {
 
     /// The Nagle algorithm in Minshall's form: a short segment waits while another short one is
     /// unacknowledged.
-    #[inline]
     fn nagle_holds(&self, fin: bool) -> bool {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
         //# If there is
@@ -384,7 +377,6 @@ impl Connection {
     }
 
     /// The congestion window, or the restart window after an idle time.
-    #[inline]
     pub(crate) fn cwnd_now(&self, env: &Env<'_>) -> u32 {
         let cwnd = self.congestion.cwnd();
         if self.flight() == 0 && self.is_idle(env) {
@@ -395,7 +387,6 @@ impl Connection {
     }
 
     /// Whether nothing was sent for longer than a retransmission timeout.
-    #[inline]
     pub(crate) fn is_idle(&self, env: &Env<'_>) -> bool {
         //= https://www.rfc-editor.org/rfc/rfc5681#section-4.1
         //# Therefore, a TCP SHOULD set cwnd to no more than RW before beginning
@@ -415,7 +406,6 @@ impl Connection {
     /// The edge moves only in steps worth telling (silly-window avoidance), and never left. Where
     /// the scale cannot express the promised window it is rounded up as long as the buffer has
     /// the room; only then down, by less than one unit (RFC 7323 §2.4), and the promise is kept.
-    #[inline]
     pub(crate) fn window_to_offer(&self) -> (u16, SeqNum) {
         let promised = self.rcv_adv.saturating_since(self.rcv_nxt);
         let free = self.rcv_buf.saturating_sub(self.rx.len);
@@ -442,7 +432,6 @@ impl Connection {
 
     /// Whether the user has read enough for a window update of its own: the edge can move by a
     /// step, and the peer may be running out of window.
-    #[inline]
     pub fn owes_window_update(&self) -> bool {
         let promised = self.rcv_adv.saturating_since(self.rcv_nxt);
         if promised > self.rcv_buf >> 1 || !self.is_receiving() {
@@ -475,7 +464,6 @@ fn largest(env: &Env<'_>, mss: u32) -> u32 {
 }
 
 /// `len` octets of a stretch of `whole`, in whole segments unless it is the end.
-#[inline]
 fn whole_segments(len: u32, mss: u32, whole: u32) -> u32 {
     if len == whole {
         len

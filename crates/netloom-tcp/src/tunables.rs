@@ -128,7 +128,7 @@ impl Tunables {
     pub(crate) fn window_scale(&self, rcv_buf: u32) -> u8 {
         let largest = rcv_buf.max(self.rcv_buf_max);
         let mut scale = 0;
-        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.2
         //# The maximum scale exponent is limited to 14 for a maximum permissible
         //# receive window size of 1 GiB (2^(14+16)).
         while scale < self.max_window_scale.min(crate::MAX_WINDOW_SCALE)

@@ -3,8 +3,8 @@
 
 use netloom_driver::Instant;
 use netloom_tcp::{
-    Connection, End, Env, HalfOpen, Io, Next, OpenParams, Range, Record, Segment, SeqNum, State,
-    TimeWaitState, Timer, Tunables, closed, listen, syn_received, time_wait,
+    CloseReason, Connection, End, Env, HalfOpen, Io, Next, OpenParams, Range, Record, Segment,
+    SeqNum, State, TimeWaitState, Timer, Tunables, closed, listen, syn_received, time_wait,
 };
 use netloom_wire::{TcpFlags, TcpOptions};
 use proptest::prelude::*;
@@ -482,6 +482,11 @@ impl World {
         }
         for host in &self.hosts {
             assert!(host.read == host.expect.len());
+            let finished = matches!(
+                host.end,
+                Some(End::TimeWait(_) | End::Closed(CloseReason::Finished))
+            );
+            assert!(finished, "ended by {:?}", host.end);
         }
     }
 
@@ -621,7 +626,10 @@ fn case() -> impl Strategy<Value = Case> {
 
 /// Cases a run: `NETLOOM_TCP_CASES` for a long one.
 fn cases() -> u32 {
-    std::env::var("NETLOOM_TCP_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000)
+    std::env::var("NETLOOM_TCP_CASES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(1_000)
 }
 
 proptest! {

@@ -50,7 +50,6 @@ impl Controller for Reno {
         self.ssthresh
     }
 
-    #[inline]
     fn on_ack(&mut self, acked: &Acked) {
         let Acked {
             octets,
@@ -77,8 +76,9 @@ impl Controller for Reno {
             return;
         }
         //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
-        //# Another common practice is to count the number of bytes
-        //# that have been acknowledged by ACK segments for new data.
+        //# When the number of bytes
+        //# acknowledged reaches cwnd, then cwnd can be incremented by up to SMSS
+        //# bytes.
         self.credit = self.credit.saturating_add(octets);
         if self.credit >= self.cwnd {
             self.credit = self.credit.saturating_sub(self.cwnd);

@@ -38,7 +38,6 @@ pub(crate) struct NewAck {
 
 impl Connection {
     /// SND.UNA has moved.
-    #[inline]
     pub(crate) fn on_new_ack(&mut self, env: &Env<'_>, io: &mut Io<'_>, ack: &NewAck) {
         self.dup_acks = 0;
         if self.phase == Phase::Open {
@@ -67,7 +66,6 @@ impl Connection {
         self.recount(io);
     }
 
-    #[inline]
     fn grow(&mut self, env: &Env<'_>, ack: &NewAck, after_timeout: bool) {
         let mss = u32::from(self.mss);
         self.congestion.on_ack(&Acked {
@@ -132,7 +130,7 @@ impl Connection {
         let first = self.phase != Phase::Loss || self.retries == 0;
         self.congestion
             .on_rto(self.flight(), u32::from(self.mss), first);
-        //= https://www.rfc-editor.org/rfc/rfc6582#section-4
+        //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
         //# After a retransmit timeout, record the highest sequence number
         //# transmitted in the variable recover, and exit the fast recovery
         //# procedure if applicable.

@@ -34,8 +34,8 @@ impl Connection {
     /// RFC 6582 §3.2 (2): whether the cumulative acknowledgment covers more than `recover`.
     fn is_new_loss(&self) -> bool {
         //= https://www.rfc-editor.org/rfc/rfc6582#section-3.2
-        //# If the duplicate ACKs don't acknowledge more than
-        //# recover, then this is not the beginning of a new fast retransmit.
+        //# If not, the TCP
+        //# does not enter fast retransmit and does not reset ssthresh.
         !self.flags.has(Flags::RECOVERED) || self.snd_una.minus(1).ge(self.recover)
     }
 

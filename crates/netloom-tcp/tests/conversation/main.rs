@@ -1,0 +1,14 @@
+//! Conversations of one connection with a scripted peer.
+
+mod acks;
+mod attacks;
+mod close;
+mod known_bugs;
+mod loss;
+mod open;
+mod script;
+mod sending;
+mod states;
+mod text;
+mod timers;
+mod window;
