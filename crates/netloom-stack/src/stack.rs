@@ -15,6 +15,7 @@ use crate::icmp::error_limit::ErrorLimit;
 use crate::interface::Interface;
 use crate::keys::Keys;
 use crate::list::{Kind, List, Ref};
+use crate::log::note;
 use crate::memory::mem::Mem;
 use crate::neighbor::{NeighborCache, NeighborTunables};
 use crate::rand::{Rng, Seed};
@@ -246,7 +247,10 @@ impl Stack {
         self.counters.receive(Layer::Link);
         match self.link_input(iface, frame, meta) {
             Ok(()) => self.counters.deliver(Layer::Link),
-            Err(reason) => self.counters.discard(reason),
+            Err(reason) => {
+                note!(trace, "frame dropped: {}", reason.name());
+                self.counters.discard(reason);
+            }
         }
     }
 
@@ -308,6 +312,13 @@ impl Stack {
             earliest = min(earliest, self.udp.deadlines.next(&self.tables.udp));
         }
         earliest
+    }
+
+    /// Whether a [`transmit`](Stack::transmit) turn on this interface would find something to
+    /// send at once: what a program asks after a call that may have caused a frame.
+    #[inline]
+    pub fn has_work(&self, iface: IfaceId) -> bool {
+        self.interface(iface.0).is_some_and(Interface::has_work)
     }
 
     /// The next thing a user may want to act upon; `None` when all are taken.

@@ -86,3 +86,37 @@ fn a_megabyte_each_way() {
         assert!(got_a == data && got_b == data);
     });
 }
+
+#[test]
+fn port_zero_listens_on_a_free_port() {
+    every(|mut pair, address| {
+        let first = pair.b.tcp_listen(0).unwrap();
+        let second = pair.b.tcp_listen(0).unwrap();
+        let port = pair.b.tcp_listener_addr(first).unwrap().port();
+        assert_ne!(port, 0);
+        assert_ne!(port, pair.b.tcp_listener_addr(second).unwrap().port());
+        let client = pair.a.tcp_connect(socket(address, port)).unwrap();
+        pair.settle();
+        assert_eq!(pair.a.tcp_state(client), Ok(State::Established));
+    });
+}
+
+#[test]
+fn a_closed_connection_is_unfinished_until_its_fin_is_acknowledged() {
+    every(|mut pair, address| {
+        let listener = pair.b.tcp_listen(80).unwrap();
+        let client = pair.a.tcp_connect(socket(address, 80)).unwrap();
+        pair.settle();
+        let server = pair.b.tcp_accept(listener).unwrap().unwrap();
+        assert_eq!(pair.a.tcp_write(client, b"bye"), Ok(3));
+        assert!(pair.a.has_work(common::IF));
+        assert_eq!(pair.a.tcp_unfinished(), 0, "it has an owner");
+        pair.a.tcp_close(client).unwrap();
+        assert_eq!(pair.a.tcp_unfinished(), 1);
+        pair.settle();
+        assert!(!pair.a.has_work(common::IF));
+        assert_eq!(pair.a.tcp_unfinished(), 0, "the peer has all of it");
+        pair.b.tcp_close(server).unwrap();
+        pair.settle();
+    });
+}

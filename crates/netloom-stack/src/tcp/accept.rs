@@ -4,6 +4,7 @@ use crate::demux::TCP;
 use crate::error::Error;
 use crate::event::{Event, ListenerHandle, TcpHandle};
 use crate::list::{Kind, Ref};
+use crate::port_alloc::PortAllocator;
 use crate::stack::Stack;
 use crate::tables::News;
 use crate::tcp::listener::{Backlog, ListenAddr, ListenOptions, Listener};
@@ -22,21 +23,27 @@ impl Stack {
 
     /// Listens. Connections that exist already are not disturbed.
     ///
+    /// Port 0 chooses an ephemeral one, which
+    /// [`tcp_listener_addr`](Stack::tcp_listener_addr) tells.
+    ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for port 0 or a backlog of 0; [`Error::AddressNotAvailable`]
+    /// [`Error::InvalidArgument`] for a backlog of 0; [`Error::AddressNotAvailable`]
     /// for an address that is not this stack's; [`Error::AddressInUse`] if somebody listens
-    /// there (unless all share by [`ListenOptions::reuse_port`]); [`Error::CapacityExhausted`];
-    /// [`Error::OutOfMemory`].
+    /// there (unless all share by [`ListenOptions::reuse_port`]); [`Error::PortsExhausted`];
+    /// [`Error::CapacityExhausted`]; [`Error::OutOfMemory`].
     pub fn tcp_listen_with(
         &mut self,
-        at: ListenAddr,
+        mut at: ListenAddr,
         options: ListenOptions,
     ) -> Result<ListenerHandle, Error> {
-        if at.port == 0 || options.backlog == 0 {
+        if options.backlog == 0 {
             return Err(Error::InvalidArgument);
         }
         if !at.addr.is_unspecified() && !self.addresses.is_local(&at.addr) {
             return Err(Error::AddressNotAvailable);
+        }
+        if at.port == 0 {
+            at.port = self.pick_listening_port(&at)?;
         }
         let first = self.listener_there(&at, options.reuse_port)?;
         let index = self
@@ -75,6 +82,19 @@ impl Stack {
             index,
             generation: listener.generation,
         })
+    }
+
+    /// An ephemeral port at which nobody listens there.
+    fn pick_listening_port(&mut self, at: &ListenAddr) -> Result<u16, Error> {
+        // Listeners come without a remote end: only chance keeps their ports apart.
+        let (offset, table) = (self.rng.next_u32(), self.rng.next_u32());
+        let mut ports = core::mem::replace(&mut self.tcp.ports, PortAllocator::EMPTY);
+        let picked = ports.pick(offset, table, |port| {
+            let candidate = ListenAddr { port, ..*at };
+            !matches!(self.listener_there(&candidate, false), Ok(None))
+        });
+        self.tcp.ports = ports;
+        picked.ok_or(Error::PortsExhausted)
     }
 
     /// The first listener that shares this place; an error if one is in the way.

@@ -318,6 +318,31 @@ impl Stack {
         Ok(self.connection(handle)?.conn.tx_extent())
     }
 
+    /// Connections that were closed and whose last data, or FIN, is not acknowledged yet: what
+    /// would be lost if the stack were dropped now. Looks at every connection.
+    pub fn tcp_unfinished(&self) -> usize {
+        (0..self.tables.connections.high_water())
+            .filter_map(|index| self.tables.connections.get(index))
+            .filter(|slot| {
+                let orphan = slot.flags.has(Flags::LIVE)
+                    && !slot.flags.has(Flags::OWNED)
+                    && !slot.flags.has(Flags::ENDED)
+                    && slot.listener == 0;
+                orphan
+                    && match slot.conn.state() {
+                        State::FinWait1 | State::Closing | State::LastAck => true,
+                        State::Established | State::CloseWait => slot.conn.tx_extent() > 0,
+                        State::Closed
+                        | State::Listen
+                        | State::SynSent
+                        | State::SynReceived
+                        | State::FinWait2
+                        | State::TimeWait => false,
+                    }
+            })
+            .count()
+    }
+
     /// Everything that can be told of the connection.
     ///
     /// # Errors
