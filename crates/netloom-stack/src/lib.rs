@@ -1,4 +1,92 @@
-//! A TCP/IP stack that is driven, not run: bytes and time in, bytes and deadlines out.
+//! A TCP/IP stack that is driven, not run: frames and time in, frames and deadlines out.
+//!
+//! A [`Stack`] opens no device, starts no thread, reads no clock. A program hands it what arrived
+//! and what time it is, and it writes what it owes into the device's own memory:
+//!
+//! | call | what it does |
+//! |---|---|
+//! | [`Stack::receive`] | takes in a frame |
+//! | [`Stack::transmit`] | fires due timers, writes what is owed into a [`FrameSink`](driver::FrameSink) |
+//! | [`Stack::next_deadline`] | says when `transmit` wants to be called if nothing arrives before |
+//! | [`Stack::poll_event`] | tells what a user may want to act upon |
+//! | `tcp_*`, `udp_*` | sockets: they never wait, and answer [`Error::WouldBlock`] instead |
+//!
+//! The same sequence of calls, with the same times and the same [`Seed`], gives the same bytes.
+//!
+//! # Two stacks, no device
+//!
+//! ```
+//! # #[cfg(all(feature = "alloc", feature = "ipv4"))] {
+//! use netloom_stack::driver::{FrameSink, Full, Instant, RxMeta, TxCaps, TxMeta};
+//! use netloom_stack::{Config, IfaceId, Limits, Seed, Stack};
+//!
+//! /// A wire: frames in a vector.
+//! #[derive(Default)]
+//! struct Wire(Vec<Vec<u8>>);
+//! impl FrameSink for Wire {
+//!     fn caps(&self) -> TxCaps {
+//!         TxCaps::plain(1500)
+//!     }
+//!     fn frame(
+//!         &mut self,
+//!         len: usize,
+//!         _: &TxMeta,
+//!         fill: &mut dyn FnMut(&mut [u8]),
+//!     ) -> Result<(), Full> {
+//!         let mut frame = vec![0; len];
+//!         fill(&mut frame);
+//!         self.0.push(frame);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let stack = |address: &str, seed| {
+//!     let config = Config::ip().address(address.parse().unwrap());
+//!     Stack::with_heap(config, Limits::default(), Seed::from([seed; 32]))
+//! };
+//! let (mut a, mut b) = (stack("10.0.0.1/24", 1), stack("10.0.0.2/24", 2));
+//! let listener = b.tcp_listen(80)?;
+//! let client = a.tcp_connect("10.0.0.2:80".parse().unwrap())?;
+//! a.tcp_write(client, b"hello")?; // goes out behind the handshake
+//!
+//! let now = Instant::from_secs(1);
+//! for _ in 0..3 {
+//!     let mut wire = Wire::default();
+//!     let _ = a.transmit(now, IfaceId::FIRST, &mut wire);
+//!     for frame in wire.0.drain(..) {
+//!         b.receive(now, IfaceId::FIRST, &frame, &RxMeta::default());
+//!     }
+//!     let _ = b.transmit(now, IfaceId::FIRST, &mut wire);
+//!     for frame in wire.0.drain(..) {
+//!         a.receive(now, IfaceId::FIRST, &frame, &RxMeta::default());
+//!     }
+//! }
+//! let server = b.tcp_accept(listener)?.unwrap();
+//! let mut buffer = [0; 16];
+//! assert_eq!(b.tcp_read(server, &mut buffer)?, 5);
+//! # }
+//! # Ok::<(), netloom_stack::Error>(())
+//! ```
+//!
+//! # Memory
+//!
+//! A stack works in one of two ways, chosen when it is made and the same afterwards:
+//!
+//! * [`Stack::new`] with a [`Storage`]: everything is declared by the program, nothing is ever taken
+//!   beside it. For firmware.
+//! * [`Stack::with_heap`] (feature `alloc`) with [`Limits`]: buffers are taken on first use, grow with
+//!   need, are recycled and given back when drained. An idle connection costs about 500 bytes;
+//!   in the steady state nothing is allocated.
+//!
+//! # What is dropped, and why a connection ended
+//!
+//! Every packet is delivered, held, or dropped under a [`DropReason`]: [`Stack::counters`], and
+//! [`Counters::balance`] checks it. Every connection ends with a [`CloseReason`].
+//!
+//! # Features
+//!
+//! `alloc`, `ethernet`, `ipv4`, `ipv6`, `tcp`, `udp` (all on by default) are code that can be left
+//! out; `log` and `defmt` send notes to the crates of those names. Capacities and limits are values.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -35,6 +123,7 @@ mod keyed_table;
 mod keys;
 mod link;
 pub mod list;
+mod log;
 #[cfg(feature = "alloc")]
 mod loopback;
 pub mod martian;

@@ -6,6 +6,7 @@ use crate::counters::DropReason;
 use crate::error::Error;
 use crate::event::IfaceId;
 use crate::list::{Kind, Ref};
+use crate::log::note;
 use crate::neighbor::{Action, Learn, Neighbor, NeighborId};
 use crate::stack::Stack;
 use crate::tables::Sending;
@@ -63,7 +64,10 @@ impl Stack {
                         self.neighbors.not_sent(id, self.clock.now);
                     }
                 }
-                Action::Failed { id } => self.fail_waiting(id),
+                Action::Failed { id } => {
+                    note!(debug, "a neighbour does not answer");
+                    self.fail_waiting(id);
+                }
                 Action::Expired { iface, addr, .. } => {
                     self.routes.set_gateway_reachable(iface, &addr, false);
                     self.destinations.forget_router(&addr);

@@ -8,6 +8,7 @@ use crate::demux::TCP;
 use crate::ip::Packet;
 use crate::keys::Purpose;
 use crate::list::{Kind, Ref};
+use crate::log::note;
 use crate::stack::{On, Stack};
 use crate::tables::{ConnectionTimers, News, Sending};
 use crate::tcp::input::drop_reason;
@@ -33,6 +34,12 @@ impl Stack {
             End::Closed(reason) => reason,
         };
         slot.reason = Some(reason);
+        note!(
+            debug,
+            "tcp connection {} ended: {}",
+            index,
+            reason.message()
+        );
         let owned = slot.flags.has(Flags::OWNED);
         let unaccepted = slot.listener != 0;
         slot.flags.clear(Flags::INDEXED);

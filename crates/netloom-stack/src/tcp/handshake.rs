@@ -11,6 +11,7 @@ use crate::demux::TCP;
 use crate::ip::Packet;
 use crate::keys::Purpose;
 use crate::list::{Kind, Ref};
+use crate::log::note;
 use crate::output::{Hop, IpHeader, segment as emit_segment};
 use crate::stack::{On, Sent, Stack};
 use crate::tables::Sending;
@@ -192,6 +193,11 @@ impl Stack {
             }
         }
         self.send_reply(tuple, Some(iface), &reply);
+        note!(
+            trace,
+            "tcp port {}: the SYN queue is full, a cookie is sent",
+            tuple.local_port
+        );
         self.tcp.syn.last_cookie = Some(self.seconds());
         self.counters.tcp_syn_cookies_sent = self.counters.tcp_syn_cookies_sent.wrapping_add(1);
         Ok(())
