@@ -6,6 +6,9 @@ use core::net::Ipv6Addr;
 use core::net::{IpAddr, Ipv4Addr};
 use core::str::FromStr;
 
+#[cfg(feature = "ipv6")]
+use crate::bytes::Fields;
+
 /// The text is not an address of the kind asked for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct ParseError;
@@ -75,7 +78,7 @@ impl Addr {
     #[must_use]
     pub fn is_v4(&self) -> bool {
         #[cfg(feature = "ipv6")]
-        return *crate::bytes::array_at::<0, 12, 16>(&self.0) == MAPPED;
+        return *self.0.array_at::<0, 12>() == MAPPED;
         #[cfg(not(feature = "ipv6"))]
         true
     }

@@ -1,7 +1,7 @@
 //! ARP for IPv4 over Ethernet (RFC 826).
 
 use crate::addr::Addr;
-use crate::bytes::{self, array_at, u16_at};
+use crate::bytes::Fields;
 use crate::mac::MacAddr;
 use crate::{EtherType, WireError};
 
@@ -62,7 +62,7 @@ impl<'a> ArpView<'a> {
         let packet = packet.first_chunk::<LEN>().ok_or(WireError::Truncated)?;
         //= https://www.rfc-editor.org/rfc/rfc826
         //# ?Do I have the hardware type in ar$hrd?
-        if *array_at::<0, 6, _>(packet) != ETHERNET_IPV4 {
+        if *packet.array_at::<0, 6>() != ETHERNET_IPV4 {
             return Err(WireError::BadHardwareType);
         }
         Ok(Self { packet })
@@ -72,35 +72,35 @@ impl<'a> ArpView<'a> {
     #[inline]
     #[must_use]
     pub fn operation(&self) -> ArpOperation {
-        u16_at::<6, _>(self.packet).into()
+        self.packet.u16_at::<6>().into()
     }
 
     /// Who sends this.
     #[inline]
     #[must_use]
     pub fn sender_mac(&self) -> MacAddr {
-        MacAddr(*array_at::<8, 6, _>(self.packet))
+        MacAddr(*self.packet.array_at::<8, 6>())
     }
 
     /// The sender's IPv4 address; `0.0.0.0` in a probe (RFC 5227 §2.1.1).
     #[inline]
     #[must_use]
     pub fn sender_ip(&self) -> Addr {
-        Addr::v4(*array_at::<14, 4, _>(self.packet))
+        Addr::v4(*self.packet.array_at::<14, 4>())
     }
 
     /// The station addressed; without meaning in a request.
     #[inline]
     #[must_use]
     pub fn target_mac(&self) -> MacAddr {
-        MacAddr(*array_at::<18, 6, _>(self.packet))
+        MacAddr(*self.packet.array_at::<18, 6>())
     }
 
     /// The IPv4 address asked for, or answered to.
     #[inline]
     #[must_use]
     pub fn target_ip(&self) -> Addr {
-        Addr::v4(*array_at::<24, 4, _>(self.packet))
+        Addr::v4(*self.packet.array_at::<24, 4>())
     }
 }
 
@@ -161,12 +161,12 @@ impl ArpRepr {
         else {
             return Err(WireError::BadAddress);
         };
-        bytes::put::<0, 6, _>(packet, ETHERNET_IPV4);
-        bytes::put_u16::<6, _>(packet, self.operation.into());
-        bytes::put::<8, 6, _>(packet, self.sender_mac.0);
-        bytes::put::<14, 4, _>(packet, sender_ip);
-        bytes::put::<18, 6, _>(packet, self.target_mac.0);
-        bytes::put::<24, 4, _>(packet, target_ip);
+        packet.put::<0, 6>(ETHERNET_IPV4);
+        packet.put_u16::<6>(self.operation.into());
+        packet.put::<8, 6>(self.sender_mac.0);
+        packet.put::<14, 4>(sender_ip);
+        packet.put::<18, 6>(self.target_mac.0);
+        packet.put::<24, 4>(target_ip);
         Ok(rest)
     }
 }

@@ -1,60 +1,64 @@
-//! Fixed fields of fixed-size headers. Offsets are const parameters checked when compiled, so
-//! that an accessor is one load: it has no bounds check and nothing that can panic.
+//! Fields of fixed-size headers, and a cursor for what has no fixed size.
 
-/// The `LEN` bytes at `AT`.
-#[inline(always)]
-pub(crate) fn array_at<const AT: usize, const LEN: usize, const N: usize>(
-    bytes: &[u8; N],
-) -> &[u8; LEN] {
-    const { assert!(AT + LEN <= N, "the field lies outside the header") }
-    match bytes.get(AT..).and_then(|tail| tail.first_chunk()) {
-        Some(field) => field,
-        // The assertion above rules this out; a constant here keeps the panic machinery out too.
-        None => const { &[0; LEN] },
+/// Big-endian fields of a header of `N` bytes. Offsets are const parameters checked when
+/// compiled, so that an accessor is one load: no bounds check, and nothing that can panic.
+pub(crate) trait Fields {
+    /// The `LEN` bytes at `AT`.
+    fn array_at<const AT: usize, const LEN: usize>(&self) -> &[u8; LEN];
+
+    /// Writes `field` at `AT`.
+    fn put<const AT: usize, const LEN: usize>(&mut self, field: [u8; LEN]);
+
+    /// The byte at `AT`.
+    #[inline(always)]
+    fn u8_at<const AT: usize>(&self) -> u8 {
+        let [byte] = *self.array_at::<AT, 1>();
+        byte
+    }
+
+    /// The 16-bit field at `AT`.
+    #[inline(always)]
+    fn u16_at<const AT: usize>(&self) -> u16 {
+        u16::from_be_bytes(*self.array_at::<AT, 2>())
+    }
+
+    /// The 32-bit field at `AT`.
+    #[inline(always)]
+    fn u32_at<const AT: usize>(&self) -> u32 {
+        u32::from_be_bytes(*self.array_at::<AT, 4>())
+    }
+
+    /// Writes a 16-bit field at `AT`.
+    #[inline(always)]
+    fn put_u16<const AT: usize>(&mut self, value: u16) {
+        self.put::<AT, 2>(value.to_be_bytes());
+    }
+
+    /// Writes a 32-bit field at `AT`.
+    #[inline(always)]
+    fn put_u32<const AT: usize>(&mut self, value: u32) {
+        self.put::<AT, 4>(value.to_be_bytes());
     }
 }
 
-/// The byte at `AT`.
-#[inline(always)]
-pub(crate) fn u8_at<const AT: usize, const N: usize>(bytes: &[u8; N]) -> u8 {
-    let [byte] = *array_at::<AT, 1, N>(bytes);
-    byte
-}
-
-/// The big-endian 16-bit field at `AT`.
-#[inline(always)]
-pub(crate) fn u16_at<const AT: usize, const N: usize>(bytes: &[u8; N]) -> u16 {
-    u16::from_be_bytes(*array_at::<AT, 2, N>(bytes))
-}
-
-/// The big-endian 32-bit field at `AT`.
-#[inline(always)]
-pub(crate) fn u32_at<const AT: usize, const N: usize>(bytes: &[u8; N]) -> u32 {
-    u32::from_be_bytes(*array_at::<AT, 4, N>(bytes))
-}
-
-/// Writes `field` at `AT`.
-#[inline(always)]
-pub(crate) fn put<const AT: usize, const LEN: usize, const N: usize>(
-    bytes: &mut [u8; N],
-    field: [u8; LEN],
-) {
-    const { assert!(AT + LEN <= N, "the field lies outside the header") }
-    if let Some(place) = bytes.get_mut(AT..).and_then(|tail| tail.first_chunk_mut()) {
-        *place = field;
+impl<const N: usize> Fields for [u8; N] {
+    #[inline(always)]
+    fn array_at<const AT: usize, const LEN: usize>(&self) -> &[u8; LEN] {
+        const { assert!(AT + LEN <= N, "the field lies outside the header") }
+        match self.get(AT..).and_then(|tail| tail.first_chunk()) {
+            Some(field) => field,
+            // The assertion rules this out; a constant keeps the panic machinery out too.
+            None => const { &[0; LEN] },
+        }
     }
-}
 
-/// Writes a big-endian 16-bit field at `AT`.
-#[inline(always)]
-pub(crate) fn put_u16<const AT: usize, const N: usize>(bytes: &mut [u8; N], value: u16) {
-    put::<AT, 2, N>(bytes, value.to_be_bytes());
-}
-
-/// Writes a big-endian 32-bit field at `AT`.
-#[inline(always)]
-pub(crate) fn put_u32<const AT: usize, const N: usize>(bytes: &mut [u8; N], value: u32) {
-    put::<AT, 4, N>(bytes, value.to_be_bytes());
+    #[inline(always)]
+    fn put<const AT: usize, const LEN: usize>(&mut self, field: [u8; LEN]) {
+        const { assert!(AT + LEN <= N, "the field lies outside the header") }
+        if let Some(place) = self.get_mut(AT..).and_then(|tail| tail.first_chunk_mut()) {
+            *place = field;
+        }
+    }
 }
 
 /// A cursor over an output buffer that counts what did not fit instead of panicking.

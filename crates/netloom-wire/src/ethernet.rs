@@ -1,7 +1,7 @@
 //! Ethernet II frames, with up to two 802.1Q tags.
 
 use crate::WireError;
-use crate::bytes::{self, array_at, u16_at};
+use crate::bytes::Fields;
 use crate::mac::MacAddr;
 use crate::vlan::VlanTag;
 
@@ -56,7 +56,7 @@ impl<'a> EthernetView<'a> {
     #[inline]
     pub fn new(frame: &'a [u8]) -> Result<Self, WireError> {
         let (header, payload) = frame.split_first_chunk().ok_or(WireError::Truncated)?;
-        let ethertype = EtherType(u16_at::<12, _>(header));
+        let ethertype = EtherType(header.u16_at::<12>());
         let view = Self {
             header,
             tags: [None; 2],
@@ -81,8 +81,8 @@ impl<'a> EthernetView<'a> {
                 .payload
                 .split_first_chunk::<4>()
                 .ok_or(WireError::Truncated)?;
-            *tag = Some(VlanTag::from_tci(self.ethertype, u16_at::<0, _>(tagged)));
-            self.ethertype = EtherType(u16_at::<2, _>(tagged));
+            *tag = Some(VlanTag::from_tci(self.ethertype, tagged.u16_at::<0>()));
+            self.ethertype = EtherType(tagged.u16_at::<2>());
             self.payload = payload;
         }
         if self.ethertype.is_tag() {
@@ -96,14 +96,14 @@ impl<'a> EthernetView<'a> {
     #[inline]
     #[must_use]
     pub fn dst(&self) -> MacAddr {
-        MacAddr(*array_at::<0, 6, _>(self.header))
+        MacAddr(*self.header.array_at::<0, 6>())
     }
 
     /// The sending station.
     #[inline]
     #[must_use]
     pub fn src(&self) -> MacAddr {
-        MacAddr(*array_at::<6, 6, _>(self.header))
+        MacAddr(*self.header.array_at::<6, 6>())
     }
 
     /// What the payload is, after the tags.
@@ -254,14 +254,14 @@ impl EthernetRepr {
             let (tagged, after) = rest
                 .split_first_chunk_mut::<4>()
                 .ok_or(WireError::BufferTooSmall)?;
-            bytes::put_u16::<0, _>(tagged, tag.tci());
-            bytes::put_u16::<2, _>(tagged, self.ethertype.0);
+            tagged.put_u16::<0>(tag.tci());
+            tagged.put_u16::<2>(self.ethertype.0);
             kind = tag.kind;
             rest = after;
         }
-        bytes::put::<0, 6, _>(header, self.dst.0);
-        bytes::put::<6, 6, _>(header, self.src.0);
-        bytes::put_u16::<12, _>(header, kind.0);
+        header.put::<0, 6>(self.dst.0);
+        header.put::<6, 6>(self.src.0);
+        header.put_u16::<12>(kind.0);
         Ok(rest)
     }
 }

@@ -1,6 +1,6 @@
 //! The walk over IPv6 extension headers (RFC 8200 §4), bounded in headers and in bytes.
 
-use crate::bytes::{self, u8_at, u16_at, u32_at};
+use crate::bytes::Fields;
 use crate::ipv6::{HEADER_LEN, Ipv6View};
 use crate::{WireError, protocol};
 
@@ -116,9 +116,9 @@ impl Fragment {
         let (header, rest) = buf
             .split_first_chunk_mut::<FRAGMENT_LEN>()
             .ok_or(WireError::BufferTooSmall)?;
-        bytes::put::<0, 2, _>(header, [next_header, 0]);
-        bytes::put_u16::<2, _>(header, (self.offset & !7) | u16::from(self.more));
-        bytes::put_u32::<4, _>(header, self.ident);
+        header.put::<0, 2>([next_header, 0]);
+        header.put_u16::<2>((self.offset & !7) | u16::from(self.more));
+        header.put_u32::<4>(self.ident);
         Ok(rest)
     }
 }
@@ -193,7 +193,7 @@ pub(crate) fn walk<'a>(packet: &Ipv6View<'a>) -> Result<Upper<'a>, ExtensionErro
             }
             continue;
         }
-        let len = 8 + usize::from(u8_at::<1, _>(first)) * 8;
+        let len = 8 + usize::from(first.u8_at::<1>()) * 8;
         let (header, payload) = upper
             .payload
             .split_at_checked(len)
@@ -204,7 +204,7 @@ pub(crate) fn walk<'a>(packet: &Ipv6View<'a>) -> Result<Upper<'a>, ExtensionErro
             options(&mut upper, header, packet)?;
         }
         upper = Upper {
-            protocol: u8_at::<0, _>(first),
+            protocol: first.u8_at::<0>(),
             protocol_at: upper.offset,
             // The payload length is 16 bits and holds all headers but the fixed one.
             offset: upper.offset.saturating_add(len as u16),
@@ -230,7 +230,7 @@ fn routing(at: usize, header: &[u8; 8]) -> Result<(), ExtensionError> {
     //# If Segments Left is non-zero, the node must discard the packet and
     //# send an ICMP Parameter Problem, Code 0, message to the packet's
     //# Source Address, pointing to the unrecognized Routing Type.
-    if u8_at::<3, _>(header) == 0 {
+    if header.u8_at::<3>() == 0 {
         Ok(())
     } else {
         Err(ExtensionError::erroneous(at + 2))
@@ -243,9 +243,9 @@ fn fragment<'a>(
     header: &[u8; FRAGMENT_LEN],
     packet: &Ipv6View<'a>,
 ) -> Result<Upper<'a>, ExtensionError> {
-    let field = u16_at::<2, _>(header);
+    let field = header.u16_at::<2>();
     let fragment = Fragment {
-        ident: u32_at::<4, _>(header),
+        ident: header.u32_at::<4>(),
         offset: field & !7,
         more: field & 1 != 0,
     };
@@ -275,7 +275,7 @@ fn fragment<'a>(
         return Err(ExtensionError::erroneous(usize::from(upper.offset) + 2));
     }
     Ok(Upper {
-        protocol: u8_at::<0, _>(header),
+        protocol: header.u8_at::<0>(),
         protocol_at: upper.offset,
         offset: upper.offset.saturating_add(FRAGMENT_LEN as u16),
         payload,

@@ -1,7 +1,7 @@
 //! ICMP for IPv4 (RFC 792).
 
 use crate::addr::Addr;
-use crate::bytes::{self, Writer, array_at, u8_at, u16_at};
+use crate::bytes::{Fields, Writer};
 use crate::checksum::Sum;
 use crate::quoted::Quoted;
 use crate::{Ipv4View, WireError};
@@ -68,21 +68,21 @@ impl<'a> Icmpv4View<'a> {
     #[must_use]
     #[doc(alias = "type")]
     pub fn kind(&self) -> u8 {
-        u8_at::<0, _>(self.header)
+        self.header.u8_at::<0>()
     }
 
     /// Code, whose meaning depends on the type.
     #[inline]
     #[must_use]
     pub fn code(&self) -> u8 {
-        u8_at::<1, _>(self.header)
+        self.header.u8_at::<1>()
     }
 
     /// The checksum field.
     #[inline]
     #[must_use]
     pub fn checksum(&self) -> u16 {
-        u16_at::<2, _>(self.header)
+        self.header.u16_at::<2>()
     }
 
     /// Whether the message is intact.
@@ -95,7 +95,7 @@ impl<'a> Icmpv4View<'a> {
     #[inline]
     #[must_use]
     pub fn rest_of_header(&self) -> [u8; 4] {
-        *array_at::<4, 4, _>(self.header)
+        *self.header.array_at::<4, 4>()
     }
 
     /// What follows the header: echo data, or the packet an error quotes.
@@ -154,7 +154,7 @@ pub enum Icmpv4Repr<'a> {
     },
     /// Destination unreachable.
     DestinationUnreachable {
-        /// One of [`unreachable`].
+        /// One of [`mod@unreachable`].
         code: u8,
         /// The next hop's MTU with [`unreachable::FRAGMENTATION_NEEDED`] (RFC 1191; 0 from
         /// routers older than it), else 0.
@@ -333,19 +333,19 @@ pub fn reply_in_place(message: &mut [u8]) -> Result<(), WireError> {
     let header = message
         .first_chunk_mut::<HEADER_LEN>()
         .ok_or(WireError::Truncated)?;
-    if u8_at::<0, _>(header) != kind::ECHO_REQUEST {
+    if header.u8_at::<0>() != kind::ECHO_REQUEST {
         return Err(WireError::BadCode);
     }
     //= https://www.rfc-editor.org/rfc/rfc792
     //# To form an echo reply message, the source and destination
     //# addresses are simply reversed, the type code changed to 0,
     //# and the checksum recomputed.
-    let code = u8_at::<1, _>(header);
+    let code = header.u8_at::<1>();
     let old = u16::from_be_bytes([kind::ECHO_REQUEST, code]);
     let new = u16::from_be_bytes([kind::ECHO_REPLY, code]);
-    let checksum = crate::checksum::update(u16_at::<2, _>(header), old, new);
-    bytes::put_u16::<0, _>(header, new);
-    bytes::put_u16::<2, _>(header, checksum);
+    let checksum = crate::checksum::update(header.u16_at::<2>(), old, new);
+    header.put_u16::<0>(new);
+    header.put_u16::<2>(checksum);
     Ok(())
 }
 

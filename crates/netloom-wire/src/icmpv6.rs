@@ -1,7 +1,7 @@
 //! ICMP for IPv6 (RFC 4443). Neighbor Discovery messages are read further by [`ndp`](crate::ndp).
 
 use crate::addr::Addr;
-use crate::bytes::{Writer, array_at, put_u16, u8_at, u16_at};
+use crate::bytes::{Fields, Writer};
 use crate::checksum::{pseudo_header, update};
 use crate::ndp::NdpView;
 use crate::quoted::Quoted;
@@ -73,21 +73,21 @@ impl<'a> Icmpv6View<'a> {
     #[must_use]
     #[doc(alias = "type")]
     pub fn kind(&self) -> u8 {
-        u8_at::<0, _>(self.header)
+        self.header.u8_at::<0>()
     }
 
     /// Code, whose meaning depends on the type.
     #[inline]
     #[must_use]
     pub fn code(&self) -> u8 {
-        u8_at::<1, _>(self.header)
+        self.header.u8_at::<1>()
     }
 
     /// The checksum field.
     #[inline]
     #[must_use]
     pub fn checksum(&self) -> u16 {
-        u16_at::<2, _>(self.header)
+        self.header.u16_at::<2>()
     }
 
     /// Whether the message is intact and was meant for these addresses.
@@ -119,7 +119,7 @@ impl<'a> Icmpv6View<'a> {
     #[inline]
     #[must_use]
     pub fn rest_of_header(&self) -> [u8; 4] {
-        *array_at::<4, 4, _>(self.header)
+        *self.header.array_at::<4, 4>()
     }
 
     /// What follows the header: echo data, or the packet an error quotes.
@@ -180,7 +180,7 @@ pub enum Icmpv6Repr<'a> {
     },
     /// Destination unreachable.
     DestinationUnreachable {
-        /// One of [`unreachable`].
+        /// One of [`mod@unreachable`].
         code: u8,
         /// The packet in question.
         quoted: &'a [u8],
@@ -345,15 +345,15 @@ pub fn reply_in_place(message: &mut [u8]) -> Result<(), WireError> {
     let header = message
         .first_chunk_mut::<HEADER_LEN>()
         .ok_or(WireError::Truncated)?;
-    if u8_at::<0, _>(header) != kind::ECHO_REQUEST {
+    if header.u8_at::<0>() != kind::ECHO_REQUEST {
         return Err(WireError::BadCode);
     }
-    let code = u8_at::<1, _>(header);
+    let code = header.u8_at::<1>();
     let old = u16::from_be_bytes([kind::ECHO_REQUEST, code]);
     let new = u16::from_be_bytes([kind::ECHO_REPLY, code]);
-    let checksum = update(u16_at::<2, _>(header), old, new);
-    put_u16::<0, _>(header, new);
-    put_u16::<2, _>(header, checksum);
+    let checksum = update(header.u16_at::<2>(), old, new);
+    header.put_u16::<0>(new);
+    header.put_u16::<2>(checksum);
     Ok(())
 }
 

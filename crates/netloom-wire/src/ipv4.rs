@@ -1,7 +1,7 @@
 //! IPv4 (RFC 791).
 
 use crate::addr::Addr;
-use crate::bytes::{self, array_at, u8_at, u16_at};
+use crate::bytes::Fields;
 use crate::checksum::Sum;
 use crate::ipv4_options::Ipv4Options;
 use crate::{Icmpv4View, TcpView, UdpView, WireError, protocol};
@@ -43,7 +43,7 @@ impl<'a> Ipv4View<'a> {
         //# Total Length is the length of the datagram, measured in octets,
         //# including internet header and data.
         let packet = packet
-            .get(..usize::from(u16_at::<2, _>(header)))
+            .get(..usize::from(header.u16_at::<2>()))
             .ok_or(WireError::BadTotalLength)?;
         Self::split(header, packet, WireError::BadTotalLength)
     }
@@ -54,7 +54,7 @@ impl<'a> Ipv4View<'a> {
     /// As for [`new`](Self::new).
     pub fn quoted(packet: &'a [u8]) -> Result<Self, WireError> {
         let (header, _) = packet.split_first_chunk().ok_or(WireError::Truncated)?;
-        let total = usize::from(u16_at::<2, _>(header));
+        let total = usize::from(header.u16_at::<2>());
         if total < Self::ihl(header) {
             return Err(WireError::BadTotalLength);
         }
@@ -65,7 +65,7 @@ impl<'a> Ipv4View<'a> {
     /// The header length in bytes, as claimed.
     #[inline]
     fn ihl(header: &[u8; HEADER_LEN]) -> usize {
-        usize::from(u8_at::<0, _>(header) & 0x0f) * 4
+        usize::from(header.u8_at::<0>() & 0x0f) * 4
     }
 
     #[inline]
@@ -77,7 +77,7 @@ impl<'a> Ipv4View<'a> {
         //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.1
         //# A datagram whose version number is not 4 MUST be silently
         //# discarded.
-        if u8_at::<0, _>(header) >> 4 != 4 {
+        if header.u8_at::<0>() >> 4 != 4 {
             return Err(WireError::BadVersion);
         }
         //= https://www.rfc-editor.org/rfc/rfc791#section-3.1
@@ -107,7 +107,7 @@ impl<'a> Ipv4View<'a> {
     #[inline]
     #[must_use]
     pub fn total_len(&self) -> u16 {
-        u16_at::<2, _>(self.header)
+        self.header.u16_at::<2>()
     }
 
     /// Differentiated services code point, 0..=63 (RFC 2474).
@@ -128,14 +128,14 @@ impl<'a> Ipv4View<'a> {
     #[inline]
     #[must_use]
     pub fn tos(&self) -> u8 {
-        u8_at::<1, _>(self.header)
+        self.header.u8_at::<1>()
     }
 
     /// Identification, which names the fragments of one datagram.
     #[inline]
     #[must_use]
     pub fn ident(&self) -> u16 {
-        u16_at::<4, _>(self.header)
+        self.header.u16_at::<4>()
     }
 
     /// Whether routers may not fragment this packet.
@@ -170,28 +170,28 @@ impl<'a> Ipv4View<'a> {
 
     #[inline]
     fn flags_and_offset(&self) -> u16 {
-        u16_at::<6, _>(self.header)
+        self.header.u16_at::<6>()
     }
 
     /// Time to live, in hops.
     #[inline]
     #[must_use]
     pub fn ttl(&self) -> u8 {
-        u8_at::<8, _>(self.header)
+        self.header.u8_at::<8>()
     }
 
     /// What the payload is: see [`protocol`].
     #[inline]
     #[must_use]
     pub fn protocol(&self) -> u8 {
-        u8_at::<9, _>(self.header)
+        self.header.u8_at::<9>()
     }
 
     /// The header checksum field.
     #[inline]
     #[must_use]
     pub fn checksum(&self) -> u16 {
-        u16_at::<10, _>(self.header)
+        self.header.u16_at::<10>()
     }
 
     /// Whether the header, options included, is intact.
@@ -209,14 +209,14 @@ impl<'a> Ipv4View<'a> {
     #[inline]
     #[must_use]
     pub fn src(&self) -> Addr {
-        Addr::v4(*array_at::<12, 4, _>(self.header))
+        Addr::v4(*self.header.array_at::<12, 4>())
     }
 
     /// The destination.
     #[inline]
     #[must_use]
     pub fn dst(&self) -> Addr {
-        Addr::v4(*array_at::<16, 4, _>(self.header))
+        Addr::v4(*self.header.array_at::<16, 4>())
     }
 
     /// The options, as bytes.
@@ -357,7 +357,7 @@ impl Ipv4Repr {
             .split_first_chunk_mut()
             .ok_or(WireError::BufferTooSmall)?;
         let sum = self.fill(header, 0)?;
-        bytes::put_u16::<10, _>(header, sum.finish());
+        header.put_u16::<10>(sum.finish());
         Ok(rest)
     }
 
@@ -382,7 +382,7 @@ impl Ipv4Repr {
             .split_at_mut_checked(options.len())
             .ok_or(WireError::BufferTooSmall)?;
         place.copy_from_slice(options);
-        bytes::put_u16::<10, _>(header, sum.add(options).finish());
+        header.put_u16::<10>(sum.add(options).finish());
         Ok(rest)
     }
 
@@ -402,13 +402,13 @@ impl Ipv4Repr {
             } else {
                 0
             };
-        bytes::put::<0, 2, _>(header, [0x45 + options_len / 4, self.tos]);
-        bytes::put_u16::<2, _>(header, total_len);
-        bytes::put_u16::<4, _>(header, self.ident);
-        bytes::put_u16::<6, _>(header, flags | (self.fragment_offset >> 3));
-        bytes::put::<8, 4, _>(header, [self.ttl, self.protocol, 0, 0]);
-        bytes::put::<12, 4, _>(header, src);
-        bytes::put::<16, 4, _>(header, dst);
+        header.put::<0, 2>([0x45 + options_len / 4, self.tos]);
+        header.put_u16::<2>(total_len);
+        header.put_u16::<4>(self.ident);
+        header.put_u16::<6>(flags | (self.fragment_offset >> 3));
+        header.put::<8, 4>([self.ttl, self.protocol, 0, 0]);
+        header.put::<12, 4>(src);
+        header.put::<16, 4>(dst);
         Ok(Sum::new().add(header))
     }
 }

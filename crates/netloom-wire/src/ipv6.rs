@@ -1,7 +1,7 @@
 //! The IPv6 header (RFC 8200 §3).
 
 use crate::addr::Addr;
-use crate::bytes::{self, array_at, u8_at, u16_at, u32_at};
+use crate::bytes::Fields;
 use crate::extension::{self, ExtensionError, Upper};
 use crate::{Icmpv6View, TcpView, UdpView, WireError, protocol};
 
@@ -44,11 +44,11 @@ impl<'a> Ipv6View<'a> {
     #[inline]
     pub fn quoted(packet: &'a [u8]) -> Result<Self, WireError> {
         let (header, rest) = packet.split_first_chunk().ok_or(WireError::Truncated)?;
-        if u8_at::<0, _>(header) >> 4 != 6 {
+        if header.u8_at::<0>() >> 4 != 6 {
             return Err(WireError::BadVersion);
         }
         let payload = rest
-            .get(..usize::from(u16_at::<4, _>(header)))
+            .get(..usize::from(header.u16_at::<4>()))
             .unwrap_or(rest);
         Ok(Self { header, payload })
     }
@@ -57,7 +57,7 @@ impl<'a> Ipv6View<'a> {
     #[inline]
     #[must_use]
     pub fn traffic_class(&self) -> u8 {
-        (u16_at::<0, _>(self.header) >> 4) as u8
+        (self.header.u16_at::<0>() >> 4) as u8
     }
 
     /// Differentiated services code point, 0..=63 (RFC 2474).
@@ -78,42 +78,42 @@ impl<'a> Ipv6View<'a> {
     #[inline]
     #[must_use]
     pub fn flow_label(&self) -> u32 {
-        u32_at::<0, _>(self.header) & 0xf_ffff
+        self.header.u32_at::<0>() & 0xf_ffff
     }
 
     /// Bytes after the fixed header, extension headers included.
     #[inline]
     #[must_use]
     pub fn payload_len(&self) -> u16 {
-        u16_at::<4, _>(self.header)
+        self.header.u16_at::<4>()
     }
 
     /// What follows the fixed header: an extension header or the upper layer.
     #[inline]
     #[must_use]
     pub fn next_header(&self) -> u8 {
-        u8_at::<6, _>(self.header)
+        self.header.u8_at::<6>()
     }
 
     /// Hop limit.
     #[inline]
     #[must_use]
     pub fn hop_limit(&self) -> u8 {
-        u8_at::<7, _>(self.header)
+        self.header.u8_at::<7>()
     }
 
     /// The sender.
     #[inline]
     #[must_use]
     pub fn src(&self) -> Addr {
-        Addr::v6(*array_at::<8, 16, _>(self.header))
+        Addr::v6(*self.header.array_at::<8, 16>())
     }
 
     /// The destination.
     #[inline]
     #[must_use]
     pub fn dst(&self) -> Addr {
-        Addr::v6(*array_at::<24, 16, _>(self.header))
+        Addr::v6(*self.header.array_at::<24, 16>())
     }
 
     /// What follows the fixed header, extension headers included.
@@ -244,11 +244,11 @@ impl Ipv6Repr {
             return Err(WireError::BadAddress);
         }
         let word = 6 << 28 | u32::from(self.traffic_class) << 20 | self.flow_label & 0xf_ffff;
-        bytes::put_u32::<0, _>(header, word);
-        bytes::put_u16::<4, _>(header, self.payload_len);
-        bytes::put::<6, 2, _>(header, [self.next_header, self.hop_limit]);
-        bytes::put::<8, 16, _>(header, self.src.octets16());
-        bytes::put::<24, 16, _>(header, self.dst.octets16());
+        header.put_u32::<0>(word);
+        header.put_u16::<4>(self.payload_len);
+        header.put::<6, 2>([self.next_header, self.hop_limit]);
+        header.put::<8, 16>(self.src.octets16());
+        header.put::<24, 16>(self.dst.octets16());
         Ok(rest)
     }
 }

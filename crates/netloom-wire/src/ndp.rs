@@ -2,7 +2,7 @@
 //! makes. Their options are in [`ndp_options`](crate::ndp_options).
 
 use crate::addr::Addr;
-use crate::bytes::{Writer, array_at, u8_at, u16_at, u32_at};
+use crate::bytes::{Fields, Writer};
 use crate::checksum::Sum;
 use crate::icmpv6::{Icmpv6View, kind};
 use crate::ndp_options::{NdpOption, NdpOptions};
@@ -169,7 +169,7 @@ impl NdpMessage {
         let sum = crate::checksum::pseudo_header(src, dst, protocol::ICMPV6, len as u32);
         let checksum = Sum::combine(sum, Sum::new().add(message)).finish();
         if let Some(header) = message.first_chunk_mut::<8>() {
-            crate::bytes::put_u16::<2, _>(header, checksum);
+            header.put_u16::<2>(checksum);
         }
         Ok(rest)
     }
@@ -215,20 +215,20 @@ impl<'a> NdpView<'a> {
             body.split_first_chunk().ok_or(WireError::Truncated)
         }
         let header = &icmp.rest_of_header();
-        let flags = u8_at::<0, _>(header);
+        let flags = header.u8_at::<0>();
         Ok(match icmp.kind() {
             kind::ROUTER_SOLICITATION => (NdpMessage::RouterSolicitation, icmp.body()),
             kind::ROUTER_ADVERTISEMENT => {
                 let (body, options) = fixed::<8>(icmp.body())?;
-                let flags = u8_at::<1, _>(header);
+                let flags = header.u8_at::<1>();
                 let message = RouterAdvertisement {
-                    hop_limit: u8_at::<0, _>(header),
+                    hop_limit: header.u8_at::<0>(),
                     managed: flags & MANAGED != 0,
                     other_config: flags & OTHER_CONFIG != 0,
                     more_flags: flags & !(MANAGED | OTHER_CONFIG),
-                    router_lifetime: u16_at::<2, _>(header),
-                    reachable_time: u32_at::<0, _>(body),
-                    retrans_timer: u32_at::<4, _>(body),
+                    router_lifetime: header.u16_at::<2>(),
+                    reachable_time: body.u32_at::<0>(),
+                    retrans_timer: body.u32_at::<4>(),
                 };
                 (NdpMessage::RouterAdvertisement(message), options)
             }
@@ -254,8 +254,8 @@ impl<'a> NdpView<'a> {
             kind::REDIRECT => {
                 let (body, options) = fixed::<32>(icmp.body())?;
                 let message = NdpMessage::Redirect {
-                    target: Addr::v6(*array_at::<0, 16, _>(body)),
-                    destination: Addr::v6(*array_at::<16, 16, _>(body)),
+                    target: Addr::v6(*body.array_at::<0, 16>()),
+                    destination: Addr::v6(*body.array_at::<16, 16>()),
                 };
                 (message, options)
             }

@@ -2,7 +2,7 @@
 
 use crate::WireError;
 use crate::addr::Addr;
-use crate::bytes::{Writer, array_at, u8_at, u16_at, u32_at};
+use crate::bytes::{Fields, Writer};
 use crate::mac::MacAddr;
 
 /// Option types.
@@ -115,24 +115,24 @@ impl<'a> NdpOption<'a> {
             }
             kind::PREFIX_INFORMATION => {
                 let data: &[u8; 30] = data.try_into().ok()?;
-                let flags = u8_at::<1, _>(data);
+                let flags = data.u8_at::<1>();
                 Self::PrefixInformation(PrefixInformation {
-                    prefix_len: u8_at::<0, _>(data),
+                    prefix_len: data.u8_at::<0>(),
                     on_link: flags & ON_LINK != 0,
                     autonomous: flags & AUTONOMOUS != 0,
-                    valid_lifetime: u32_at::<2, _>(data),
-                    preferred_lifetime: u32_at::<6, _>(data),
-                    prefix: Addr::v6(*array_at::<14, 16, _>(data)),
+                    valid_lifetime: data.u32_at::<2>(),
+                    preferred_lifetime: data.u32_at::<6>(),
+                    prefix: Addr::v6(*data.array_at::<14, 16>()),
                 })
             }
             kind::REDIRECTED_HEADER => Self::RedirectedHeader(data.get(6..)?),
             kind::MTU => {
                 let data: &[u8; 6] = data.try_into().ok()?;
-                Self::Mtu(u32_at::<2, _>(data))
+                Self::Mtu(data.u32_at::<2>())
             }
             kind::RDNSS => {
                 let (head, addresses) = data.split_first_chunk::<6>()?;
-                let servers = RecursiveDnsServers::new(u32_at::<2, _>(head), addresses)?;
+                let servers = RecursiveDnsServers::new(head.u32_at::<2>(), addresses)?;
                 Self::RecursiveDnsServers(servers)
             }
             _ => return None,
@@ -237,7 +237,7 @@ impl<'a> Iterator for NdpOptions<'a> {
             }
         };
         // A length of zero leaves less than nothing for the data.
-        let option = (usize::from(u16_at::<0, _>(head) & 0xff) * 8)
+        let option = (usize::from(head.u16_at::<0>() & 0xff) * 8)
             .checked_sub(2)
             .and_then(|len| tail.split_at_checked(len));
         let Some((data, rest)) = option else {
@@ -245,7 +245,7 @@ impl<'a> Iterator for NdpOptions<'a> {
             return Some(Err(WireError::BadOption));
         };
         self.rest = rest;
-        Some(Ok(NdpOption::parse(u8_at::<0, _>(head), data)))
+        Some(Ok(NdpOption::parse(head.u8_at::<0>(), data)))
     }
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::{BitAnd, BitOr, BitOrAssign};
 
 use crate::addr::Addr;
-use crate::bytes::{self, u16_at, u32_at};
+use crate::bytes::Fields;
 use crate::checksum::{Sum, pseudo_header};
 use crate::tcp_options::{TcpOptionIter, TcpOptions};
 use crate::{WireError, protocol};
@@ -181,7 +181,7 @@ impl<'a> TcpView<'a> {
         let (header, rest) = segment.split_first_chunk().ok_or(WireError::Truncated)?;
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
         //# The number of 32-bit words in the TCP header.
-        let offset = usize::from(u16_at::<12, _>(header) >> 12) * 4;
+        let offset = usize::from(header.u16_at::<12>() >> 12) * 4;
         let (options, payload) = offset
             .checked_sub(HEADER_LEN)
             .and_then(|len| rest.split_at_checked(len))
@@ -197,28 +197,28 @@ impl<'a> TcpView<'a> {
     #[inline]
     #[must_use]
     pub fn src_port(&self) -> u16 {
-        u16_at::<0, _>(self.header)
+        self.header.u16_at::<0>()
     }
 
     /// Destination port.
     #[inline]
     #[must_use]
     pub fn dst_port(&self) -> u16 {
-        u16_at::<2, _>(self.header)
+        self.header.u16_at::<2>()
     }
 
     /// Sequence number of the first byte, or of the SYN.
     #[inline]
     #[must_use]
     pub fn seq(&self) -> u32 {
-        u32_at::<4, _>(self.header)
+        self.header.u32_at::<4>()
     }
 
     /// Acknowledgment number; counts only with [`TcpFlags::ACK`].
     #[inline]
     #[must_use]
     pub fn ack(&self) -> u32 {
-        u32_at::<8, _>(self.header)
+        self.header.u32_at::<8>()
     }
 
     /// The nine control bits. The three reserved ones are left out.
@@ -229,7 +229,7 @@ impl<'a> TcpView<'a> {
         //# Must be zero in generated segments and must
         //# be ignored in received segments if the corresponding future
         //# features are not implemented by the sending or receiving host.
-        TcpFlags(u16_at::<12, _>(self.header) & TcpFlags::ALL)
+        TcpFlags(self.header.u16_at::<12>() & TcpFlags::ALL)
     }
 
     /// The window field, not scaled.
@@ -240,21 +240,21 @@ impl<'a> TcpView<'a> {
         //# The window size MUST be treated as an unsigned number, or else
         //# large window sizes will appear like negative windows and TCP will
         //# not work (MUST-1).
-        u16_at::<14, _>(self.header)
+        self.header.u16_at::<14>()
     }
 
     /// The checksum field.
     #[inline]
     #[must_use]
     pub fn checksum(&self) -> u16 {
-        u16_at::<16, _>(self.header)
+        self.header.u16_at::<16>()
     }
 
     /// The urgent pointer; counts only with [`TcpFlags::URG`].
     #[inline]
     #[must_use]
     pub fn urgent(&self) -> u16 {
-        u16_at::<18, _>(self.header)
+        self.header.u16_at::<18>()
     }
 
     /// Header bytes, options included: 20..=60.
@@ -372,14 +372,14 @@ impl TcpRepr {
             .ok_or(WireError::BufferTooSmall)?;
         self.options.emit(options)?;
         let words = (HEADER_LEN + options_len) as u16 / 4;
-        bytes::put_u16::<0, _>(header, self.src_port);
-        bytes::put_u16::<2, _>(header, self.dst_port);
-        bytes::put_u32::<4, _>(header, self.seq);
-        bytes::put_u32::<8, _>(header, self.ack);
-        bytes::put_u16::<12, _>(header, (words << 12) | (self.flags.0 & TcpFlags::ALL));
-        bytes::put_u16::<14, _>(header, self.window);
-        bytes::put_u16::<16, _>(header, 0);
-        bytes::put_u16::<18, _>(header, self.urgent);
+        header.put_u16::<0>(self.src_port);
+        header.put_u16::<2>(self.dst_port);
+        header.put_u32::<4>(self.seq);
+        header.put_u32::<8>(self.ack);
+        header.put_u16::<12>((words << 12) | (self.flags.0 & TcpFlags::ALL));
+        header.put_u16::<14>(self.window);
+        header.put_u16::<16>(0);
+        header.put_u16::<18>(self.urgent);
         Ok(rest)
     }
 }
@@ -401,7 +401,7 @@ pub fn checksum(src: &Addr, dst: &Addr, header: &[u8], payload_len: usize, paylo
 #[inline]
 pub fn set_checksum(segment: &mut [u8], checksum: u16) {
     if let Some(header) = segment.first_chunk_mut::<HEADER_LEN>() {
-        bytes::put_u16::<16, _>(header, checksum);
+        header.put_u16::<16>(checksum);
     }
 }
 

@@ -1,7 +1,7 @@
 //! TCP options: a walk over the bytes, and the parsed set a connection works with.
 
 use crate::WireError;
-use crate::bytes::{Writer, u32_at};
+use crate::bytes::{Fields, Writer};
 
 /// The bytes a header has for options: 60 less 20.
 pub const MAX_LEN: usize = 40;
@@ -123,7 +123,7 @@ impl SackBlocks {
         let mut edges = data.chunks_exact(8);
         for edge in edges.by_ref() {
             let edge = edge.first_chunk::<8>().ok_or(WireError::BadOption)?;
-            if !blocks.push(u32_at::<0, _>(edge), u32_at::<4, _>(edge)) {
+            if !blocks.push(edge.u32_at::<0>(), edge.u32_at::<4>()) {
                 return Err(WireError::BadOption);
             }
         }
@@ -307,8 +307,8 @@ impl<'a> TcpOption<'a> {
             kind::TIMESTAMPS => {
                 let data = exact::<8>(data)?;
                 Self::Timestamps(Timestamps {
-                    value: u32_at::<0, _>(&data),
-                    echo: u32_at::<4, _>(&data),
+                    value: data.u32_at::<0>(),
+                    echo: data.u32_at::<4>(),
                 })
             }
             kind::USER_TIMEOUT => {
@@ -425,9 +425,9 @@ impl TcpOptions {
     #[inline]
     fn only_timestamps(bytes: &[u8]) -> Option<Timestamps> {
         let bytes: &[u8; 12] = bytes.try_into().ok()?;
-        (u32_at::<0, _>(bytes) == u32::from_be_bytes(NOP_NOP_TIMESTAMPS)).then(|| Timestamps {
-            value: u32_at::<4, _>(bytes),
-            echo: u32_at::<8, _>(bytes),
+        (bytes.u32_at::<0>() == u32::from_be_bytes(NOP_NOP_TIMESTAMPS)).then(|| Timestamps {
+            value: bytes.u32_at::<4>(),
+            echo: bytes.u32_at::<8>(),
         })
     }
 
@@ -508,9 +508,9 @@ impl TcpOptions {
             let block = buf
                 .first_chunk_mut::<12>()
                 .ok_or(WireError::BufferTooSmall)?;
-            crate::bytes::put::<0, 4, _>(block, [a, b, kind::TIMESTAMPS, 10]);
-            crate::bytes::put_u32::<4, _>(block, timestamps.value);
-            crate::bytes::put_u32::<8, _>(block, timestamps.echo);
+            block.put::<0, 4>([a, b, kind::TIMESTAMPS, 10]);
+            block.put_u32::<4>(timestamps.value);
+            block.put_u32::<8>(timestamps.echo);
             return Ok(());
         }
         self.emit_any(len, buf)

@@ -1,7 +1,7 @@
 //! UDP (RFC 768).
 
 use crate::addr::Addr;
-use crate::bytes::{self, u16_at};
+use crate::bytes::Fields;
 use crate::checksum::{Sum, pseudo_header};
 use crate::{WireError, protocol};
 
@@ -29,7 +29,7 @@ impl<'a> UdpView<'a> {
         //# Length  is the length  in octets  of this user datagram  including  this
         //# header  and the data.   (This  means  the minimum value of the length is
         //# eight.)
-        let len = usize::from(u16_at::<4, _>(header));
+        let len = usize::from(header.u16_at::<4>());
         let payload = len
             .checked_sub(HEADER_LEN)
             .and_then(|len| rest.get(..len))
@@ -41,14 +41,14 @@ impl<'a> UdpView<'a> {
     #[inline]
     #[must_use]
     pub fn src_port(&self) -> u16 {
-        u16_at::<0, _>(self.header)
+        self.header.u16_at::<0>()
     }
 
     /// Destination port.
     #[inline]
     #[must_use]
     pub fn dst_port(&self) -> u16 {
-        u16_at::<2, _>(self.header)
+        self.header.u16_at::<2>()
     }
 
     /// The length field: header and payload, in bytes.
@@ -59,14 +59,14 @@ impl<'a> UdpView<'a> {
         reason = "a datagram has at least its header"
     )]
     pub fn len(&self) -> u16 {
-        u16_at::<4, _>(self.header)
+        self.header.u16_at::<4>()
     }
 
     /// The checksum field; 0 if the sender made none.
     #[inline]
     #[must_use]
     pub fn checksum(&self) -> u16 {
-        u16_at::<6, _>(self.header)
+        self.header.u16_at::<6>()
     }
 
     /// Whether header and payload are intact, or carry no checksum where that is allowed.
@@ -134,10 +134,10 @@ impl UdpRepr {
         let (header, rest) = buf
             .split_first_chunk_mut::<HEADER_LEN>()
             .ok_or(WireError::BufferTooSmall)?;
-        bytes::put_u16::<0, _>(header, self.src_port);
-        bytes::put_u16::<2, _>(header, self.dst_port);
-        bytes::put_u16::<4, _>(header, len);
-        bytes::put_u16::<6, _>(header, 0);
+        header.put_u16::<0>(self.src_port);
+        header.put_u16::<2>(self.dst_port);
+        header.put_u16::<4>(len);
+        header.put_u16::<6>(0);
         Ok(rest)
     }
 
@@ -172,7 +172,7 @@ pub const fn non_zero(checksum: u16) -> u16 {
 #[inline]
 pub fn set_checksum(datagram: &mut [u8], checksum: u16) {
     if let Some(header) = datagram.first_chunk_mut::<HEADER_LEN>() {
-        bytes::put_u16::<6, _>(header, checksum);
+        header.put_u16::<6>(checksum);
     }
 }
 

@@ -148,6 +148,24 @@ fn what_errors_quote_is_read() {
         Icmpv6View::new(&bytes).unwrap().quoted().unwrap_err(),
         WireError::BadCode
     );
+
+    let mut packet = vec![0; 48];
+    let rest = Ipv6Repr::new(SRC, DST, protocol::ICMPV6, 8)
+        .emit(&mut packet)
+        .unwrap();
+    Icmpv6Repr::EchoRequest {
+        ident: 7,
+        seq: 8,
+        data: &[],
+    }
+    .emit(&SRC, &DST, rest)
+    .unwrap();
+    let bytes = emit(&Icmpv6Repr::TimeExceeded {
+        code: 0,
+        quoted: &packet,
+    });
+    let quoted = Icmpv6View::new(&bytes).unwrap().quoted().unwrap();
+    assert_eq!((quoted.ports(), quoted.echo()), (None, Some((7, 8))));
 }
 
 #[test]
