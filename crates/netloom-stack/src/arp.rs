@@ -111,8 +111,6 @@ impl Stack {
         target: &Addr,
         unicast: Option<MacAddr>,
     ) -> Result<(), DropReason> {
-        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.4.3
-        //# If the target Internet address is on one of the connected networks
         let source = self
             .source_for(target, iface, target)
             .ok_or(DropReason::SourceGone)?;
