@@ -75,8 +75,10 @@ impl Stack {
             Some(4) => self.ipv4_input(arrival, bytes),
             #[cfg(feature = "ipv6")]
             Some(6) => self.ipv6_input(arrival, bytes),
-            #[cfg(not(all(feature = "ipv4", feature = "ipv6")))]
-            Some(4 | 6) => Err(DropReason::UnknownVersion),
+            #[cfg(not(feature = "ipv4"))]
+            Some(4) => Err(DropReason::UnknownVersion),
+            #[cfg(not(feature = "ipv6"))]
+            Some(6) => Err(DropReason::UnknownVersion),
             Some(_) | None => Err(DropReason::IpMalformed),
         };
         match result {
@@ -111,12 +113,16 @@ impl Stack {
         if self.addresses.is_local_on(arrival.iface, dst) || loopback {
             return Ok(!dst.is_multicast() && !arrival.link_group);
         }
-        let group = if ipv6 {
-            *dst == ALL_NODES || self.addresses.joins_solicited_node(arrival.iface, dst)
-        } else {
-            *dst == Addr::V4_ALL_SYSTEMS || self.addresses.is_broadcast_for(arrival.iface, dst)
-        };
-        if group {
+        #[cfg(feature = "ipv6")]
+        if ipv6
+            && (*dst == Addr::V6_ALL_NODES
+                || self.addresses.joins_solicited_node(arrival.iface, dst))
+        {
+            return Ok(false);
+        }
+        if !ipv6
+            && (*dst == Addr::V4_ALL_SYSTEMS || self.addresses.is_broadcast_for(arrival.iface, dst))
+        {
             Ok(false)
         } else {
             Err(DropReason::IpNotForUs)
@@ -204,9 +210,3 @@ impl Refusal {
         }
     }
 }
-
-/// ff02::1.
-#[cfg(feature = "ipv6")]
-const ALL_NODES: Addr = Addr::V6_ALL_NODES;
-#[cfg(not(feature = "ipv6"))]
-const ALL_NODES: Addr = Addr::V4_ALL_SYSTEMS;

@@ -1,6 +1,6 @@
 //! Which IP versions a socket without an address speaks.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use netloom_wire::Addr;
 
@@ -40,6 +40,23 @@ impl Version {
         let on = on.map_or(0, |iface| u16::from(iface).wrapping_add(1) << 8);
         Tuple::new((addr, port), (Addr::UNSPECIFIED, on | self as u16), 0)
     }
+}
+
+/// The stack's form of an address; `None` for a version it was built without.
+pub(crate) fn addr_of(ip: IpAddr) -> Option<Addr> {
+    match ip {
+        IpAddr::V4(ip) => Some(ip.into()),
+        #[cfg(feature = "ipv6")]
+        IpAddr::V6(ip) => Some(ip.into()),
+        #[cfg(not(feature = "ipv6"))]
+        IpAddr::V6(_) => None,
+    }
+}
+
+/// [`addr_of`] for a place to listen at. An address of a version that the stack was built
+/// without becomes one that no interface can have, so that it is refused like any foreign one.
+pub(crate) fn local_addr_of(ip: IpAddr) -> Addr {
+    addr_of(ip).unwrap_or(Addr::V4_BROADCAST)
 }
 
 /// The interface that a `SocketAddr` names by its scope id, which is the interface's number + 1;

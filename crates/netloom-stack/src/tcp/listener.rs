@@ -5,7 +5,7 @@ use netloom_wire::Addr;
 use crate::list::{Links, List};
 use crate::memory::slab::Item;
 use crate::tuple::Tuple;
-use crate::version::{Version, scope_of};
+use crate::version::{Version, local_addr_of, scope_of};
 
 /// Where to listen: made from a port (every address), or from a `SocketAddr` (one address, or
 /// every address of one version).
@@ -32,7 +32,7 @@ impl From<u16> for ListenAddr {
 impl From<core::net::SocketAddr> for ListenAddr {
     /// `0.0.0.0` and `::` mean every address of that version.
     fn from(at: core::net::SocketAddr) -> ListenAddr {
-        let addr = Addr::from(at.ip());
+        let addr = local_addr_of(at.ip());
         let version = Version::of(&addr);
         ListenAddr {
             addr: if addr.is_unspecified() {

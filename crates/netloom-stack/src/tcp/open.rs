@@ -15,7 +15,7 @@ use crate::stack::Stack;
 use crate::tcp::slot::{Flags, TcpSlot};
 use crate::tunables::Tunables;
 use crate::tuple::Tuple;
-use crate::version::scope_of;
+use crate::version::{addr_of, scope_of};
 
 /// From where to connect: everything that is left open, the stack chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,7 +63,7 @@ impl Stack {
     }
 
     fn open(&mut self, from: ConnectFrom, remote: SocketAddr) -> Result<TcpHandle, Error> {
-        let dst = Addr::from(remote.ip());
+        let dst = addr_of(remote.ip()).ok_or(Error::InvalidRemote)?;
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
         //# A TCP implementation MUST reject as an error a local OPEN call for an
         //# invalid remote IP address (e.g., a broadcast or multicast address)
@@ -77,7 +77,7 @@ impl Stack {
         }
         let src = match from.addr {
             Some(addr) => {
-                let addr = Addr::from(addr);
+                let addr = addr_of(addr).ok_or(Error::AddressNotAvailable)?;
                 if !self.addresses.is_local(&addr) && !addr.is_loopback() {
                     return Err(Error::AddressNotAvailable);
                 }

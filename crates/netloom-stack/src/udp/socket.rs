@@ -21,7 +21,7 @@ use crate::tables::{News, UdpTimers};
 use crate::timers::TimerLinks;
 use crate::tuple::Tuple;
 use crate::udp::queue::{DatagramQueue, Meta, PushError, Received};
-use crate::version::{Version, scope_of};
+use crate::version::{Version, addr_of, local_addr_of, scope_of};
 
 /// A UDP socket.
 pub(crate) struct UdpSlot {
@@ -164,7 +164,7 @@ impl From<u16> for UdpBind {
 
 impl From<SocketAddr> for UdpBind {
     fn from(at: SocketAddr) -> UdpBind {
-        let addr = Addr::from(at.ip());
+        let addr = local_addr_of(at.ip());
         UdpBind {
             addr: if addr.is_unspecified() {
                 Addr::UNSPECIFIED
@@ -324,7 +324,7 @@ impl Stack {
     pub fn udp_connect(&mut self, handle: UdpHandle, remote: SocketAddr) -> Result<(), Error> {
         let slot = self.udp(handle)?;
         let (old, bound) = (slot.tuple, slot.bound_iface.checked_sub(1));
-        let dst = Addr::from(remote.ip());
+        let dst = addr_of(remote.ip()).ok_or(Error::InvalidRemote)?;
         if dst.is_unspecified() || remote.port() == 0 {
             return Err(Error::InvalidRemote);
         }
@@ -442,7 +442,10 @@ impl Stack {
         let (connected, broadcast) = (slot.connected, slot.broadcast);
         let (ttl, tos) = (slot.ttl, slot.tos);
         let (dst, port, on) = match message.to {
-            Some(to) => (Addr::from(to.ip()), to.port(), scope_of(&to).or(bound)),
+            Some(to) => {
+                let dst = addr_of(to.ip()).ok_or(Error::InvalidRemote)?;
+                (dst, to.port(), scope_of(&to).or(bound))
+            }
             None if connected => (tuple.remote, tuple.remote_port, tuple.scope().or(bound)),
             None => return Err(Error::NotConnected),
         };
@@ -457,7 +460,7 @@ impl Stack {
         let local = tuple.local();
         let src = match message.from {
             Some(from) => {
-                let from = Addr::from(from);
+                let from = addr_of(from).ok_or(Error::AddressNotAvailable)?;
                 if !from.is_unspecified() && !self.addresses.is_local(&from) {
                     return Err(Error::AddressNotAvailable);
                 }
