@@ -1,5 +1,13 @@
 //! Two stacks joined by a wire, on a clock that the test turns.
-#![allow(dead_code, missing_docs, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "each test file uses a part of it"
+)]
+
+pub mod packets;
+pub mod trace;
 
 use std::collections::VecDeque;
 
