@@ -36,8 +36,8 @@ impl Stack {
             (kind::TIME_EXCEEDED, _) => Heard::TimeExceeded,
             (kind::PARAMETER_PROBLEM, _) => Heard::ParameterProblem,
             //= https://www.rfc-editor.org/rfc/rfc6633#section-3
-            //# Hosts MUST NOT react to ICMP Source Quench messages by slowing
-            //# down
+            //# TCP MUST silently discard any received ICMP Source Quench
+            //# messages.
             //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
             //# If an ICMP message of unknown type is received, it MUST be
             //# silently discarded.

@@ -31,8 +31,9 @@ impl Stack {
             return Err(DropReason::Fragment);
         }
         //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
-        //# The IP and transport layers MUST each interpret those IP
-        //# options that they understand and silently ignore the others.
+        //# The IP
+        //# and transport layer MUST each interpret those IP options
+        //# that they understand and silently ignore the others.
         let whole = bytes
             .get(..usize::from(view.total_len()))
             .unwrap_or_default();
