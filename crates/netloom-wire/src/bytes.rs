@@ -61,6 +61,14 @@ impl<const N: usize> Fields for [u8; N] {
     }
 }
 
+/// Copies as much of `src` as fits: `copy_from_slice` without a way to panic.
+#[inline(always)]
+pub(crate) fn copy(dst: &mut [u8], src: &[u8]) {
+    for (place, byte) in dst.iter_mut().zip(src) {
+        *place = *byte;
+    }
+}
+
 /// A cursor over an output buffer that counts what did not fit instead of panicking.
 #[derive(Debug)]
 pub(crate) struct Writer<'b> {
@@ -81,7 +89,7 @@ impl<'b> Writer<'b> {
         let rest = core::mem::take(&mut self.rest);
         match rest.split_at_mut_checked(bytes.len()) {
             Some((place, rest)) => {
-                place.copy_from_slice(bytes);
+                copy(place, bytes);
                 self.rest = rest;
             }
             None => self.short = true,

@@ -1,7 +1,7 @@
 //! IPv4 (RFC 791).
 
 use crate::addr::Addr;
-use crate::bytes::Fields;
+use crate::bytes::{Fields, copy};
 use crate::checksum::Sum;
 use crate::ipv4_options::Ipv4Options;
 use crate::{Icmpv4View, TcpView, UdpView, WireError, protocol};
@@ -381,7 +381,7 @@ impl Ipv4Repr {
         let (place, rest) = rest
             .split_at_mut_checked(options.len())
             .ok_or(WireError::BufferTooSmall)?;
-        place.copy_from_slice(options);
+        copy(place, options);
         header.put_u16::<10>(sum.add(options).finish());
         Ok(rest)
     }

@@ -1,7 +1,7 @@
 //! TCP options: a walk over the bytes, and the parsed set a connection works with.
 
 use crate::WireError;
-use crate::bytes::{Fields, Writer};
+use crate::bytes::{Fields, Writer, copy};
 
 /// The bytes a header has for options: 60 less 20.
 pub const MAX_LEN: usize = 40;
@@ -37,6 +37,20 @@ pub struct Timestamps {
     pub value: u32,
     /// TSecr: the last TSval the sender got. RFC 7323 §3.2: it counts only in segments with ACK.
     pub echo: u32,
+}
+
+impl Timestamps {
+    /// From the data of a timestamps option.
+    #[inline]
+    fn read(data: &[u8]) -> Result<Self, WireError> {
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+        //# The Timestamps option carries two four-byte timestamp fields.
+        let data = exact::<8>(data)?;
+        Ok(Self {
+            value: data.u32_at::<0>(),
+            echo: data.u32_at::<4>(),
+        })
+    }
 }
 
 /// Up to four SACK blocks, each a `(left, right)` edge: bytes `left..right` arrived
@@ -113,24 +127,25 @@ impl SackBlocks {
         }
     }
 
-    /// Blocks from the data of a SACK option.
+    /// Takes the blocks from the data of a SACK option.
     //= https://www.rfc-editor.org/rfc/rfc2018#section-3
     //# Each contiguous block of data queued at the data receiver is defined
     //# in the SACK option by two 32-bit unsigned integers in network byte
     //# order:
-    fn parse(data: &[u8]) -> Result<Self, WireError> {
-        let mut blocks = Self::new();
-        let mut edges = data.chunks_exact(8);
-        for edge in edges.by_ref() {
-            let edge = edge.first_chunk::<8>().ok_or(WireError::BadOption)?;
-            if !blocks.push(edge.u32_at::<0>(), edge.u32_at::<4>()) {
+    fn read(&mut self, data: &[u8]) -> Result<(), WireError> {
+        self.len = 0;
+        let mut rest = data;
+        while let Some((block, after)) = rest.split_first_chunk::<8>() {
+            if !self.push(block.u32_at::<0>(), block.u32_at::<4>()) {
                 return Err(WireError::BadOption);
             }
+            rest = after;
         }
-        if blocks.is_empty() || !edges.remainder().is_empty() {
-            return Err(WireError::BadOption);
+        if rest.is_empty() && !data.is_empty() {
+            Ok(())
+        } else {
+            Err(WireError::BadOption)
         }
-        Ok(blocks)
     }
 }
 
@@ -225,7 +240,7 @@ impl FastOpenCookie {
         if cookie.len() % 2 != 0 || cookie.len() == 2 {
             return None;
         }
-        bytes.get_mut(..cookie.len())?.copy_from_slice(cookie);
+        copy(bytes.get_mut(..cookie.len())?, cookie);
         Some(Self {
             bytes,
             len: cookie.len() as u8,
@@ -287,32 +302,19 @@ pub enum TcpOption<'a> {
 impl<'a> TcpOption<'a> {
     /// An option other than END and NOP, from its data.
     fn parse(kind: u8, data: &'a [u8]) -> Result<Self, WireError> {
-        fn exact<const N: usize>(data: &[u8]) -> Result<[u8; N], WireError> {
-            data.try_into().map_err(|_| WireError::BadOption)
-        }
         let unknown = Self::Unknown { kind, data };
         Ok(match kind {
-            kind::MSS => Self::MaxSegmentSize(u16::from_be_bytes(exact(data)?)),
-            kind::WINDOW_SCALE => {
-                let [shift] = exact(data)?;
-                Self::WindowScale(shift)
+            kind::MSS => Self::MaxSegmentSize(exact::<2>(data)?.u16_at::<0>()),
+            kind::WINDOW_SCALE => Self::WindowScale(exact::<1>(data)?.u8_at::<0>()),
+            kind::SACK_PERMITTED => exact::<0>(data).map(|_| Self::SackPermitted)?,
+            kind::SACK => {
+                let mut blocks = SackBlocks::new();
+                blocks.read(data)?;
+                Self::Sack(blocks)
             }
-            kind::SACK_PERMITTED => {
-                exact::<0>(data)?;
-                Self::SackPermitted
-            }
-            kind::SACK => Self::Sack(SackBlocks::parse(data)?),
-            //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
-            //# The Timestamps option carries two four-byte timestamp fields.
-            kind::TIMESTAMPS => {
-                let data = exact::<8>(data)?;
-                Self::Timestamps(Timestamps {
-                    value: data.u32_at::<0>(),
-                    echo: data.u32_at::<4>(),
-                })
-            }
+            kind::TIMESTAMPS => Self::Timestamps(Timestamps::read(data)?),
             kind::USER_TIMEOUT => {
-                Self::UserTimeout(UserTimeout::from_bits(u16::from_be_bytes(exact(data)?)))
+                Self::UserTimeout(UserTimeout::from_bits(exact::<2>(data)?.u16_at::<0>()))
             }
             //= https://www.rfc-editor.org/rfc/rfc7413#section-4.1.1
             //# Options with invalid Length values or without the SYN flag set MUST
@@ -321,6 +323,37 @@ impl<'a> TcpOption<'a> {
             _ => unknown,
         })
     }
+}
+
+/// The data of an option that has `N` bytes of it.
+#[inline]
+fn exact<const N: usize>(data: &[u8]) -> Result<&[u8; N], WireError> {
+    data.try_into().map_err(|_| WireError::BadOption)
+}
+
+/// Kind and data of the option at the front, and what follows it. END and NOP have no data.
+#[inline]
+fn split(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), WireError> {
+    let (&kind, rest) = bytes.split_first().ok_or(WireError::BadOption)?;
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# All TCP Options except End of Option List Option (EOL) and
+    //# No-Operation (NOP) MUST have length fields, including all future
+    //# options (MUST-68).
+    match kind {
+        kind::END => return Ok((kind, &[], &[])),
+        kind::NOP => return Ok((kind, &[], rest)),
+        _ => {}
+    }
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# TCP implementations MUST be prepared to handle
+    //# an illegal option length (e.g., zero); a suggested procedure is to
+    //# reset the connection and log the error cause (MUST-7).
+    let (&len, rest) = rest.split_first().ok_or(WireError::BadOption)?;
+    let (data, rest) = usize::from(len)
+        .checked_sub(2)
+        .and_then(|len| rest.split_at_checked(len))
+        .ok_or(WireError::BadOption)?;
+    Ok((kind, data, rest))
 }
 
 /// The options of a header, one by one. An error is the last item.
@@ -336,31 +369,6 @@ impl<'a> TcpOptionIter<'a> {
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
-
-    /// The option at the front, and what follows it.
-    fn split(bytes: &'a [u8]) -> Result<(TcpOption<'a>, &'a [u8]), WireError> {
-        let (&kind, rest) = bytes.split_first().ok_or(WireError::BadOption)?;
-        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-        //# All TCP Options except End of Option List Option (EOL) and
-        //# No-Operation (NOP) MUST have length fields, including all future
-        //# options (MUST-68).
-        match kind {
-            kind::END => Ok((TcpOption::End, &[])),
-            kind::NOP => Ok((TcpOption::Nop, rest)),
-            _ => {
-                //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-                //# TCP implementations MUST be prepared to handle
-                //# an illegal option length (e.g., zero); a suggested procedure is to
-                //# reset the connection and log the error cause (MUST-7).
-                let (&len, rest) = rest.split_first().ok_or(WireError::BadOption)?;
-                let (data, rest) = usize::from(len)
-                    .checked_sub(2)
-                    .and_then(|len| rest.split_at_checked(len))
-                    .ok_or(WireError::BadOption)?;
-                Ok((TcpOption::parse(kind, data)?, rest))
-            }
-        }
-    }
 }
 
 impl<'a> Iterator for TcpOptionIter<'a> {
@@ -370,9 +378,18 @@ impl<'a> Iterator for TcpOptionIter<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let step = Self::split(self.rest);
-        self.rest = step.map_or(&[], |(_, rest)| rest);
-        Some(step.map(|(option, _)| option))
+        let option = split(self.rest).and_then(|(kind, data, rest)| {
+            self.rest = rest;
+            match kind {
+                kind::END => Ok(TcpOption::End),
+                kind::NOP => Ok(TcpOption::Nop),
+                _ => TcpOption::parse(kind, data),
+            }
+        });
+        if option.is_err() {
+            self.rest = &[];
+        }
+        Some(option)
     }
 }
 
@@ -418,7 +435,9 @@ impl TcpOptions {
                 ..Self::default()
             });
         }
-        Self::parse_any(bytes)
+        let mut options = Self::default();
+        options.read(bytes)?;
+        Ok(options)
     }
 
     /// The layout RFC 7323 appendix A recommends, recognised with one compare.
@@ -431,31 +450,41 @@ impl TcpOptions {
         })
     }
 
-    fn parse_any(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut options = Self::default();
-        for option in TcpOptionIter::new(bytes) {
-            match option? {
-                TcpOption::MaxSegmentSize(mss) => options.mss = Some(mss),
+    /// Takes each option in turn. It goes without [`TcpOption`], whose larger kinds cost copies.
+    fn read(&mut self, mut bytes: &[u8]) -> Result<(), WireError> {
+        while !bytes.is_empty() {
+            let (kind, data, rest) = split(bytes)?;
+            bytes = rest;
+            match kind {
+                kind::MSS => self.mss = Some(exact::<2>(data)?.u16_at::<0>()),
                 //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
-                //# If a Window Scale option is received with a shift.cnt
-                //# value larger than 14, the TCP SHOULD log the error but MUST use 14
-                //# instead of the specified value.
-                TcpOption::WindowScale(shift) => {
-                    options.window_scale = Some(shift.min(MAX_WINDOW_SCALE));
+                //# If a Window Scale option is received with a shift.cnt value larger than
+                //# 14, the TCP SHOULD log the error but MUST use 14 instead of the
+                //# specified value.
+                kind::WINDOW_SCALE => {
+                    let shift = exact::<1>(data)?.u8_at::<0>();
+                    self.window_scale = Some(shift.min(MAX_WINDOW_SCALE));
                 }
-                TcpOption::SackPermitted => options.sack_permitted = true,
-                TcpOption::Sack(blocks) => options.sack = blocks,
-                TcpOption::Timestamps(timestamps) => options.timestamps = Some(timestamps),
-                TcpOption::UserTimeout(timeout) => options.user_timeout = Some(timeout),
-                TcpOption::FastOpen(cookie) => options.fast_open = Some(cookie),
+                kind::SACK_PERMITTED => {
+                    exact::<0>(data)?;
+                    self.sack_permitted = true;
+                }
+                kind::SACK => self.sack.read(data)?,
+                kind::TIMESTAMPS => self.timestamps = Some(Timestamps::read(data)?),
+                kind::USER_TIMEOUT => {
+                    let bits = exact::<2>(data)?.u16_at::<0>();
+                    self.user_timeout = Some(UserTimeout::from_bits(bits));
+                }
+                // Of an invalid length it is ignored, as any unknown option.
+                kind::FAST_OPEN => self.fast_open = FastOpenCookie::new(data).or(self.fast_open),
                 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
                 //# A TCP implementation MUST (MUST-6) ignore without error any TCP
                 //# Option it does not implement, assuming that the option has a length
                 //# field.
-                TcpOption::Unknown { .. } | TcpOption::End | TcpOption::Nop => {}
+                _ => {}
             }
         }
-        Ok(options)
+        Ok(())
     }
 
     /// Bytes the options take in a header, padding included: a multiple of 4. Above

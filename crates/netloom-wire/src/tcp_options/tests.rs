@@ -246,19 +246,21 @@ fn every_kind_and_length_cut_off_everywhere() {
     }
 }
 
+/// As `parse` without its short way.
+fn long_way(bytes: &[u8]) -> Result<TcpOptions, WireError> {
+    let mut options = TcpOptions::default();
+    options.read(bytes).map(|()| options)
+}
+
 #[test]
 fn the_short_way_reads_what_the_long_way_reads() {
     let mut bytes = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
-    assert_eq!(TcpOptions::parse(&bytes), TcpOptions::parse_any(&bytes));
+    assert_eq!(TcpOptions::parse(&bytes), long_way(&bytes));
     assert_eq!(TcpOptions::parse(&bytes).unwrap().timestamps, TIMES);
     for at in 0..4 {
         for bit in 0..8 {
             bytes[at] ^= 1 << bit;
-            assert_eq!(
-                TcpOptions::parse(&bytes),
-                TcpOptions::parse_any(&bytes),
-                "{bytes:?}"
-            );
+            assert_eq!(TcpOptions::parse(&bytes), long_way(&bytes), "{bytes:?}");
             bytes[at] ^= 1 << bit;
         }
     }
