@@ -197,6 +197,7 @@ impl Stack {
     /// Sends the ICMP error a refusal calls for, if the packet may be answered and the rate
     /// allows it.
     fn tell(&mut self, packet: &Packet<'_>, refusal: &Refusal) {
+        #[cfg(any(feature = "ipv4", feature = "ipv6"))]
         if let Refusal::Tell(_, error) = refusal {
             self.send_icmp_error(packet, *error);
         }

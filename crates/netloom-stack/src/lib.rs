@@ -95,6 +95,24 @@
     clippy::panic,
     clippy::indexing_slicing
 )]
+// With a feature left out, what only it uses is unused; the full build says if anything is.
+#![cfg_attr(
+    not(all(
+        feature = "alloc",
+        feature = "ethernet",
+        feature = "ipv4",
+        feature = "ipv6",
+        feature = "tcp",
+        feature = "udp"
+    )),
+    allow(
+        dead_code,
+        unreachable_code,
+        unused_imports,
+        unused_mut,
+        unused_variables
+    )
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

@@ -2,7 +2,7 @@
 
 use netloom_driver::RxChecksum;
 use netloom_tcp::{Discard, IcmpError, Outcome, Reply, Segment, SeqNum};
-use netloom_wire::{Quoted, TcpRepr, TcpView, protocol};
+use netloom_wire::{TcpRepr, TcpView, protocol};
 
 use crate::counters::DropReason;
 use crate::demux::TCP;
@@ -195,10 +195,11 @@ impl Stack {
     }
 
     /// An ICMP error that quotes a segment of a connection (RFC 5927).
+    #[cfg(any(feature = "ipv4", feature = "ipv6"))]
     pub(crate) fn tcp_icmp_error(
         &mut self,
         index: u32,
-        quoted: &Quoted<'_>,
+        quoted: &netloom_wire::Quoted<'_>,
         heard: Heard,
     ) -> Result<(), DropReason> {
         let seq = SeqNum(quoted.tcp_seq().ok_or(DropReason::IcmpMalformed)?);
