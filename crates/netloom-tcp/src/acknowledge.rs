@@ -65,10 +65,12 @@ impl Connection {
     }
 
     /// RFC 5681 §2: whether the segment is a duplicate acknowledgment, for a peer without SACK.
+    /// With a closed window it answers a probe.
     fn is_duplicate(&self, segment: &Segment<'_>) -> bool {
         segment.ack == self.snd_una
             && self.flight() > 0
             && segment.payload.is_empty()
+            && segment.window != 0
             && !segment.has(TcpFlags::FIN)
             && u32::from(segment.window) << self.snd_wscale == self.snd_wnd
             && !self.flags.has(Flags::SACK)

@@ -48,7 +48,7 @@ impl Connection {
             if self.rtx_deadline == Instant::ZERO {
                 self.start_persist(env);
             }
-        } else {
+        } else if self.rtx_deadline != Instant::ZERO {
             self.rtx_deadline = Instant::ZERO;
             self.una_since = Instant::ZERO;
             self.backoff = 0;

@@ -233,7 +233,10 @@ conversation! {
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6
     //= type=test
-    //# A TCP implementation MUST allow a user to know whether
+    //# If the local TCP connection is closed by the
+    //# remote side due to a FIN or RST received from the remote side, then
+    //# the local application MUST be informed whether it closed normally or
+    //# was aborted (MUST-12).
     must_12_fin_and_rst_are_told_apart(at) {
         let mut fin = Host::client(Setup::with(|s| at(s)));
         recv!(fin, "F.", seq: 1, ack: 1);

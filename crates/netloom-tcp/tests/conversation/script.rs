@@ -125,6 +125,17 @@ pub fn flags(text: &str) -> TcpFlags {
     set
 }
 
+/// An outcome that a script may ignore.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer(pub Outcome);
+
+impl std::ops::Deref for Answer {
+    type Target = Outcome;
+    fn deref(&self) -> &Outcome {
+        &self.0
+    }
+}
+
 /// One side of a conversation.
 pub struct Host {
     pub c: Connection,
@@ -146,12 +157,15 @@ pub struct Host {
 macro_rules! with {
     ($host:expr, |$c:ident, $env:ident, $io:ident| $body:expr) => {{
         let host = &mut *$host;
-        let $env = Env {
+        let $env = netloom_tcp::Env {
             gso_max: host.setup.gso,
-            ..Env::at(Instant::from_micros(host.now), &host.setup.tunables)
+            ..netloom_tcp::Env::at(
+                netloom_driver::Instant::from_micros(host.now),
+                &host.setup.tunables,
+            )
         };
         #[allow(unused_mut)]
-        let mut $io = Io {
+        let mut $io = netloom_tcp::Io {
             rx: &mut host.rx,
             tx: &mut host.tx,
             records: &mut host.records,
@@ -318,7 +332,7 @@ impl Host {
     }
 
     /// A segment arrives.
-    pub fn recv(&mut self, seg: Seg) -> Outcome {
+    pub fn recv(&mut self, seg: Seg) -> Answer {
         let tunables = self.setup.tunables.clone();
         let now = self.now;
         let gso = self.setup.gso;
@@ -344,7 +358,7 @@ impl Host {
         });
         (self.c, self.rx, self.tx, self.records, self.ranges) = (c, rx, tx, records, ranges);
         self.take(out);
-        out
+        Answer(out)
     }
 
     pub fn take(&mut self, out: Outcome) {

@@ -1,1 +1,194 @@
-//! placeholder
+//! Retransmission, R1 and R2, keep-alives, user timeout.
+
+use netloom_tcp::{CloseReason, End, Keepalive, News, Next, PlanKind, State};
+
+use crate::script::*;
+
+conversation! {
+    rto_backs_off_and_gives_up_at_r2(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.write(10);
+        sends!(h, "P.", seq: 1, len: 10);
+        let start = h.now;
+        let mut waits = Vec::new();
+        loop {
+            waits.push(h.sleep_until_deadline());
+            h.next();
+            if h.end.is_some() {
+                break;
+            }
+            sends!(h, "P.", seq: 1, len: 10);
+        }
+        for pair in waits[..waits.len() - 2].windows(2) {
+            assert_eq!(pair[1], (pair[0] * 2).min(seconds(120)));
+        }
+        assert_eq!(h.now - start, seconds(300));
+        assert_eq!(h.end, Some(End::Closed(CloseReason::RetransmissionTimedOut)));
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //= type=test
+    //# When the number of transmissions of the same segment reaches or
+    //# exceeds threshold R1, pass negative advice (see Section 3.3.1.4
+    //# of [19]) to the IP layer, to trigger dead-gateway diagnosis.
+    must_20_r1(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.write(10);
+        h.emit_all();
+        for i in 1..=3 {
+            assert!(!h.news.contains(News::NEGATIVE_ADVICE), "after {i}");
+            h.sleep_until_deadline();
+            h.emit_all();
+        }
+        assert!(h.news.contains(News::NEGATIVE_ADVICE | News::SOFT_ERROR));
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //= type=test
+    //# An application MUST (MUST-21) be able to set the value for R2
+    //# for a particular connection.
+    must_21_own_user_timeout(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.c.set_user_timeout(Some(seconds(5)));
+        h.write(10);
+        h.emit_all();
+        let start = h.now;
+        while h.end.is_none() {
+            h.sleep_until_deadline();
+            h.emit_all();
+        }
+        assert_eq!(h.now - start, seconds(5));
+        assert_eq!(h.end, Some(End::Closed(CloseReason::UserTimedOut)));
+        // For ever.
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.c.set_user_timeout(Some(0));
+        h.write(10);
+        for _ in 0..200 {
+            h.emit_all();
+            h.sleep_until_deadline();
+        }
+        assert_eq!(h.end, None);
+    }
+
+    must_18_karn(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.write(1000);
+        h.emit_all();
+        h.sleep(millis(100));
+        recv!(h, ".", ack: 1001);
+        let before = (h.info().srtt, h.info().rttvar);
+        h.write(1000);
+        h.emit_all();
+        h.sleep_until_deadline();
+        h.emit_all();
+        h.sleep(millis(50));
+        recv!(h, ".", ack: 2001);
+        assert_eq!((h.info().srtt, h.info().rttvar), before, "ambiguous");
+        assert_eq!(h.info().backoff, 1, "stays until something is measured");
+        h.write(1000);
+        h.emit_all();
+        h.sleep(millis(100));
+        recv!(h, ".", ack: 3001);
+        assert_eq!(h.info().backoff, 0);
+    }
+
+    timestamps_measure_retransmissions(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.peer_ts = true;
+        }));
+        h.write(100);
+        h.emit_all();
+        h.sleep_until_deadline();
+        let seg = h.emit();
+        h.sleep(millis(80));
+        recv!(h, ".", ack: 101, ts: Some((8_000, seg.ts.unwrap().0)));
+        assert_eq!(h.info().backoff, 0);
+        assert!(h.info().srtt >= 10_000, "{}", h.info().srtt);
+    }
+
+    the_timer_restarts_when_new_data_is_acknowledged(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.write(2000);
+        h.emit_all();
+        h.sleep(millis(150));
+        recv!(h, ".", ack: 1001);
+        assert_eq!(h.sleep_until_deadline(), u64::from(h.info().rto));
+        sends!(h, "P.", seq: 1001, len: 1000);
+        recv!(h, ".", ack: 2001);
+        assert_eq!(h.next(), Next::Wait(None));
+    }
+
+    must_24_25_26_28_keepalive(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        assert_eq!(h.next(), Next::Wait(None), "off by default");
+        let t = h.setup.tunables.clone();
+        assert!(t.keepalive_time >= seconds(2 * 3600));
+        h.c.set_keepalive(Some(Keepalive {
+            idle: t.keepalive_time,
+            interval: t.keepalive_intvl,
+            count: t.keepalive_probes,
+        }));
+        assert_eq!(h.sleep_until_deadline(), seconds(7200));
+        let probe = sends!(h, ".", seq: 0, ack: 1, len: 0);
+        assert_eq!(probe.kind, Some(PlanKind::KeepAlive));
+        recv!(h, ".", seq: 1, ack: 1);
+        h.sleep_until_deadline();
+        h.quiet();
+        assert!(h.sleep_until_deadline() > seconds(7000));
+        sends!(h, ".", seq: 0);
+        h.c.set_keepalive(None);
+        assert_eq!(h.next(), Next::Wait(None));
+    }
+
+    must_29_keepalive_gives_up_only_after_several_probes(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.c.set_keepalive(Some(Keepalive { idle: seconds(10), interval: seconds(2), count: 3 }));
+        h.sleep_until_deadline();
+        for _ in 0..3 {
+            sends!(h, ".", seq: 0, len: 0);
+            assert_eq!(h.sleep_until_deadline(), seconds(2));
+        }
+        sends!(h, "R.", seq: 1);
+        assert_eq!(h.end, Some(End::Closed(CloseReason::KeepAliveTimedOut)));
+    }
+
+    must_26_no_keepalive_while_data_is_outstanding(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.c.set_keepalive(Some(Keepalive { idle: seconds(1), interval: seconds(1), count: 2 }));
+        h.quiet();
+        h.write(10);
+        h.emit_all();
+        for _ in 0..10 {
+            h.sleep(seconds(1));
+            for seg in h.emit_all() {
+                assert_eq!(seg.kind, Some(PlanKind::Retransmission));
+            }
+        }
+    }
+
+    received_data_puts_keepalive_off(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.c.set_keepalive(Some(Keepalive { idle: seconds(10), interval: seconds(1), count: 2 }));
+        h.quiet();
+        h.sleep(seconds(9));
+        recv!(h, "P.", seq: 1, len: 1);
+        h.sleep(seconds(1));
+        h.emit_all();
+        assert_eq!(h.sleep_until_deadline(), seconds(9));
+        sends!(h, ".", seq: 0);
+    }
+
+    firing_too_early_does_nothing(at) {
+        use netloom_tcp::Timer;
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.write(10);
+        h.emit_all();
+        let before = h.c.clone();
+        for timer in [Timer::Retransmit, Timer::Persist, Timer::User, Timer::Close] {
+            h.fire(timer);
+        }
+        assert_eq!(h.c, before);
+        assert_eq!(h.state(), State::Established);
+    }
+}

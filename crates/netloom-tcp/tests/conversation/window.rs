@@ -1,1 +1,182 @@
-//! placeholder
+//! The window we offer, and probing the one we are offered.
+
+use netloom_tcp::{CloseReason, End, PlanKind};
+
+use crate::script::*;
+
+conversation! {
+    must_39_the_window_opens_in_steps(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.rx = 4000;
+        }));
+        for i in 0..4 {
+            recv!(h, ".", seq: 1 + i * 1000, len: 1000);
+        }
+        sends!(h, ".", ack: 4001, win: 0);
+        h.read(500);
+        h.quiet();
+        h.read(499);
+        h.quiet();
+        h.read(1);
+        sends!(h, ".", ack: 4001, win: 1000);
+        h.read(3000);
+        sends!(h, ".", ack: 4001, win: 4000);
+        h.quiet();
+    }
+
+    half_a_small_buffer_is_a_step(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.rx = 100;
+        }));
+        recv!(h, ".", seq: 1, len: 100);
+        h.sleep(millis(40));
+        sends!(h, ".", ack: 101, win: 0);
+        h.read(49);
+        h.quiet();
+        h.read(1);
+        sends!(h, ".", ack: 101, win: 50);
+    }
+
+    shld_14_the_edge_never_moves_left(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.c.set_rcv_buf(5000);
+        recv!(h, ".", seq: 1, len: 1000);
+        recv!(h, ".", seq: 1001, len: 1000);
+        sends!(h, ".", ack: 2001, win: 18_000);
+        h.read(2000);
+        h.quiet();
+        recv!(h, ".", seq: 2001, len: 16_000);
+        sends!(h, ".", ack: 18_001, win: 2_000);
+        h.read(16_000);
+        sends!(h, ".", ack: 18_001, win: 5_000);
+    }
+
+    scaled_windows_are_rounded_towards_the_promise(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.rx = 1_000_000;
+            s.peer_scale = Some(0);
+        }));
+        assert_eq!(h.info().rcv_wscale, Some(4));
+        let mut edge = 0u64;
+        let mut at = 1;
+        for n in [1u32, 2, 3, 1000, 17, 999, 1460, 1460, 5] {
+            recv!(h, ".", seq: at, len: n);
+            at += n;
+            h.sleep(millis(40));
+            for seg in h.emit_all() {
+                let new = u64::from(seg.ack) + (u64::from(seg.win) << 4);
+                // RFC 7323 §2.4: less than one unit, once the whole buffer is promised.
+                assert!(new + 15 >= edge, "{new} after {edge}");
+                edge = edge.max(new);
+            }
+        }
+    }
+
+    s12_a_large_buffer_saturates_the_window_of_the_syn(at) {
+        let mut h = Host::connecting(Setup::with(|s| {
+            at(s);
+            s.rx = 70_000;
+        }));
+        sends!(h, "S", seq: 0, win: 0xffff, ws: Some(1));
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+    //= type=test
+    //# Probing of zero (offered) windows MUST be supported (MUST-36).
+    must_36_shld_29_30_zero_window_probes(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.peer_window = 1000;
+        }));
+        h.write(3000);
+        sends!(h, ".", seq: 1, len: 1000);
+        h.sleep(millis(10));
+        recv!(h, ".", ack: 1001, win: 0);
+        let rto = u64::from(h.info().rto);
+        assert_eq!(h.sleep_until_deadline(), rto);
+        let probe = sends!(h, ".", seq: 1001, len: 1);
+        assert_eq!(probe.kind, Some(PlanKind::WindowProbe));
+        for i in 1..4 {
+            recv!(h, ".", ack: 1001, win: 0);
+            assert_eq!(h.sleep_until_deadline(), rto << i);
+            sends!(h, ".", seq: 1001, len: 1);
+        }
+        // The window opens.
+        recv!(h, ".", ack: 1001, win: 1000);
+        sends!(h, ".", seq: 1001, len: 1000);
+    }
+
+    a_probe_that_was_taken_counts_as_sent(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.peer_window = 1000;
+        }));
+        h.write(3000);
+        sends!(h, ".", seq: 1, len: 1000);
+        recv!(h, ".", ack: 1001, win: 0);
+        h.sleep_until_deadline();
+        sends!(h, ".", seq: 1001, len: 1);
+        recv!(h, ".", ack: 1002, win: 1000);
+        sends!(h, ".", seq: 1002, len: 1000);
+        // More than the probe was not taken.
+        let out = recv!(h, ".", ack: 2003, win: 1000);
+        assert_eq!(out.discard, Some(netloom_tcp::Discard::BadAck));
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+    //= type=test
+    //# As long as the receiving TCP peer continues to
+    //# send acknowledgments in response to the probe segments, the sending
+    //# TCP peer MUST allow the connection to stay open (MUST-37).
+    must_37_a_closed_window_may_stay_closed(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.write(1000);
+        h.emit_all();
+        recv!(h, ".", ack: 1001, win: 0);
+        h.write(1000);
+        for _ in 0..500 {
+            h.sleep_until_deadline();
+            sends!(h, ".", seq: 1001, len: 1);
+            recv!(h, ".", ack: 1001, win: 0);
+        }
+        assert_eq!(h.end, None);
+        // Silence is another thing.
+        while h.end.is_none() {
+            h.sleep_until_deadline();
+            h.emit_all();
+        }
+        assert_eq!(h.end, Some(End::Closed(CloseReason::RetransmissionTimedOut)));
+    }
+
+    must_35_a_window_closed_over_data_in_flight_is_probed(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.write(3000);
+        h.emit_all();
+        recv!(h, ".", ack: 1001, win: 0);
+        let cwnd = h.info().cwnd;
+        for _ in 0..3 {
+            h.sleep_until_deadline();
+            sends!(h, ".", seq: 1001, len: 1);
+            recv!(h, ".", ack: 1001, win: 0);
+        }
+        assert_eq!(h.info().cwnd, cwnd, "no congestion is known");
+        recv!(h, ".", ack: 1001, win: 10_000);
+        sends!(h, ".", seq: 1001, len: 1000);
+        sends!(h, "P.", seq: 2001, len: 1000);
+    }
+
+    a_write_starts_the_persist_timer(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.peer_window = 0;
+        }));
+        h.quiet();
+        h.write(10);
+        h.quiet();
+        assert_eq!(h.sleep_until_deadline(), u64::from(h.info().rto));
+        sends!(h, ".", seq: 1, len: 1);
+    }
+}
