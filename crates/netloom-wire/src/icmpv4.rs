@@ -325,6 +325,18 @@ impl<'a> Icmpv4Repr<'a> {
     }
 }
 
+#[cfg(feature = "alloc")]
+impl Icmpv4Repr<'_> {
+    /// The message in a `Vec` of its own, its checksum included.
+    #[must_use]
+    pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
+        let mut message = alloc::vec![0; self.len()];
+        let written = self.emit(&mut message);
+        debug_assert!(written.is_ok(), "the buffer has the message's length");
+        message
+    }
+}
+
 /// Turns an echo request, in place and whatever its length, into its reply.
 ///
 /// # Errors

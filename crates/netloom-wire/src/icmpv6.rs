@@ -335,6 +335,18 @@ impl<'a> Icmpv6Repr<'a> {
     }
 }
 
+#[cfg(feature = "alloc")]
+impl Icmpv6Repr<'_> {
+    /// The message in a `Vec` of its own, its checksum included.
+    #[must_use]
+    pub fn to_vec(&self, src: &Addr, dst: &Addr) -> alloc::vec::Vec<u8> {
+        let mut message = alloc::vec![0; self.len()];
+        let written = self.emit(src, dst, &mut message);
+        debug_assert!(written.is_ok(), "the buffer has the message's length");
+        message
+    }
+}
+
 /// Turns an echo request, in place and whatever its length, into its reply. The addresses of the
 /// packet must change places, or the checksum is wrong for another reason: use it only for a
 /// reply that is sent from the address the request was sent to.

@@ -50,6 +50,7 @@
 //! * `ipv4`: IPv4, ICMPv4, ARP. On by default.
 //! * `ipv6`: IPv6, extension headers, ICMPv6, Neighbor Discovery. On by default. Without it
 //!   [`Addr`] takes 4 bytes, not 16.
+//! * `alloc`: ICMP and Neighbor Discovery messages written into a `Vec` of their own.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -59,6 +60,8 @@
     clippy::indexing_slicing
 )]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 

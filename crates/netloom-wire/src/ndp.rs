@@ -175,6 +175,24 @@ impl NdpMessage {
     }
 }
 
+#[cfg(feature = "alloc")]
+impl NdpMessage {
+    /// The ICMPv6 message in a `Vec` of its own, its checksum included.
+    ///
+    /// # Errors
+    /// [`BadOption`](WireError::BadOption) if an option is longer than 2040 bytes.
+    pub fn to_vec(
+        &self,
+        options: &[NdpOption<'_>],
+        src: &Addr,
+        dst: &Addr,
+    ) -> Result<alloc::vec::Vec<u8>, WireError> {
+        let mut message = alloc::vec![0; self.len_with(options)];
+        self.emit(options, src, dst, &mut message)?;
+        Ok(message)
+    }
+}
+
 const fn flag(set: bool, bit: u8) -> u8 {
     if set { bit } else { 0 }
 }

@@ -18,6 +18,8 @@ fn emit(repr: &Icmpv4Repr<'_>) -> Vec<u8> {
         repr.emit(&mut message.clone()[1..]).unwrap_err(),
         WireError::BufferTooSmall
     );
+    #[cfg(feature = "alloc")]
+    assert_eq!(repr.to_vec(), message);
     message
 }
 

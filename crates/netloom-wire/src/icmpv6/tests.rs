@@ -19,6 +19,8 @@ fn emit(repr: &Icmpv6Repr<'_>) -> Vec<u8> {
         repr.emit(&SRC, &DST, &mut short).unwrap_err(),
         WireError::BufferTooSmall
     );
+    #[cfg(feature = "alloc")]
+    assert_eq!(repr.to_vec(&SRC, &DST), message);
     message
 }
 

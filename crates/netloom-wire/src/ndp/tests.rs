@@ -22,6 +22,8 @@ fn emit(message: &NdpMessage, options: &[NdpOption<'_>]) -> Vec<u8> {
             .is_empty()
     );
     assert!(Icmpv6View::new(&bytes).unwrap().checksum_valid(&src, &dst));
+    #[cfg(feature = "alloc")]
+    assert_eq!(message.to_vec(options, &src, &dst).as_ref(), Ok(&bytes));
     let mut short = vec![0; bytes.len() - 1];
     assert_eq!(
         message.emit(options, &src, &dst, &mut short).unwrap_err(),

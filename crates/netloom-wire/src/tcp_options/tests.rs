@@ -114,6 +114,8 @@ fn cookies_have_even_lengths_from_four_to_sixteen() {
 fn cookies_of_other_lengths_are_ignored() {
     let parsed = TcpOptions::parse(&[34, 5, 1, 2, 3, 2, 4, 5, 0xb4]).unwrap();
     assert_eq!((parsed.fast_open, parsed.mss), (None, Some(1460)));
+    let parsed = TcpOptions::parse(&[34, 6, 1, 2, 3, 4, 34, 5, 1, 2, 3]).unwrap();
+    assert_eq!(parsed.fast_open, FastOpenCookie::new(&[1, 2, 3, 4]));
 }
 
 #[test]
