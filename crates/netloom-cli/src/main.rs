@@ -12,7 +12,7 @@ use clap::error::ErrorKind;
 #[derive(Debug, Parser)]
 #[command(name = "netloom", version)]
 enum Program {
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     Serve(netloom_cli::serve::command::ServeArgs),
 }
 
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Err(error) => return explain(&error),
     };
     let result = match program {
-        #[cfg(unix)]
+        #[cfg(target_os = "linux")]
         Program::Serve(args) => args.run(),
     };
     match result {

@@ -33,5 +33,7 @@
 #[cfg(target_os = "linux")]
 pub mod device;
 #[cfg(target_os = "linux")]
+pub mod net;
+#[cfg(target_os = "linux")]
 #[allow(unsafe_code, reason = "the one module that talks to the kernel")]
 mod sys;

@@ -1,4 +1,4 @@
-//! What the server needs of a transport, and the kernel's TCP as the first one.
+//! What the server needs of a transport; the kernel's TCP and netloom's as two of them.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -67,6 +67,32 @@ impl Listener for TcpListener {
     type Connection = TcpStream;
 
     fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = Self::accept(self)?;
+        stream.set_nodelay(true)?;
+        Ok((stream, peer))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Connection for netloom::TcpStream {
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        Self::set_read_timeout(self, timeout)
+    }
+
+    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        Self::set_write_timeout(self, timeout)
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Listener for netloom::TcpListener {
+    type Connection = netloom::TcpStream;
+
+    fn accept(&self) -> io::Result<(netloom::TcpStream, SocketAddr)> {
         let (stream, peer) = Self::accept(self)?;
         stream.set_nodelay(true)?;
         Ok((stream, peer))

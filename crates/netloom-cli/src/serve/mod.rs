@@ -13,7 +13,7 @@
 //! | `file`, `condition`, `range`, `mime`, `listing` | from a request to its response |
 //! | `response`, `status`, `buffer` | sending it |
 //! | `pool` | threads |
-//! | `command` | the command line |
+//! | `command`, `relay` | the command line; carrying the kernel's connections over netloom |
 //!
 //! # Against clients that mean harm
 //!
@@ -24,6 +24,7 @@
 
 mod body;
 mod buffer;
+#[cfg(target_os = "linux")]
 pub mod command;
 mod condition;
 mod connection;
@@ -33,6 +34,8 @@ mod mime;
 mod path;
 mod pool;
 mod range;
+#[cfg(target_os = "linux")]
+mod relay;
 mod request;
 mod response;
 mod root;

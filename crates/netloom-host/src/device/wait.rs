@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Device;
+use super::{Device, Interest};
 use crate::sys::{self, PollFd};
 
 /// Sleeps for whoever drives devices, on a descriptor of its own besides theirs, by which other
@@ -73,16 +73,25 @@ impl Waiter {
         devices: &[&dyn Device],
         timeout: Option<Duration>,
     ) -> io::Result<Readiness> {
+        self.wait_for(devices.iter().map(|d| (d.as_fd(), d.interest())), timeout)
+    }
+
+    /// [`Waiter::wait`] for devices somebody else drives meanwhile: each is a descriptor and what
+    /// is awaited of it.
+    pub(crate) fn wait_for<'d>(
+        &mut self,
+        devices: impl Iterator<Item = (BorrowedFd<'d>, Interest)>,
+        timeout: Option<Duration>,
+    ) -> io::Result<Readiness> {
         let mut deadline = timeout.and_then(|t| Instant::now().checked_add(t));
         self.entries.clear();
         self.retries.clear();
         self.entries
             .push(PollFd::new(self.event.as_fd(), true, false));
-        for device in devices {
-            let interest = device.interest();
+        for (fd, interest) in devices {
             self.entries
                 .push(if interest.readable || interest.writable {
-                    PollFd::new(device.as_fd(), interest.readable, interest.writable)
+                    PollFd::new(fd, interest.readable, interest.writable)
                 } else {
                     PollFd::IGNORED
                 });
@@ -95,7 +104,9 @@ impl Waiter {
             // Resets the counter. Whoever wakes us from here on is heard next time.
             let _ = self.event.as_ref().read(&mut [0; 8]);
         }
-        let devices = (0..devices.len()).filter(|&i| self.is_ready(i)).count();
+        let devices = (0..self.retries.len())
+            .filter(|&i| self.is_ready(i))
+            .count();
         Ok(Readiness { woken, devices })
     }
 
