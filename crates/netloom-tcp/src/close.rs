@@ -121,17 +121,20 @@ impl Connection {
     }
 
     /// The connection is over; unread data stays readable.
+    #[cold]
     pub(crate) fn end(&mut self, reason: CloseReason, out: &mut Outcome) {
         self.finish(reason);
         out.end = Some(End::Closed(reason));
     }
 
     /// The connection is over but for a RST to be sent.
+    #[cold]
     pub(crate) fn reset(&mut self, reason: CloseReason) {
         self.finish(reason);
         self.flags.set(Flags::RESET_OWED);
     }
 
+    #[cold]
     fn finish(&mut self, reason: CloseReason) {
         const GONE: Flags = Flags::SYN_OWED
             .with(Flags::ACK_NOW)
@@ -150,6 +153,7 @@ impl Connection {
     }
 
     /// Turns off all timers and lets go of everything but unread data.
+    #[cold]
     fn stop(&mut self) {
         self.rtx_deadline = Instant::ZERO;
         self.ack_deadline = Instant::ZERO;

@@ -332,7 +332,8 @@ impl Connection {
     }
 
     /// Pipe (RFC 6675 §2): octets thought to be in the network.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn pipe(&self) -> u32 {
         self.flight()
             .saturating_sub(self.sacked)
@@ -347,7 +348,8 @@ impl Connection {
     }
 
     /// The sequence number of the first octet in the send ring.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn data_una(&self) -> SeqNum {
         match self.state {
             State::Closed | State::Listen | State::SynSent | State::SynReceived => self.iss.plus(1),
@@ -362,13 +364,15 @@ impl Connection {
     }
 
     /// Octets in the send ring that were sent.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn sent_data(&self) -> u32 {
         self.data_end().saturating_since(self.data_una())
     }
 
     /// Octets in the send ring that were never sent.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn unsent(&self) -> u32 {
         self.tx.len.saturating_sub(self.sent_data())
     }

@@ -150,7 +150,8 @@ impl Connection {
     }
 
     /// The retransmission timeout as it is now.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn rto(&self, env: &Env<'_>) -> u32 {
         let rto = self.rtt.rto(env.tunables, self.is_after_repeated_syn());
         backed_off(rto, self.backoff, env.tunables.rto_max)
@@ -160,7 +161,8 @@ impl Connection {
         self.flags.has(Flags::SYN_REPEATED) && self.state.is_synchronized()
     }
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn arm_retransmission(&mut self, env: &Env<'_>) {
         self.rtx_deadline = env.now.plus_micros(u64::from(self.rto(env)));
     }

@@ -361,6 +361,7 @@ impl Connection {
 
     /// Owes a challenge ACK, unless one was owed a moment ago (RFC 5961 §7). The limit is this
     /// connection's alone: a shared one would tell one peer of another.
+    #[cold]
     pub(crate) fn challenge(&mut self, env: &Env<'_>) {
         let since = env.now_ms.wrapping_sub(self.challenged_ms);
         if self.flags.has(Flags::CHALLENGED) && since < env.tunables.challenge_ack_interval / 1_000

@@ -125,7 +125,8 @@ impl RecordTable {
     }
 
     /// The `i`-th record from the oldest.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn get<'a>(&self, memory: &'a [Record], i: usize) -> Option<&'a Record> {
         if i >= self.len() {
             return None;
@@ -134,6 +135,8 @@ impl RecordTable {
     }
 
     /// The `i`-th record from the oldest, to change.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn get_mut<'a>(&self, memory: &'a mut [Record], i: usize) -> Option<&'a mut Record> {
         if i >= self.len() {
             return None;
@@ -159,6 +162,8 @@ impl RecordTable {
     /// Whether data sent now could be recorded: in a record of its own, or merged into the
     /// newest one. Only a plain one takes it: merged into one the peer is known to have, unsent
     /// octets would count as delivered.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn has_room(&self, memory: &[Record]) -> bool {
         !self.is_full(memory)
             || self
@@ -169,6 +174,8 @@ impl RecordTable {
     }
 
     /// Records newly sent data. Does nothing where [`RecordTable::has_room`] says no.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn push(&mut self, memory: &mut [Record], record: Record) {
         if !self.is_full(memory) {
             let slot = self.slot(Self::capacity(memory), self.len());

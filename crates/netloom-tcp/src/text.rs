@@ -143,6 +143,8 @@ impl Connection {
         self.clip(text, room, Discard::NoMemory, out)
     }
 
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn clip<'a>(
         &mut self,
         text: Text<'a>,

@@ -77,6 +77,8 @@ impl Connection {
     }
 
     /// A segment with everything filled in but its text.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn segment(
         &self,
         env: &Env<'_>,

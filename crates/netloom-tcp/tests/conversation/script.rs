@@ -13,34 +13,34 @@ use netloom_tcp::{
 };
 use netloom_wire::{SackBlocks, TcpFlags, TcpOptions, Timestamps};
 
-pub fn pattern(n: u32) -> u8 {
+pub(crate) fn pattern(n: u32) -> u8 {
     (n.wrapping_mul(167) >> 3) as u8
 }
 
 /// What the peer offers and what we have.
 #[derive(Clone, Debug)]
-pub struct Setup {
-    pub tunables: Tunables,
-    pub mss: u16,
-    pub path_mss: u16,
+pub(crate) struct Setup {
+    pub(crate) tunables: Tunables,
+    pub(crate) mss: u16,
+    pub(crate) path_mss: u16,
     pub is_v6: bool,
-    pub rx: usize,
-    pub tx: usize,
-    pub records: usize,
-    pub ranges: usize,
-    pub gso: u32,
-    pub peer_mss: Option<u16>,
-    pub peer_scale: Option<u8>,
-    pub peer_sack: bool,
-    pub peer_ts: bool,
-    pub peer_window: u16,
-    pub nodelay: bool,
-    pub iss: u32,
-    pub irs: u32,
+    pub(crate) rx: usize,
+    pub(crate) tx: usize,
+    pub(crate) records: usize,
+    pub(crate) ranges: usize,
+    pub(crate) gso: u32,
+    pub(crate) peer_mss: Option<u16>,
+    pub(crate) peer_scale: Option<u8>,
+    pub(crate) peer_sack: bool,
+    pub(crate) peer_ts: bool,
+    pub(crate) peer_window: u16,
+    pub(crate) nodelay: bool,
+    pub(crate) iss: u32,
+    pub(crate) irs: u32,
 }
 
 impl Setup {
-    pub fn with(change: impl FnOnce(&mut Setup)) -> Setup {
+    pub(crate) fn with(change: impl FnOnce(&mut Setup)) -> Setup {
         let mut setup = Setup {
             tunables: Tunables::default(),
             mss: 1000,
@@ -68,21 +68,21 @@ impl Setup {
 
 /// A segment as scripts write it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Seg {
-    pub flags: String,
-    pub seq: u32,
-    pub ack: u32,
-    pub win: u16,
-    pub len: u32,
-    pub mss: Option<u16>,
-    pub ws: Option<u8>,
-    pub sackok: bool,
-    pub ts: Option<(u32, u32)>,
-    pub sack: Vec<(u32, u32)>,
-    pub urg: u16,
-    pub count: u16,
-    pub kind: Option<PlanKind>,
-    pub seg_mss: u16,
+pub(crate) struct Seg {
+    pub(crate) flags: String,
+    pub(crate) seq: u32,
+    pub(crate) ack: u32,
+    pub(crate) win: u16,
+    pub(crate) len: u32,
+    pub(crate) mss: Option<u16>,
+    pub(crate) ws: Option<u8>,
+    pub(crate) sackok: bool,
+    pub(crate) ts: Option<(u32, u32)>,
+    pub(crate) sack: Vec<(u32, u32)>,
+    pub(crate) urg: u16,
+    pub(crate) count: u16,
+    pub(crate) kind: Option<PlanKind>,
+    pub(crate) seg_mss: u16,
 }
 
 impl Default for Seg {
@@ -106,7 +106,7 @@ impl Default for Seg {
     }
 }
 
-pub fn flags(text: &str) -> TcpFlags {
+pub(crate) fn flags(text: &str) -> TcpFlags {
     let mut set = TcpFlags::NONE;
     for letter in text.chars() {
         set |= match letter {
@@ -127,7 +127,7 @@ pub fn flags(text: &str) -> TcpFlags {
 
 /// An outcome that a script may ignore.
 #[derive(Debug, Clone, Copy)]
-pub struct Answer(pub Outcome);
+pub(crate) struct Answer(pub(crate) Outcome);
 
 impl std::ops::Deref for Answer {
     type Target = Outcome;
@@ -137,20 +137,20 @@ impl std::ops::Deref for Answer {
 }
 
 /// One side of a conversation.
-pub struct Host {
-    pub c: Connection,
-    pub setup: Setup,
-    pub rx: Vec<u8>,
-    pub tx: Vec<u8>,
-    pub records: Vec<Record>,
-    pub ranges: Vec<Range>,
-    pub now: u64,
-    pub written: u32,
-    pub read: u32,
+pub(crate) struct Host {
+    pub(crate) c: Connection,
+    pub(crate) setup: Setup,
+    pub(crate) rx: Vec<u8>,
+    pub(crate) tx: Vec<u8>,
+    pub(crate) records: Vec<Record>,
+    pub(crate) ranges: Vec<Range>,
+    pub(crate) now: u64,
+    pub(crate) written: u32,
+    pub(crate) read: u32,
     /// News since the script last asked.
-    pub news: News,
-    pub end: Option<End>,
-    pub last: Outcome,
+    pub(crate) news: News,
+    pub(crate) end: Option<End>,
+    pub(crate) last: Outcome,
 }
 
 /// Runs `$body` with the host's storage as an `Io`, and its `Env`.
@@ -177,11 +177,11 @@ macro_rules! with {
 }
 pub(crate) use with;
 
-pub fn seconds(s: u64) -> u64 {
+pub(crate) fn seconds(s: u64) -> u64 {
     s * 1_000_000
 }
 
-pub fn millis(ms: u64) -> u64 {
+pub(crate) fn millis(ms: u64) -> u64 {
     ms * 1_000
 }
 
@@ -203,7 +203,7 @@ impl Host {
         }
     }
 
-    pub fn params(&self) -> OpenParams {
+    pub(crate) fn params(&self) -> OpenParams {
         OpenParams {
             iss: SeqNum(self.setup.iss),
             ts_offset: 0x1000,
@@ -216,7 +216,7 @@ impl Host {
     }
 
     /// In SYN-SENT, with the SYN not sent yet.
-    pub fn connecting(setup: Setup) -> Host {
+    pub(crate) fn connecting(setup: Setup) -> Host {
         let mut host = Host::blank(&setup);
         let params = host.params();
         host.c = with!(&mut host, |_c, env, _io| Connection::connect(&params, &env));
@@ -224,7 +224,7 @@ impl Host {
     }
 
     /// What a SYN from the peer looks like.
-    pub fn peer_syn(&self) -> Seg {
+    pub(crate) fn peer_syn(&self) -> Seg {
         let s = &self.setup;
         Seg {
             flags: "S".into(),
@@ -240,7 +240,7 @@ impl Host {
     }
 
     /// ESTABLISHED by an active open.
-    pub fn client(setup: Setup) -> Host {
+    pub(crate) fn client(setup: Setup) -> Host {
         let mut host = Host::connecting(setup);
         let syn = host.emit();
         let echo = syn.ts.map_or(0, |ts| ts.0);
@@ -259,7 +259,7 @@ impl Host {
     }
 
     /// ESTABLISHED by a passive open.
-    pub fn server(setup: Setup) -> Host {
+    pub(crate) fn server(setup: Setup) -> Host {
         let mut host = Host::blank(&setup);
         let entry = host.half_open();
         let params = host.params();
@@ -280,7 +280,7 @@ impl Host {
         host
     }
 
-    pub fn half_open(&self) -> HalfOpen {
+    pub(crate) fn half_open(&self) -> HalfOpen {
         let syn = self.peer_syn();
         match self.build(&syn, listen::receive) {
             listen::Disposition::Syn(offer) => {
@@ -290,14 +290,18 @@ impl Host {
         }
     }
 
-    pub fn entry_receive(&self, entry: &mut HalfOpen, seg: &Seg) -> syn_received::Disposition {
+    pub(crate) fn entry_receive(
+        &self,
+        entry: &mut HalfOpen,
+        seg: &Seg,
+    ) -> syn_received::Disposition {
         let env = Env::at(Instant::from_micros(self.now), &self.setup.tunables);
         let rcv_buf = self.setup.rx as u32;
         self.build(seg, |segment| entry.receive(&env, segment, 0x1000, rcv_buf))
     }
 
     /// Makes a real segment of a scripted one.
-    pub fn build<R>(&self, seg: &Seg, then: impl FnOnce(&Segment<'_>) -> R) -> R {
+    pub(crate) fn build<R>(&self, seg: &Seg, then: impl FnOnce(&Segment<'_>) -> R) -> R {
         let (iss, irs) = (self.setup.iss, self.setup.irs);
         let payload: Vec<u8> = (0..seg.len)
             .map(|i| pattern(seg.seq.wrapping_add(i)))
@@ -332,7 +336,7 @@ impl Host {
     }
 
     /// A segment arrives.
-    pub fn recv(&mut self, seg: Seg) -> Answer {
+    pub(crate) fn recv(&mut self, seg: Seg) -> Answer {
         let tunables = self.setup.tunables.clone();
         let now = self.now;
         let gso = self.setup.gso;
@@ -361,7 +365,7 @@ impl Host {
         Answer(out)
     }
 
-    pub fn take(&mut self, out: Outcome) {
+    pub(crate) fn take(&mut self, out: Outcome) {
         self.news = self.news | out.news;
         if out.end.is_some() {
             assert!(self.end.is_none(), "ended twice");
@@ -370,7 +374,7 @@ impl Host {
         self.last = out;
     }
 
-    pub fn next(&mut self) -> Next {
+    pub(crate) fn next(&mut self) -> Next {
         loop {
             let next = with!(self, |c, env, io| c.next(&env, &io));
             match next {
@@ -383,7 +387,7 @@ impl Host {
         }
     }
 
-    pub fn plan(&mut self) -> Plan {
+    pub(crate) fn plan(&mut self) -> Plan {
         match self.next() {
             Next::Send(plan) => plan,
             other => panic!("expected a segment, not {other:?} in {:?}", self.c),
@@ -391,7 +395,7 @@ impl Host {
     }
 
     /// The next segment, emitted.
-    pub fn emit(&mut self) -> Seg {
+    pub(crate) fn emit(&mut self) -> Seg {
         let plan = self.plan();
         let payload = with!(self, |c, _env, io| {
             let (a, b) = plan.payload(c, &io);
@@ -407,7 +411,7 @@ impl Host {
         seg
     }
 
-    pub fn describe(&self, plan: &Plan) -> Seg {
+    pub(crate) fn describe(&self, plan: &Plan) -> Seg {
         let (iss, irs) = (self.setup.iss, self.setup.irs);
         Seg {
             flags: plan.flags.to_string(),
@@ -436,7 +440,7 @@ impl Host {
         }
     }
 
-    pub fn describe_reply(&self, reply: &Reply) -> Seg {
+    pub(crate) fn describe_reply(&self, reply: &Reply) -> Seg {
         let (iss, irs) = (self.setup.iss, self.setup.irs);
         Seg {
             flags: reply.flags.to_string(),
@@ -456,7 +460,7 @@ impl Host {
     }
 
     /// Everything there is to send now.
-    pub fn emit_all(&mut self) -> Vec<Seg> {
+    pub(crate) fn emit_all(&mut self) -> Vec<Seg> {
         let mut all = Vec::new();
         while let Next::Send(_) = self.next() {
             all.push(self.emit());
@@ -466,18 +470,18 @@ impl Host {
     }
 
     /// Nothing may be owed now.
-    pub fn quiet(&mut self) {
+    pub(crate) fn quiet(&mut self) {
         if let Next::Send(plan) = self.next() {
             panic!("unexpected {:?}", self.describe(&plan));
         }
     }
 
-    pub fn sleep(&mut self, micros: u64) {
+    pub(crate) fn sleep(&mut self, micros: u64) {
         self.now += micros;
     }
 
     /// Sleeps until the next deadline; how long that was.
-    pub fn sleep_until_deadline(&mut self) -> u64 {
+    pub(crate) fn sleep_until_deadline(&mut self) -> u64 {
         match self.next() {
             Next::Wait(Some(at)) => {
                 let slept = at.as_micros() - self.now;
@@ -488,7 +492,7 @@ impl Host {
         }
     }
 
-    pub fn write(&mut self, n: u32) {
+    pub(crate) fn write(&mut self, n: u32) {
         let start = 1 + self.written;
         let data: Vec<u8> = (0..n).map(|i| pattern(start + i)).collect();
         let taken = with!(self, |c, _env, io| c.write(&mut io, &data));
@@ -497,7 +501,7 @@ impl Host {
     }
 
     /// Reads `n` octets, checks them.
-    pub fn read(&mut self, n: u32) {
+    pub(crate) fn read(&mut self, n: u32) {
         let mut buffer = vec![0; n as usize];
         let got = with!(self, |c, _env, io| c.read(&mut io, &mut buffer));
         assert_eq!(got, n as usize, "octets to read");
@@ -507,27 +511,27 @@ impl Host {
         self.read += n;
     }
 
-    pub fn info(&mut self) -> netloom_tcp::TcpInfo {
+    pub(crate) fn info(&mut self) -> netloom_tcp::TcpInfo {
         with!(self, |c, env, _io| c.info(&env))
     }
 
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         let out = with!(self, |c, env, _io| c.close(&env));
         self.take(out);
     }
 
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         self.c.state()
     }
 
-    pub fn fire(&mut self, timer: Timer) {
+    pub(crate) fn fire(&mut self, timer: Timer) {
         let out = with!(self, |c, env, io| c.fire(&env, &mut io, timer));
         self.take(out);
     }
 }
 
 /// Both must be equal; the segment is shown if not.
-pub fn check<T: PartialEq + Debug>(what: &str, got: &T, wanted: &T, seg: &Seg) {
+pub(crate) fn check<T: PartialEq + Debug>(what: &str, got: &T, wanted: &T, seg: &Seg) {
     assert!(
         got == wanted,
         "{what} is {got:?}, not {wanted:?}, in {seg:?}"
