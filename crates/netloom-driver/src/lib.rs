@@ -10,6 +10,10 @@
 //!   stack says of a frame it sends, and what a device can do for the stack.
 //! * [`Instant`]: microseconds of a monotonic clock; time is always an argument.
 //!
+//! Behind features of their own there are wrappers that any device can wear, and that are
+//! devices themselves: `pcapng` records frames for Wireshark, `narrate` tells of each in a line,
+//! `impair` loses, reorders, duplicates, corrupts and delays them by a seed.
+//!
 //! # Writing a driver
 //!
 //! ```
@@ -55,8 +59,18 @@
 
 #[cfg(any(test, feature = "alloc"))]
 extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
 
+#[cfg(feature = "impair")]
+pub mod impair;
 mod meta;
+#[cfg(feature = "narrate")]
+pub mod narrate;
+#[cfg(feature = "pcapng")]
+pub mod pcapng;
+#[cfg(all(test, any(feature = "impair", feature = "narrate", feature = "pcapng")))]
+mod test_device;
 mod time;
 
 pub use meta::{Gso, PartialChecksum, RxChecksum, RxMeta, TxCaps, TxMeta};
@@ -74,6 +88,15 @@ impl core::fmt::Display for Full {
 }
 
 impl core::error::Error for Full {}
+
+/// Which way a frame goes, seen from the device's host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Received by the device.
+    Inbound,
+    /// Sent by the stack.
+    Outbound,
+}
 
 /// Whether a device can carry frames just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
