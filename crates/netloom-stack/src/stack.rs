@@ -96,6 +96,8 @@ impl Stack {
     ///
     /// What does not fit the storage of `config` (an address too many) is left out; the
     /// calls that add things one by one say so.
+    // Inlined, its temporaries would stay on the stack of a program that never returns.
+    #[inline(never)]
     pub fn new<
         const TCP: usize,
         const LISTEN: usize,
@@ -116,6 +118,7 @@ impl Stack {
         Stack::assemble(config, crate::storage::heap_parts(&limits), &seed)
     }
 
+    #[inline(never)]
     fn assemble(config: Config, parts: Parts, seed: &Seed) -> Stack {
         let rng = Rng::new(seed);
         let keys = Keys::new(&rng);

@@ -26,8 +26,8 @@ use crate::udp::{UdpSlot, UdpState};
 const INTERFACES: usize = 2;
 /// Addresses, all interfaces together.
 const ADDRESSES: usize = 4;
-/// Routes.
-const ROUTES: usize = 4;
+/// Routes: on the link, by default, and one more.
+const ROUTES: usize = 3;
 /// Neighbours.
 const NEIGHBORS: usize = 4;
 /// Paths whose MTU is remembered.
@@ -42,9 +42,10 @@ const HALF_OPEN: usize = 2;
 /// Records of what a connection has in flight.
 #[cfg(feature = "tcp")]
 const RECORDS: usize = 4;
-/// Ranges a connection can have received out of order.
+/// Ranges a connection can have received out of order: as many as SACK can report beside
+/// timestamps.
 #[cfg(feature = "tcp")]
-const RANGES: usize = 4;
+const RANGES: usize = 3;
 
 /// All memory of a stack, declared by the program: `TCP` connections, `LISTEN` listeners, `UDP`
 /// sockets, with `RX` and `TX` bytes of buffer for each connection and socket.

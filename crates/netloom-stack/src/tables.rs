@@ -84,8 +84,15 @@ pub(crate) struct ConnectionTimers<'a>(pub(crate) &'a mut Slab<TcpSlot>);
 #[cfg(feature = "tcp")]
 impl TimerNodes for ConnectionTimers<'_> {
     #[inline]
+    #[cfg(feature = "alloc")]
     fn timer(&mut self, index: u32) -> Option<&mut TimerLinks> {
         Some(&mut self.0.get_mut(index)?.timer)
+    }
+
+    /// Lent memory is scanned: there is no wheel, and nothing hangs in it.
+    #[cfg(not(feature = "alloc"))]
+    fn timer(&mut self, _: u32) -> Option<&mut TimerLinks> {
+        None
     }
 }
 

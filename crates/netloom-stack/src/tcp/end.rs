@@ -206,9 +206,9 @@ impl Stack {
 
     /// Ticks of 4 ms that TIME-WAIT lasts.
     fn time_wait_ticks(&self) -> u16 {
-        // 2 MSL is at most 240 s (RFC 9293 §3.4.2), which the tunable's range keeps.
-        let millis = (self.tunables.tcp.time_wait / 1_000) as u32;
-        u16::try_from(millis / 4).unwrap_or(u16::MAX)
+        // 2 MSL is at most 240 s (RFC 9293 §3.4.2), which the tunable's range keeps: 32 bits do.
+        let micros = u32::try_from(self.tunables.tcp.time_wait).unwrap_or(u32::MAX);
+        u16::try_from(micros / 4_000).unwrap_or(u16::MAX)
     }
 
     /// Forgets connections whose 2 MSL are over.

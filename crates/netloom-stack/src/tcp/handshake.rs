@@ -521,7 +521,8 @@ impl Stack {
 
     /// Ticks of 4 ms that a SYN-ACK sent `level + 1` times is waited for.
     fn syn_ack_wait(&self, level: usize) -> u16 {
-        let ticks = self.tunables.tcp.rto_initial / 4_000;
+        let micros = u32::try_from(self.tunables.tcp.rto_initial).unwrap_or(u32::MAX);
+        let ticks = (micros / 4_000).min(32_000);
         u16::try_from((ticks << level).min(32_000)).unwrap_or(u16::MAX)
     }
 

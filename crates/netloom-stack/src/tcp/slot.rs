@@ -6,6 +6,7 @@ use netloom_tcp::{CloseReason, Connection};
 use crate::list::Links;
 use crate::memory::slab::Item;
 use crate::tcp::buffers::Buffers;
+#[cfg(feature = "alloc")]
 use crate::timers::TimerLinks;
 use crate::tuple::Tuple;
 
@@ -27,6 +28,7 @@ pub(crate) struct TcpSlot {
     pub(crate) links: Links,
     /// On the event list, or on its listener's accept queue.
     pub(crate) news: Links,
+    #[cfg(feature = "alloc")]
     pub(crate) timer: TimerLinks,
     /// When the connection wants to be looked at again, whatever happens: the truth that
     /// the wheel only approximates. Zero: never.
@@ -80,6 +82,7 @@ impl TcpSlot {
         listener: 0,
         links: Links::EMPTY,
         news: Links::EMPTY,
+        #[cfg(feature = "alloc")]
         timer: TimerLinks::EMPTY,
         wake_at: Instant::ZERO,
         tx_limit: 0,
