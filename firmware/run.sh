@@ -5,21 +5,24 @@
 #   ./run.sh sizes    build and sizes only
 #
 # A part that this machine cannot do is skipped aloud; a limit broken or a check failed ends the
-# script with status 1, a missing tool with status 2.
+# script with status 1, a missing tool with status 2. An image above its goal is named aloud, but
+# fails only above its ceiling: what it weighs today, so that nothing can make it heavier unseen.
 #
 # NETLOOM_RAM_KIB (default here: 12) is the RAM an image gets, stack included.
 set -euo pipefail
 cd "$(dirname "$0")"
 export NETLOOM_RAM_KIB=${NETLOOM_RAM_KIB:-12} PYTHONDONTWRITEBYTECODE=1
 
-# Bytes each image may use: text, data + bss, stack; and the statics that must lie in .bss.
+# Bytes each image may use: the goal for text, the ceiling for text, data + bss, stack; and the
+# statics that must lie in .bss.
 limits() {
     case $1 in
-        frame-echo) echo "1896 1536 1024 frame_echo::FRAME" ;;
+        frame-echo) echo "1896 1896 1536 1024 frame_echo::FRAME" ;;
+        tcp-echo) echo "20480 50176 8192 4096 tcp_echo::FRAME tcp_echo::NET" ;;
         *) return 1 ;;
     esac
 }
-images=(frame-echo)
+images=(frame-echo tcp-echo)
 
 target=thumbv7m-none-eabi
 failed=0
@@ -77,12 +80,13 @@ elf() {
 
 # Prints an image's sizes and where its statics lie, and compares both with the limits.
 check_size() {
-    local image=$1 text_limit ram_limit stack_limit statics text data bss static place
-    read -r text_limit ram_limit stack_limit statics <<<"$(limits "$image")"
+    local image=$1 goal ceiling ram_limit stack_limit statics text data bss static place
+    read -r goal ceiling ram_limit stack_limit statics <<<"$(limits "$image")"
     read -r text data bss _ <<<"$("$size" "$(elf "$image")" | tail -n 1)"
     printf '%-12s %8d %6d %6d %10d   (limits: text %d, data+bss %d)\n' \
-        "$image" "$text" "$data" "$bss" $((data + bss)) "$text_limit" "$ram_limit"
-    if ((text > text_limit)); then fail "$image: text $text > $text_limit"; fi
+        "$image" "$text" "$data" "$bss" $((data + bss)) "$ceiling" "$ram_limit"
+    if ((text > ceiling)); then fail "$image: text $text > $ceiling"; fi
+    if ((text > goal)); then echo "    OVER ITS GOAL: text is $((text - goal)) bytes above $goal"; fi
     if ((data + bss > ram_limit)); then fail "$image: data+bss $((data + bss)) > $ram_limit"; fi
     for static in $statics; do
         # Type b: .bss. A static whose initial value is not all zero would be d, and in flash too.
@@ -110,13 +114,39 @@ host_tests() {
         "$cargo" test --quiet -p lan9118 --test driver --target "$host" || fail "the driver's own tests"
 }
 
+# The stack an image may use.
+stack_limit() {
+    limits "$1" | cut -d ' ' -f 4
+}
+
 boot() {
     if [ "$(printf '%s\n' 7.2 "$(qemu-system-arm --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p')" |
         sort -V | head -n 1)" = 7.2 ]; then
         run_check 180 "$python" check/frame_echo.py "$(elf frame-echo)" "$nm" \
-            "$(limits frame-echo | cut -d ' ' -f 3)"
+            "$(stack_limit frame-echo)"
     else
         skip "frame-echo: QEMU older than 7.2 has no -netdev stream"
+    fi
+    run_check 300 "$python" check/tcp_image.py user "$(elf tcp-echo)" "$nm" "$(stack_limit tcp-echo)"
+    if reason=$(no_tap); then
+        skip "tcp-echo over TAP: $reason"
+    else
+        run_check 300 "$python" check/tcp_image.py tap "$(elf tcp-echo)" "$nm" "$(stack_limit tcp-echo)"
+    fi
+}
+
+# Why there can be no TAP device in a namespace here; false if there can.
+no_tap() {
+    if [ "$(id -u)" != 0 ]; then
+        echo "needs root"
+    elif ! [ -c /dev/net/tun ]; then
+        echo "no /dev/net/tun"
+    elif ! command -v ip >/dev/null; then
+        echo "no ip: apt-get install iproute2"
+    elif ! command -v ping >/dev/null; then
+        echo "no ping: apt-get install iputils-ping"
+    else
+        return 1
     fi
 }
 

@@ -197,6 +197,11 @@ impl<'m, B: Bus> Lan9118<'m, B> {
         self.lost
     }
 
+    /// The chip's free-running counter: 25 MHz, modulo 2³², from a crystal of its own.
+    pub fn free_run(&self) -> u32 {
+        self.bus.read(regs::FREE_RUN)
+    }
+
     /// Takes note of what raised the interrupt line and releases it. True if the link changed.
     pub fn acknowledge(&mut self) -> bool {
         let before = self.link;

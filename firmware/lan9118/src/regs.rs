@@ -46,6 +46,8 @@ pub const RX_FIFO_INF: Register = Register(0x7c);
 pub const TX_FIFO_INF: Register = Register(0x80);
 /// Power management.
 pub const PMT_CTRL: Register = Register(0x84);
+/// A counter at 25 MHz, from the chip's own crystal.
+pub const FREE_RUN: Register = Register(0x9c);
 /// Frames lost because the receive FIFO was full; reading clears it.
 pub const RX_DROP: Register = Register(0xa0);
 /// Starts an access to a MAC register.

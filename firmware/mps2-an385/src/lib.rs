@@ -9,7 +9,9 @@
 #![deny(unsafe_code)]
 
 mod clock;
+mod mem;
 mod panic;
+mod seed;
 mod vectors;
 
 pub use clock::Clock;
@@ -64,6 +66,22 @@ impl Board {
     /// The time since [`Board::take`].
     pub fn now(&mut self) -> Instant {
         self.clock.now()
+    }
+
+    /// 32 bytes that differ from start to start: **weak entropy**.
+    ///
+    /// The AN385 has no random number generator, so this uses what it has. The processor and the
+    /// network controller run from two crystals; how their clocks lie to each other at a given
+    /// instruction drifts and jitters from start to start. The link-layer address keeps boards
+    /// apart that jitter alike.
+    ///
+    /// Sequence numbers and ports differ then between starts and between boards; that does not
+    /// withstand somebody who can start the same board again and again and measure it, and nobody
+    /// has measured how many bits it yields on the real board. In QEMU both clocks are the host's
+    /// and the jitter is that of the emulator's speed; with `-icount` there is none, and every run
+    /// has the same seed. A product takes its seed from a hardware generator instead.
+    pub fn seed(&self) -> [u8; 32] {
+        seed::gather(&self.ethernet)
     }
 
     /// Sleeps until a frame has arrived, a transmitter that was full has room, the link has
