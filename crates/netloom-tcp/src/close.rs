@@ -122,6 +122,7 @@ impl Connection {
 
     /// The connection is over; unread data stays readable.
     #[cold]
+    #[inline(never)]
     pub(crate) fn end(&mut self, reason: CloseReason, out: &mut Outcome) {
         self.finish(reason);
         out.end = Some(End::Closed(reason));
@@ -129,12 +130,14 @@ impl Connection {
 
     /// The connection is over but for a RST to be sent.
     #[cold]
+    #[inline(never)]
     pub(crate) fn reset(&mut self, reason: CloseReason) {
         self.finish(reason);
         self.flags.set(Flags::RESET_OWED);
     }
 
     #[cold]
+    #[inline(never)]
     fn finish(&mut self, reason: CloseReason) {
         const GONE: Flags = Flags::SYN_OWED
             .with(Flags::ACK_NOW)
@@ -154,6 +157,7 @@ impl Connection {
 
     /// Turns off all timers and lets go of everything but unread data.
     #[cold]
+    #[inline(never)]
     fn stop(&mut self) {
         self.rtx_deadline = Instant::ZERO;
         self.ack_deadline = Instant::ZERO;

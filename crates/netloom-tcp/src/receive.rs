@@ -39,7 +39,12 @@ impl Connection {
 
     /// Header prediction: whether every check of the long way would pass without effect. The
     /// segment is the next one in order, or acknowledges something new, and nothing is unusual.
+    ///
+    /// Small machines go the long way always: for them the code is dearer than the time.
     fn is_predicted(&self, io: &Io<'_>, segment: &Segment<'_>) -> bool {
+        if !cfg!(target_pointer_width = "64") {
+            return false;
+        }
         #[cfg(test)]
         if self.flags.has(Flags::NO_PREDICTION) {
             return false;
@@ -362,6 +367,7 @@ impl Connection {
     /// Owes a challenge ACK, unless one was owed a moment ago (RFC 5961 §7). The limit is this
     /// connection's alone: a shared one would tell one peer of another.
     #[cold]
+    #[inline(never)]
     pub(crate) fn challenge(&mut self, env: &Env<'_>) {
         let since = env.now_ms.wrapping_sub(self.challenged_ms);
         if self.flags.has(Flags::CHALLENGED) && since < env.tunables.challenge_ack_interval / 1_000
