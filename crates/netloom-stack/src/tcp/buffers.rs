@@ -135,12 +135,6 @@ impl BufferPool {
         let Some(heap) = &mut self.heap else {
             return false;
         };
-        if buffers.ranges.is_none() {
-            let Some(ranges) = heap.ranges.take(HEAP_RANGES) else {
-                return false;
-            };
-            buffers.ranges = Mem::Heap(ranges);
-        }
         // Doubling keeps the cost of growing in proportion to what is received.
         let Some(mut new) = heap
             .bytes
@@ -157,6 +151,31 @@ impl BufferPool {
 
     #[cfg(not(feature = "alloc"))]
     fn grow_rx(&mut self, _: &mut Connection, _: &mut Buffers, _: usize) -> bool {
+        false
+    }
+
+    /// Sees to it that what arrives out of order can be remembered. Says whether it can.
+    #[inline]
+    pub(crate) fn ensure_ranges(&mut self, buffers: &mut Buffers) -> bool {
+        !buffers.ranges.is_none() || self.take_ranges(buffers)
+    }
+
+    #[cfg(feature = "alloc")]
+    #[inline(never)]
+    fn take_ranges(&mut self, buffers: &mut Buffers) -> bool {
+        let Some(ranges) = self
+            .heap
+            .as_mut()
+            .and_then(|heap| heap.ranges.take(HEAP_RANGES))
+        else {
+            return false;
+        };
+        buffers.ranges = Mem::Heap(ranges);
+        true
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn take_ranges(&mut self, _: &mut Buffers) -> bool {
         false
     }
 

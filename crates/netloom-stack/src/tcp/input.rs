@@ -72,9 +72,15 @@ impl Stack {
         let need = slot.conn.rx_need(segment);
         if need > 0 {
             // What cannot be stored is dropped by the connection, and said so.
-            self.tcp
-                .buffers
-                .ensure_rx(&mut slot.conn, &mut slot.buffers, need);
+            let buffers = &mut self.tcp.buffers;
+            buffers.ensure_rx(&mut slot.conn, &mut slot.buffers, need);
+            let in_order = slot
+                .conn
+                .readable_bytes()
+                .wrapping_add(segment.payload.len());
+            if need > in_order {
+                buffers.ensure_ranges(&mut slot.buffers);
+            }
         }
         let outcome = slot.conn.receive(&env, &mut slot.buffers.io(), segment);
         let discard = outcome.discard;

@@ -35,9 +35,11 @@ impl Stack {
             let Some(slot) = self.tables.connections.get_mut(index) else {
                 return Turn::Done;
             };
-            self.tcp
-                .buffers
-                .ensure_records(&mut slot.conn, &mut slot.buffers);
+            if slot.conn.unsent_bytes() > 0 {
+                self.tcp
+                    .buffers
+                    .ensure_records(&mut slot.conn, &mut slot.buffers);
+            }
             let env = self.clock.env(&self.tunables.tcp, gso_max);
             let plan = match slot.conn.next(&env, &slot.buffers.io()) {
                 Next::Send(plan) => plan,
