@@ -56,7 +56,8 @@ impl Stack {
         }
         if view.operation() == ArpOperation::Request {
             let reply = ArpRepr::parse(&view).reply(mac);
-            self.send_arp(iface, sender_mac, &reply)?;
+            self.send_arp(iface, sender_mac, &reply)
+                .map_err(|_| DropReason::ArpNoMemory)?;
         }
         Ok(())
     }

@@ -56,6 +56,8 @@ drop_reasons! {
         ArpBadSender = "arp-bad-sender",
         /// About addresses that are not ours.
         ArpNotForUs = "arp-not-for-us",
+        /// There was no memory for the answer.
+        ArpNoMemory = "arp-no-memory",
     }
     Ip {
         /// Cut short, or lengths that contradict each other.

@@ -60,9 +60,9 @@ impl Stack {
                     unicast,
                     id,
                 } => {
-                    if self.solicit(iface, &addr, unicast).is_err() {
-                        self.neighbors.not_sent(id, self.clock.now);
-                    }
+                    // What could not be queued is as good as lost on the wire. Asking again at
+                    // once would ask without end.
+                    let _ = (id, self.solicit(iface, &addr, unicast));
                 }
                 Action::Failed { id } => {
                     note!(debug, "a neighbour does not answer");

@@ -299,6 +299,11 @@ impl Stack {
             self.drop_output(DropReason::NoRoute);
             return Err(DropReason::NoRoute);
         };
+        let total = ip.len().wrapping_add(len);
+        if !self.tables.packets.leaves_room_to_ask(total) {
+            self.drop_output(DropReason::PacketMemory);
+            return Err(DropReason::PacketMemory);
+        }
         self.hold_packet(iface, next_hop, ip, len, fill)
     }
 

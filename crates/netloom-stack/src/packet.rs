@@ -111,6 +111,15 @@ impl Packets {
         Packets { packets, granules }
     }
 
+    /// Whether packets that wait for a neighbour leave room to ask for it. Were they to take
+    /// the last, nobody could ever be asked, and they would wait for good.
+    pub(crate) fn leaves_room_to_ask(&self, len: usize) -> bool {
+        let free = |used: u32, capacity: u32| capacity.saturating_sub(used);
+        let packets = free(self.packets.len(), self.packets.capacity());
+        let granules = free(self.granules.len(), self.granules.capacity());
+        packets > 1 && (granules as usize) > len.div_ceil(GRANULE)
+    }
+
     /// Takes room for a packet of `len` bytes and has `fill` write it.
     ///
     /// `None` when the store is full: nothing is taken then.

@@ -145,6 +145,12 @@ impl Stack {
             #[cfg(feature = "alloc")]
             loopback: parts.loopback,
         };
+        // Nobody may choose addresses that share a place in a large table.
+        #[cfg(feature = "alloc")]
+        {
+            stack.neighbors.set_hash_key(stack.rng.derive_key(4));
+            stack.destinations.set_hash_key(stack.rng.derive_key(5));
+        }
         stack.apply_tunables();
         #[cfg(feature = "tcp")]
         {
@@ -591,7 +597,7 @@ impl On {
             On::Nothing => 0,
             On::Control(iface) => 0x100 | u16::from(iface),
             On::Owing(iface) => 0x200 | u16::from(iface),
-            On::Neighbor(index) => 0x1000 | index & 0xfff,
+            On::Neighbor(index) => 0x4000 | index & 0x3fff,
             #[cfg(feature = "tcp")]
             On::Handshake(level) => 0x300 | u16::from(level),
             #[cfg(feature = "tcp")]
@@ -601,14 +607,14 @@ impl On {
 
     fn decode(code: u16) -> On {
         let low = (code & 0xff) as u8;
-        match code & 0x1f00 {
+        match code & 0x7f00 {
             0x100 => On::Control(low),
             0x200 => On::Owing(low),
             #[cfg(feature = "tcp")]
             0x300 => On::Handshake(low),
             #[cfg(feature = "tcp")]
             0x400 => On::TimeWait,
-            other if other & 0x1000 != 0 => On::Neighbor(code & 0xfff),
+            other if other & 0x4000 != 0 => On::Neighbor(code & 0x3fff),
             _ => On::Nothing,
         }
     }

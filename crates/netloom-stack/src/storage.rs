@@ -26,8 +26,9 @@ use crate::udp::{UdpSlot, UdpState};
 const INTERFACES: usize = 2;
 /// Addresses, all interfaces together.
 const ADDRESSES: usize = 4;
-/// Routes: on the link, by default, and one more.
-const ROUTES: usize = 3;
+/// Routes: on the link, by default, and one more; with IPv6 as many again, and the link-local
+/// prefix.
+const ROUTES: usize = if cfg!(feature = "ipv6") { 6 } else { 3 };
 /// Neighbours.
 const NEIGHBORS: usize = 4;
 /// Paths whose MTU is remembered.
@@ -254,7 +255,8 @@ pub(crate) fn heap_parts(limits: &Limits) -> Parts {
         interfaces: Mem::Heap(interfaces.into_boxed_slice()),
         addresses: AddressTable::heap(usize::from(limits.addresses)),
         routes: RouteTable::heap(usize::from(limits.routes)),
-        neighbors: NeighborCache::heap(usize::from(limits.neighbors)),
+        // Lists name neighbours in 14 bits.
+        neighbors: NeighborCache::heap(usize::from(limits.neighbors).min(1 << 14)),
         destinations: DestinationCache::heap(usize::from(limits.destinations)),
         tables: Tables {
             #[cfg(feature = "tcp")]

@@ -160,7 +160,7 @@ impl Stack {
             .interface(iface)
             .filter(|i| i.ethernet)
             .map(|i| i.mac)
-            .ok_or(DropReason::NoInterface)?;
+            .ok_or(DropReason::NdInvalid)?;
         let probe = packet.src.is_unspecified();
         if !probe {
             self.learn_neighbor(iface, &packet.src, source_mac, Learn::NdSolicitation);
@@ -187,6 +187,7 @@ impl Stack {
             &message,
             NdpOption::TargetLinkLayerAddress(mac),
         )
+        .map_err(|_| DropReason::IcmpNoMemory)
     }
 
     /// Asks for an IPv6 neighbour's link-layer address.
