@@ -13,6 +13,38 @@ use crate::stack::Stack;
 /// Header and packet.
 const FRAME_LEN: usize = netloom_wire::ethernet::HEADER_LEN + netloom_wire::arp::LEN;
 
+/// Writes the frame that asks for an IPv4 neighbour's link-layer address; returns its length.
+pub(crate) fn request(
+    frame: &mut [u8],
+    mac: MacAddr,
+    source: Addr,
+    target: &Addr,
+    unicast: Option<MacAddr>,
+) -> usize {
+    let request = ArpRepr {
+        operation: ArpOperation::Request,
+        sender_mac: mac,
+        sender_ip: source,
+        target_mac: MacAddr::UNSPECIFIED,
+        target_ip: *target,
+    };
+    emit(frame, unicast.unwrap_or(MacAddr::BROADCAST), &request)
+}
+
+/// Writes a frame with an ARP packet; returns its length.
+fn emit(frame: &mut [u8], dst: MacAddr, repr: &ArpRepr) -> usize {
+    let ethernet = EthernetRepr {
+        dst,
+        src: repr.sender_mac,
+        ethertype: EtherType::ARP,
+        vlan: None,
+    };
+    match ethernet.emit(frame).and_then(|rest| repr.emit(rest)) {
+        Ok(_) => FRAME_LEN,
+        Err(_) => 0,
+    }
+}
+
 impl Stack {
     pub(crate) fn arp_input(
         &mut self,
@@ -70,7 +102,6 @@ impl Stack {
         repr: &ArpRepr,
     ) -> Result<(), DropReason> {
         self.counters.receive(Layer::Output);
-        let src = repr.sender_mac;
         let item = self.tables.packets.insert(
             iface,
             PacketKind::Frame,
@@ -78,16 +109,8 @@ impl Stack {
             FRAME_LEN,
             &mut |writer| {
                 let mut frame = [0; FRAME_LEN];
-                let ethernet = EthernetRepr {
-                    dst,
-                    src,
-                    ethertype: EtherType::ARP,
-                    vlan: None,
-                };
-                if let Ok(rest) = ethernet.emit(&mut frame) {
-                    if repr.emit(rest).is_ok() {
-                        writer.write(&frame);
-                    }
+                if emit(&mut frame, dst, repr) == FRAME_LEN {
+                    writer.write(&frame);
                 }
             },
         );
@@ -102,27 +125,6 @@ impl Stack {
                 Err(DropReason::PacketMemory)
             }
         }
-    }
-
-    /// Asks for an IPv4 neighbour's link-layer address.
-    pub(crate) fn solicit_arp(
-        &mut self,
-        iface: u8,
-        mac: MacAddr,
-        target: &Addr,
-        unicast: Option<MacAddr>,
-    ) -> Result<(), DropReason> {
-        let source = self
-            .source_for(target, iface, target)
-            .ok_or(DropReason::SourceGone)?;
-        let request = ArpRepr {
-            operation: ArpOperation::Request,
-            sender_mac: mac,
-            sender_ip: source,
-            target_mac: MacAddr::UNSPECIFIED,
-            target_ip: *target,
-        };
-        self.send_arp(iface, unicast.unwrap_or(MacAddr::BROADCAST), &request)
     }
 
     /// Sends an ARP probe: asks whether anybody uses `addr`, without claiming it

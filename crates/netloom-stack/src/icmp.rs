@@ -10,6 +10,8 @@ mod v6;
 
 #[cfg(any(feature = "ipv4", feature = "ipv6"))]
 use messages::quote;
+#[cfg(all(feature = "ipv6", feature = "ethernet"))]
+pub(crate) use v6::solicitation;
 
 /// What an ICMP error that arrived says, whatever its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The stack's side of neighbour resolution: asking, learning, and moving on those who waited.
 
+use netloom_driver::{FrameSink, Full, TxMeta};
 use netloom_wire::{Addr, MacAddr};
 
 use crate::counters::DropReason;
@@ -8,8 +9,13 @@ use crate::event::IfaceId;
 use crate::list::{Kind, Ref};
 use crate::log::note;
 use crate::neighbor::{Action, Learn, Neighbor, NeighborId};
-use crate::stack::Stack;
+use crate::stack::{Sent, Stack};
 use crate::tables::Sending;
+
+/// Header, IPv6 header, solicitation with an option.
+const SOLICITATION_MAX: usize = 14 + 40 + 32;
+/// How long a solicitation waits that found the device full.
+const RETRY_MICROS: u64 = 10_000;
 
 impl Stack {
     /// Takes a link-layer address into the cache and lets those go on who waited for it.
@@ -50,19 +56,31 @@ impl Stack {
         Some(item)
     }
 
-    /// Asks for the neighbours that are to be asked for, and tells those who waited in vain.
-    pub(crate) fn fire_neighbors(&mut self) {
-        while let Some(action) = self.neighbors.poll(self.clock.now, &self.neighbor_tunables) {
+    /// Asks for an interface's neighbours that are to be asked for, and tells those who waited
+    /// in vain. `false` if the device was full.
+    ///
+    /// Solicitations go straight into the device: were they queued with the packets that wait
+    /// for their answer, a full queue would never empty.
+    pub(crate) fn fire_neighbors(
+        &mut self,
+        iface: u8,
+        sink: &mut dyn FrameSink,
+        sent: &mut Sent,
+    ) -> bool {
+        let now = self.clock.now;
+        while let Some(action) = self
+            .neighbors
+            .poll_iface(now, iface, &self.neighbor_tunables)
+        {
             match action {
                 Action::Solicit {
-                    iface,
-                    addr,
-                    unicast,
-                    id,
+                    addr, unicast, id, ..
                 } => {
-                    // What could not be queued is as good as lost on the wire. Asking again at
-                    // once would ask without end.
-                    let _ = (id, self.solicit(iface, &addr, unicast));
+                    if self.solicit(iface, &addr, unicast, sink, sent).is_err() {
+                        // Due again, but not now: a full device makes no busy loop.
+                        self.neighbors.not_sent(id, now.plus_micros(RETRY_MICROS));
+                        return false;
+                    }
                 }
                 Action::Failed { id } => {
                     note!(debug, "a neighbour does not answer");
@@ -74,31 +92,41 @@ impl Stack {
                 }
             }
         }
+        true
     }
 
+    /// Asks for a neighbour's link-layer address. Without an address to ask from nothing is
+    /// sent, and the neighbour counts as not answering.
     fn solicit(
         &mut self,
         iface: u8,
         addr: &Addr,
         unicast: Option<MacAddr>,
-    ) -> Result<(), DropReason> {
-        let mac = self
-            .interface(iface)
-            .map(|i| i.mac)
-            .ok_or(DropReason::NoInterface)?;
-        #[cfg(feature = "ipv4")]
-        if addr.is_v4() {
-            return self.solicit_arp(iface, mac, addr, unicast);
-        }
-        #[cfg(feature = "ipv6")]
-        {
-            self.solicit_nd(iface, mac, addr, unicast)
-        }
-        #[cfg(not(feature = "ipv6"))]
-        {
-            let _ = (mac, unicast);
-            Err(DropReason::UnknownVersion)
-        }
+        sink: &mut dyn FrameSink,
+        sent: &mut Sent,
+    ) -> Result<(), Full> {
+        let source = self.source_for(addr, iface, addr);
+        let (Some(mac), Some(source)) = (self.interface(iface).map(|i| i.mac), source) else {
+            self.drop_output(DropReason::SourceGone);
+            return Ok(());
+        };
+        let mut frame = [0; SOLICITATION_MAX];
+        let len = match addr.v4_octets() {
+            #[cfg(feature = "ipv4")]
+            Some(_) => crate::arp::request(&mut frame, mac, source, addr, unicast),
+            #[cfg(feature = "ipv6")]
+            None => crate::icmp::solicitation(&mut frame, mac, source, addr, unicast),
+            #[cfg(not(all(feature = "ipv4", feature = "ipv6")))]
+            _ => 0,
+        };
+        let frame = frame.get(..len).unwrap_or_default();
+        sink.frame(frame.len(), &TxMeta::default(), &mut |out| {
+            for (to, from) in out.iter_mut().zip(frame) {
+                *to = *from;
+            }
+        })?;
+        self.count_sent(sent);
+        Ok(())
     }
 
     /// The neighbour does not answer: packets are dropped, connections and sockets are told.

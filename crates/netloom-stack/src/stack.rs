@@ -274,13 +274,7 @@ impl Stack {
         #[cfg(feature = "alloc")]
         self.run_loopback();
         let mut sent = Sent::default();
-        self.transmit_owed(iface.0, sink, &mut sent);
-        #[cfg(feature = "ethernet")]
-        if !sent.blocked && self.neighbors.next_deadline().is_some_and(|due| due <= now) {
-            // What was to be sent asked for a neighbour that is not known yet.
-            self.fire_neighbors();
-            self.transmit_owed(iface.0, sink, &mut sent);
-        }
+        self.transmit_on(iface.0, sink, &mut sent);
         if sent.frames > 0 {
             sink.flush();
         }
@@ -357,6 +351,12 @@ impl Stack {
         &self.counters
     }
 
+    /// Bytes of connections' buffers taken from the heap and in use now; 0 on lent memory.
+    #[cfg(feature = "tcp")]
+    pub fn buffers_in_use(&self) -> usize {
+        self.tcp.buffers.in_use()
+    }
+
     /// The tunables.
     pub fn tunables(&self) -> &Tunables {
         &self.tunables
@@ -387,8 +387,21 @@ impl Stack {
         }
         #[cfg(feature = "udp")]
         self.fire_udp();
+    }
+
+    /// Sends what an interface owes: solicitations, then its lists, then the solicitations that
+    /// those called for.
+    fn transmit_on(&mut self, iface: u8, sink: &mut dyn FrameSink, sent: &mut Sent) {
         #[cfg(feature = "ethernet")]
-        self.fire_neighbors();
+        if !self.fire_neighbors(iface, sink, sent) {
+            sent.blocked = true;
+            return;
+        }
+        self.transmit_owed(iface, sink, sent);
+        #[cfg(feature = "ethernet")]
+        if !sent.blocked && !self.fire_neighbors(iface, sink, sent) {
+            sent.blocked = true;
+        }
     }
 
     /// Works off an interface's lists.

@@ -2,7 +2,7 @@
 
 use netloom_wire::icmpv6::{Icmpv6Repr, Icmpv6View, kind, unreachable};
 #[cfg(feature = "ethernet")]
-use netloom_wire::{Addr, MacAddr, NdpMessage, NdpOption, ndp};
+use netloom_wire::{Addr, EtherType, EthernetRepr, MacAddr, NdpMessage, NdpOption, ndp};
 use netloom_wire::{ipv6, protocol};
 
 use crate::counters::DropReason;
@@ -190,35 +190,6 @@ impl Stack {
         .map_err(|_| DropReason::IcmpNoMemory)
     }
 
-    /// Asks for an IPv6 neighbour's link-layer address.
-    pub(crate) fn solicit_nd(
-        &mut self,
-        iface: u8,
-        mac: MacAddr,
-        target: &Addr,
-        unicast: Option<MacAddr>,
-    ) -> Result<(), DropReason> {
-        let source = self
-            .source_for(target, iface, target)
-            .ok_or(DropReason::SourceGone)?;
-        let message = NdpMessage::NeighborSolicitation { target: *target };
-        //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.2
-        //# If the solicitation is being sent to a solicited-node multicast
-        //# address, the sender MUST include its link-layer address (if it has
-        //# one) as a Source Link-Layer Address option.
-        let dst = match unicast {
-            Some(_) => *target,
-            None => target.solicited_node(),
-        };
-        self.send_nd(
-            iface,
-            source,
-            dst,
-            &message,
-            NdpOption::SourceLinkLayerAddress(mac),
-        )
-    }
-
     fn send_nd(
         &mut self,
         iface: u8,
@@ -244,5 +215,52 @@ impl Stack {
                 }
             }
         })
+    }
+}
+
+/// Writes the frame that asks for an IPv6 neighbour's link-layer address; returns its length.
+#[cfg(feature = "ethernet")]
+pub(crate) fn solicitation(
+    frame: &mut [u8],
+    mac: MacAddr,
+    src: Addr,
+    target: &Addr,
+    unicast: Option<MacAddr>,
+) -> usize {
+    let message = NdpMessage::NeighborSolicitation { target: *target };
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.2
+    //# If the solicitation is being sent to a solicited-node multicast
+    //# address, the sender MUST include its link-layer address (if it has
+    //# one) as a Source Link-Layer Address option.
+    let options = [NdpOption::SourceLinkLayerAddress(mac)];
+    let (dst, dst_mac) = match unicast {
+        Some(mac) => (*target, mac),
+        None => {
+            let group = target.solicited_node();
+            (group, MacAddr::from_ipv6_multicast(group.octets16()))
+        }
+    };
+    let ip = IpHeader {
+        src,
+        dst,
+        protocol: protocol::ICMPV6,
+        ttl: ndp::HOP_LIMIT,
+        tos: 0,
+    };
+    let ethernet = EthernetRepr {
+        dst: dst_mac,
+        src: mac,
+        ethertype: EtherType::IPV6,
+        vlan: None,
+    };
+    let len = message.len_with(&options);
+    let Ok(packet) = ethernet.emit(frame) else {
+        return 0;
+    };
+    match message.emit(&options, &src, &dst, ip.emit(packet, len)) {
+        Ok(_) => netloom_wire::ethernet::HEADER_LEN
+            .saturating_add(ipv6::HEADER_LEN)
+            .saturating_add(len),
+        Err(_) => 0,
     }
 }
