@@ -13,8 +13,7 @@ mod tests;
 /// the key can predict, or find collisions of.
 #[derive(Clone)]
 pub struct SipHash<const C: usize, const D: usize> {
-    k0: u64,
-    k1: u64,
+    key: [u64; 2],
 }
 
 /// The fast variant, for hash tables: its output is not seen on the wire.
@@ -26,39 +25,30 @@ pub type SipHash24 = SipHash<2, 4>;
 impl<const C: usize, const D: usize> SipHash<C, D> {
     /// The hash under a key of 128 bits.
     pub const fn new(k0: u64, k1: u64) -> Self {
-        SipHash { k0, k1 }
+        SipHash { key: [k0, k1] }
     }
 
     /// Hashes bytes.
     pub fn hash(&self, bytes: &[u8]) -> u64 {
-        let mut state = State::new(self.k0, self.k1);
+        let mut state = State::new(&self.key);
         let mut blocks = bytes.chunks_exact(8);
         for block in blocks.by_ref() {
-            state.block::<C>(block.try_into().map_or(0, u64::from_le_bytes));
+            state.block(C, block.try_into().map_or(0, u64::from_le_bytes));
         }
         // The last block: what is left, and the length modulo 256 in the highest byte.
         let mut last = (bytes.len() as u64) << 56;
         for (i, byte) in blocks.remainder().iter().enumerate() {
             last |= u64::from(*byte) << (8 * i);
         }
-        state.block::<C>(last);
-        state.finish::<D>()
+        state.block(C, last);
+        state.finish(D)
     }
 
     /// Hashes words: the hash of their little-endian bytes, without going through bytes. This is
     /// the way for addresses and ports.
     #[inline]
     pub fn hash_words(&self, words: &[u32]) -> u64 {
-        let mut state = State::new(self.k0, self.k1);
-        let mut pairs = words.chunks_exact(2);
-        for pair in pairs.by_ref() {
-            if let [low, high] = *pair {
-                state.block::<C>(u64::from(low) | u64::from(high) << 32);
-            }
-        }
-        let rest = pairs.remainder().first().copied().unwrap_or(0);
-        state.block::<C>(u64::from(rest) | (words.len() as u64 * 4) << 56);
-        state.finish::<D>()
+        hash_words(&self.key, words, C, D)
     }
 }
 
@@ -67,6 +57,23 @@ impl<const C: usize, const D: usize> fmt::Debug for SipHash<C, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SipHash(..)")
     }
+}
+
+/// [`SipHash::hash_words`] with `c` and `d` rounds. On 64 bits they are constants and the loops
+/// unrolled; on 32 bits one function serves both variants.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+fn hash_words(key: &[u64; 2], words: &[u32], c: usize, d: usize) -> u64 {
+    let mut state = State::new(key);
+    let mut pairs = words.chunks_exact(2);
+    for pair in pairs.by_ref() {
+        if let [low, high] = *pair {
+            state.block(c, u64::from(low) | u64::from(high) << 32);
+        }
+    }
+    let rest = pairs.remainder().first().copied().unwrap_or(0);
+    state.block(c, u64::from(rest) | (words.len() as u64 * 4) << 56);
+    state.finish(d)
 }
 
 /// SipHash's state while it absorbs blocks.
@@ -79,7 +86,7 @@ struct State {
 
 impl State {
     #[inline]
-    fn new(k0: u64, k1: u64) -> State {
+    fn new(&[k0, k1]: &[u64; 2]) -> State {
         State {
             v0: k0 ^ 0x736f_6d65_7073_6575,
             v1: k1 ^ 0x646f_7261_6e64_6f6d,
@@ -89,18 +96,18 @@ impl State {
     }
 
     #[inline]
-    fn block<const C: usize>(&mut self, block: u64) {
+    fn block(&mut self, rounds: usize, block: u64) {
         self.v3 ^= block;
-        for _ in 0..C {
+        for _ in 0..rounds {
             self.round();
         }
         self.v0 ^= block;
     }
 
     #[inline]
-    fn finish<const D: usize>(mut self) -> u64 {
+    fn finish(mut self, rounds: usize) -> u64 {
         self.v2 ^= 0xff;
-        for _ in 0..D {
+        for _ in 0..rounds {
             self.round();
         }
         self.v0 ^ self.v1 ^ self.v2 ^ self.v3

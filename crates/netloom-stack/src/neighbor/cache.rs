@@ -66,6 +66,7 @@ struct Place {
 }
 
 impl Place {
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn of(entry: &Neighbor) -> Place {
         Place {
             queue: queue_of(entry),
@@ -353,12 +354,15 @@ impl NeighborCache {
         };
         let before = Place::of(entry);
         how(entry);
-        let after = Place::of(entry);
-        self.requeue(index, before, after);
+        self.requeue(index, before);
     }
 
     /// Apart from [`change`](Self::change), which is compiled once for every change.
-    fn requeue(&mut self, index: u16, before: Place, after: Place) {
+    fn requeue(&mut self, index: u16, before: Place) {
+        let Some(entry) = self.entries.get(index) else {
+            return;
+        };
+        let after = Place::of(entry);
         self.incomplete = (self.incomplete + u16::from(after.incomplete))
             .saturating_sub(u16::from(before.incomplete));
         if before == after {
