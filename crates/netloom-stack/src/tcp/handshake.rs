@@ -61,7 +61,7 @@ impl Stack {
             at = following;
         }
         let hash = self.keys.index_hash(TCP, tuple) as u32;
-        let mut chosen = (u64::from(hash) * u64::from(sharers) >> 32) as u32;
+        let mut chosen = ((u64::from(hash) * u64::from(sharers)) >> 32) as u32;
         let mut at = first;
         while chosen > 0 {
             let Some(following) = next(at) else {
