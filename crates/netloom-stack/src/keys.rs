@@ -12,6 +12,7 @@ pub(crate) struct Keys {
     /// ISNs (RFC 6528), timestamp offsets, ephemeral ports (RFC 6056).
     pub(crate) tuple: SipHash13,
     /// SYN cookies.
+    #[cfg(feature = "syn-cookies")]
     pub(crate) cookie: SipHash13,
 }
 
@@ -30,6 +31,7 @@ impl Keys {
         Keys {
             index: rng.derive_key(1),
             tuple: rng.derive_key(2),
+            #[cfg(feature = "syn-cookies")]
             cookie: rng.derive_key(3),
         }
     }
@@ -46,6 +48,7 @@ impl Keys {
     }
 
     /// The secret part of a SYN cookie.
+    #[cfg(feature = "syn-cookies")]
     pub(crate) fn cookie(&self, tuple: &Tuple, counter: u32) -> u32 {
         hash(&self.cookie, tuple, counter) as u32
     }

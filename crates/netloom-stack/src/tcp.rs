@@ -5,6 +5,8 @@
 
 mod accept;
 mod buffers;
+#[cfg(feature = "syn-cookies")]
+mod cookies;
 mod end;
 mod handshake;
 mod input;

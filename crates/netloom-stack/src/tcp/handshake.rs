@@ -1,17 +1,14 @@
-//! Handshakes that peers begin: SYN entries, SYN cookies, and what a listener answers.
+//! Handshakes that peers begin: SYN entries, and what a listener answers.
 
 use netloom_driver::{FrameSink, Instant, TxCaps};
-use netloom_tcp::{
-    HalfOpen, OpenParams, Segment, SeqNum, SynOffer, listen, syn_cookie, syn_received,
-};
-use netloom_wire::{TcpFlags, protocol};
+use netloom_tcp::{HalfOpen, OpenParams, Segment, SeqNum, SynOffer, listen, syn_received};
+use netloom_wire::protocol;
 
 use crate::counters::DropReason;
 use crate::demux::TCP;
 use crate::ip::Packet;
 use crate::keys::Purpose;
 use crate::list::{Kind, Ref};
-use crate::log::note;
 use crate::output::{Hop, IpHeader, segment as emit_segment};
 use crate::stack::{On, Sent, Stack};
 use crate::tables::Sending;
@@ -20,9 +17,6 @@ use crate::tcp::output::mss_of;
 use crate::tcp::syn_queue::LEVELS;
 use crate::tuple::Tuple;
 use crate::version::Version;
-
-/// Seconds for which cookies are taken after the last one was sent.
-const COOKIE_LIFE: u32 = 128;
 
 impl Stack {
     /// The listener for a segment: the address before every address, its version before both.
@@ -95,6 +89,7 @@ impl Stack {
         match listen::receive(segment) {
             listen::Disposition::Drop(_) => Err(DropReason::TcpNotSyn),
             listen::Disposition::Reset(reset) => {
+                #[cfg(feature = "syn-cookies")]
                 if self.cookie_input(listener, tuple, iface, segment) {
                     return Ok(());
                 }
@@ -127,7 +122,7 @@ impl Stack {
             None
         };
         let Some(index) = slot else {
-            return self.send_cookie(tuple, iface, offer);
+            return self.syn_queue_full(tuple, iface, offer);
         };
         let mut iss = self.isn(tuple);
         if let Some(min) = min_iss {
@@ -144,7 +139,7 @@ impl Stack {
         }
         if !self.demux.insert(&self.keys, TCP, tuple, item) {
             self.tables.half_open.remove(index);
-            return self.send_cookie(tuple, iface, offer);
+            return self.syn_queue_full(tuple, iface, offer);
         }
         if let Some(listener) = self.tables.listeners.get_mut(listener) {
             listener.half_open = listener.half_open.saturating_add(1);
@@ -153,107 +148,27 @@ impl Stack {
         Ok(())
     }
 
-    /// The interface an answer to a tuple leaves by: the route's, or where it came from.
-    fn reply_iface(&self, tuple: &Tuple, iface: u8) -> u8 {
-        self.route(&tuple.remote, tuple.scope().or(Some(iface)))
-            .map_or(iface, |(out, _)| out)
-    }
-
-    /// Answers a SYN without keeping anything (RFC 4987 §3.6).
-    fn send_cookie(
+    /// A SYN for which nothing can be kept.
+    fn syn_queue_full(
         &mut self,
         tuple: &Tuple,
         iface: u8,
         offer: &SynOffer,
     ) -> Result<(), DropReason> {
-        if !self.tunables.tcp_syncookies {
-            return Err(DropReason::TcpSynQueueFull);
+        #[cfg(feature = "syn-cookies")]
+        if self.tunables.tcp_syncookies {
+            self.send_cookie(tuple, iface, offer);
+            return Ok(());
         }
-        let step = self.cookie_step();
-        let hash = self.keys.cookie(tuple, step);
-        let default = if tuple.remote.is_v4() { 536 } else { 1220 };
-        let iss = syn_cookie::encode(step, hash, offer.irs, offer.mss.unwrap_or(default));
-        let half = HalfOpen::new(iss, offer, &self.tunables.tcp);
-        let params = self.open_params(tuple, iface, iss);
-        let mut reply = half.syn_ack(
-            &self.clock.env(&self.tunables.tcp, 0),
-            params.ts_offset,
-            params.mss,
-            params.rcv_buf,
-        );
-        match &mut reply.options.timestamps {
-            Some(timestamps) => {
-                timestamps.value = syn_cookie::encode_timestamp(self.clock.now_ms, offer)
-                    .wrapping_add(params.ts_offset);
-            }
-            // Without timestamps there is nowhere to keep what was offered.
-            None => {
-                reply.options.window_scale = None;
-                reply.options.sack_permitted = false;
-            }
-        }
-        self.send_reply(tuple, Some(iface), &reply);
-        note!(
-            trace,
-            "tcp port {}: the SYN queue is full, a cookie is sent",
-            tuple.local_port
-        );
-        self.tcp.syn.last_cookie = Some(self.seconds());
-        self.counters.tcp_syn_cookies_sent = self.counters.tcp_syn_cookies_sent.wrapping_add(1);
-        Ok(())
+        // Its sender repeats it, and may find room then.
+        let _ = (tuple, iface, offer);
+        Err(DropReason::TcpSynQueueFull)
     }
 
-    /// Seconds, wrapping: from the millisecond clock, without a 64-bit division.
-    fn seconds(&self) -> u32 {
-        self.clock.now_ms / 1_000
-    }
-
-    fn cookie_step(&self) -> u32 {
-        self.seconds() / syn_cookie::STEP_SECONDS
-    }
-
-    /// An ACK for a listener: perhaps a cookie comes back.
-    fn cookie_input(
-        &mut self,
-        listener: u32,
-        tuple: &Tuple,
-        iface: u8,
-        segment: &Segment<'_>,
-    ) -> bool {
-        // Only while cookies may be out: at other times nobody can guess their way in.
-        let recent = self
-            .tcp
-            .syn
-            .last_cookie
-            .is_some_and(|last| self.seconds().wrapping_sub(last) <= COOKIE_LIFE);
-        if !recent || segment.flags.intersects(TcpFlags::SYN.with(TcpFlags::RST)) {
-            return false;
-        }
-        let ts_offset = self.keys.secret(Purpose::Timestamp, tuple);
-        let timestamps = segment
-            .options
-            .timestamps
-            .map(|t| (t.value, t.echo.wrapping_sub(ts_offset)));
-        let keys = &self.keys;
-        let Some(half) = syn_cookie::decode(
-            self.cookie_step(),
-            &|step| keys.cookie(tuple, step),
-            segment.seq,
-            segment.ack,
-            timestamps,
-            &self.tunables.tcp,
-        ) else {
-            return false;
-        };
-        if self
-            .complete(listener, tuple, iface, &half, segment)
-            .is_err()
-        {
-            return false;
-        }
-        let accepted = &mut self.counters.tcp_syn_cookies_accepted;
-        *accepted = accepted.wrapping_add(1);
-        true
+    /// The interface an answer to a tuple leaves by: the route's, or where it came from.
+    fn reply_iface(&self, tuple: &Tuple, iface: u8) -> u8 {
+        self.route(&tuple.remote, tuple.scope().or(Some(iface)))
+            .map_or(iface, |(out, _)| out)
     }
 
     /// A segment for a SYN entry.
@@ -313,7 +228,7 @@ impl Stack {
     }
 
     /// A handshake is complete: its connection is made and given the segment that completed it.
-    fn complete(
+    pub(super) fn complete(
         &mut self,
         listener: u32,
         tuple: &Tuple,

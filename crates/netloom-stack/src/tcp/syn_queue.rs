@@ -38,12 +38,14 @@ pub(crate) struct SynQueue {
     /// `levels[n]`: the SYN-ACK was sent n + 1 times, the wait is `rto << n`.
     pub(crate) levels: [List; LEVELS],
     /// When the last SYN cookie was sent; `None`: never.
+    #[cfg(feature = "syn-cookies")]
     pub(crate) last_cookie: Option<u32>,
 }
 
 impl SynQueue {
     pub(crate) const EMPTY: SynQueue = SynQueue {
         levels: [List::EMPTY; LEVELS],
+        #[cfg(feature = "syn-cookies")]
         last_cookie: None,
     };
 }

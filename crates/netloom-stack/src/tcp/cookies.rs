@@ -1,0 +1,103 @@
+//! SYN cookies (RFC 4987 §3.6): a listener whose SYN queue is full keeps nothing of a handshake and
+//! has the peer remember it.
+
+use netloom_tcp::{HalfOpen, Segment, SynOffer, syn_cookie};
+use netloom_wire::TcpFlags;
+
+use crate::keys::Purpose;
+use crate::log::note;
+use crate::stack::Stack;
+use crate::tuple::Tuple;
+
+/// Seconds for which cookies are taken after the last one was sent.
+const COOKIE_LIFE: u32 = 128;
+
+impl Stack {
+    /// Answers a SYN without keeping anything (RFC 4987 §3.6).
+    pub(super) fn send_cookie(&mut self, tuple: &Tuple, iface: u8, offer: &SynOffer) {
+        let step = self.cookie_step();
+        let hash = self.keys.cookie(tuple, step);
+        let default = if tuple.remote.is_v4() { 536 } else { 1220 };
+        let iss = syn_cookie::encode(step, hash, offer.irs, offer.mss.unwrap_or(default));
+        let half = HalfOpen::new(iss, offer, &self.tunables.tcp);
+        let params = self.open_params(tuple, iface, iss);
+        let mut reply = half.syn_ack(
+            &self.clock.env(&self.tunables.tcp, 0),
+            params.ts_offset,
+            params.mss,
+            params.rcv_buf,
+        );
+        match &mut reply.options.timestamps {
+            Some(timestamps) => {
+                timestamps.value = syn_cookie::encode_timestamp(self.clock.now_ms, offer)
+                    .wrapping_add(params.ts_offset);
+            }
+            // Without timestamps there is nowhere to keep what was offered.
+            None => {
+                reply.options.window_scale = None;
+                reply.options.sack_permitted = false;
+            }
+        }
+        self.send_reply(tuple, Some(iface), &reply);
+        note!(
+            trace,
+            "tcp port {}: the SYN queue is full, a cookie is sent",
+            tuple.local_port
+        );
+        self.tcp.syn.last_cookie = Some(self.seconds());
+        self.counters.tcp_syn_cookies_sent = self.counters.tcp_syn_cookies_sent.wrapping_add(1);
+    }
+
+    /// Seconds, wrapping: from the millisecond clock, without a 64-bit division.
+    fn seconds(&self) -> u32 {
+        self.clock.now_ms / 1_000
+    }
+
+    fn cookie_step(&self) -> u32 {
+        self.seconds() / syn_cookie::STEP_SECONDS
+    }
+
+    /// An ACK for a listener: perhaps a cookie comes back.
+    pub(super) fn cookie_input(
+        &mut self,
+        listener: u32,
+        tuple: &Tuple,
+        iface: u8,
+        segment: &Segment<'_>,
+    ) -> bool {
+        // Only while cookies may be out: at other times nobody can guess their way in.
+        let recent = self
+            .tcp
+            .syn
+            .last_cookie
+            .is_some_and(|last| self.seconds().wrapping_sub(last) <= COOKIE_LIFE);
+        if !recent || segment.flags.intersects(TcpFlags::SYN.with(TcpFlags::RST)) {
+            return false;
+        }
+        let ts_offset = self.keys.secret(Purpose::Timestamp, tuple);
+        let timestamps = segment
+            .options
+            .timestamps
+            .map(|t| (t.value, t.echo.wrapping_sub(ts_offset)));
+        let keys = &self.keys;
+        let Some(half) = syn_cookie::decode(
+            self.cookie_step(),
+            &|step| keys.cookie(tuple, step),
+            segment.seq,
+            segment.ack,
+            timestamps,
+            &self.tunables.tcp,
+        ) else {
+            return false;
+        };
+        if self
+            .complete(listener, tuple, iface, &half, segment)
+            .is_err()
+        {
+            return false;
+        }
+        let accepted = &mut self.counters.tcp_syn_cookies_accepted;
+        *accepted = accepted.wrapping_add(1);
+        true
+    }
+}
