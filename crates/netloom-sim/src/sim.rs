@@ -22,9 +22,9 @@ use crate::network::Network;
 
 /// Turns at one instant before it counts as a livelock. A burst of a million frames at once is
 /// two turns; programs that wake each other without end are one turn each.
-const TURNS_AT_ONCE: usize = 100_000;
+const TURNS_AT_ONCE: usize = 10_000;
 /// Polls in one turn.
-const POLLS_A_TURN: usize = 10_000;
+const POLLS_A_TURN: usize = 1_000;
 
 /// A world: hosts, links, programs and a clock.
 ///
