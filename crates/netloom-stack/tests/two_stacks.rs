@@ -120,3 +120,23 @@ fn a_closed_connection_is_unfinished_until_its_fin_is_acknowledged() {
         pair.settle();
     });
 }
+
+#[test]
+fn whoever_has_shut_down_reading_reads_the_end() {
+    every(|mut pair, address| {
+        let listener = pair.b.tcp_listen(80).unwrap();
+        let client = pair.a.tcp_connect(socket(address, 80)).unwrap();
+        pair.settle();
+        let server = pair.b.tcp_accept(listener).unwrap().unwrap();
+        assert!(!pair.b.tcp_readiness(server).unwrap().readable);
+        pair.b
+            .tcp_shutdown(server, netloom_stack::tcp::How::Read)
+            .unwrap();
+        assert!(pair.b.tcp_readiness(server).unwrap().readable);
+        assert_eq!(pair.b.tcp_read(server, &mut [0; 8]), Ok(0));
+        pair.a.tcp_write(client, b"discarded").unwrap();
+        pair.settle();
+        assert_eq!(pair.b.tcp_read(server, &mut [0; 8]), Ok(0));
+        assert_eq!(pair.b.tcp_write(server, b"still open"), Ok(10));
+    });
+}

@@ -56,6 +56,8 @@ impl Flags {
     pub(crate) const SOFT_ERROR: Flags = Flags(16);
     /// Urgent data was announced.
     pub(crate) const URGENT: Flags = Flags(32);
+    /// The user reads no more: for it the stream has ended.
+    pub(crate) const READ_SHUT: Flags = Flags(64);
 
     pub(crate) fn has(self, flag: Flags) -> bool {
         self.0 & flag.0 != 0

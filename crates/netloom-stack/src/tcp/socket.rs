@@ -9,12 +9,13 @@ use crate::error::Error;
 use crate::event::{Event, Readiness, TcpHandle};
 use crate::list::{Kind, Ref};
 use crate::stack::Stack;
+use crate::tcp::output::is_far;
 use crate::tcp::slot::{Flags, TcpSlot};
 
 /// Which direction of a connection to shut down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// Nothing more is read: what arrives from now on is discarded.
+    /// Nothing more is read: what arrived and arrives is discarded, and reads see the end.
     Read,
     /// Nothing more is written: FIN follows what is queued.
     Write,
@@ -44,7 +45,7 @@ impl Stack {
         let Some(slot) = self.tables.connections.get(handle.index) else {
             return;
         };
-        if !slot.flags.has(Flags::ENDED) {
+        if !slot.links.is_linked() && !slot.flags.has(Flags::ENDED) {
             let iface = slot.iface;
             self.owe(iface, Ref::new(Kind::Connection, handle.index));
         }
@@ -114,11 +115,10 @@ impl Stack {
         let Some(slot) = self.tables.connections.get_mut(handle.index) else {
             return;
         };
-        if slot.flags.has(Flags::ENDED) {
-            self.tcp.buffers.reclaim(&mut slot.conn, &mut slot.buffers);
-        } else if slot.conn.owes_window_update() {
+        let ended = slot.flags.has(Flags::ENDED);
+        if !ended && slot.conn.owes_window_update() {
             self.touch(handle);
-        } else {
+        } else if ended || is_far(slot.deadline(), self.clock.now) {
             self.tcp.buffers.reclaim(&mut slot.conn, &mut slot.buffers);
         }
     }
@@ -213,6 +213,7 @@ impl Stack {
         }
         if matches!(how, How::Read | How::Both) {
             slot.conn.shutdown_read();
+            slot.flags.set(Flags::READ_SHUT);
         }
         if matches!(how, How::Write | How::Both) {
             slot.conn.shutdown_write();
@@ -512,7 +513,7 @@ impl Stack {
 #[cold]
 fn end_of_stream(slot: &TcpSlot) -> Result<usize, Error> {
     match slot.reason {
-        _ if slot.conn.peer_finished() => Ok(0),
+        _ if slot.conn.peer_finished() || slot.flags.has(Flags::READ_SHUT) => Ok(0),
         Some(CloseReason::Finished) => Ok(0),
         Some(reason) => Err(Error::Closed(reason)),
         None => Err(Error::WouldBlock),
@@ -529,7 +530,10 @@ fn readiness(slot: &TcpSlot) -> Readiness {
     let peer_finished = slot.conn.peer_closed();
     let room = (slot.tx_limit as usize) > slot.conn.tx_extent();
     Readiness {
-        readable: slot.conn.readable_bytes() > 0 || peer_finished || closed,
+        readable: slot.conn.readable_bytes() > 0
+            || peer_finished
+            || closed
+            || slot.flags.has(Flags::READ_SHUT),
         writable: closed || (slot.conn.can_write() && room && slot.conn.state().is_synchronized()),
         connected: !closed && slot.conn.state().is_synchronized(),
         peer_finished,
