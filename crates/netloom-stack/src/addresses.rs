@@ -24,6 +24,7 @@ impl Stack {
         if self.addresses.contains(iface.0, &cidr.addr) {
             return Err(Error::AddressInUse);
         }
+        self.recent.forget();
         self.addresses
             .add(InterfaceAddress::new(iface.0, cidr))
             .map_err(|_| Error::CapacityExhausted)?;
@@ -42,6 +43,7 @@ impl Stack {
     /// [`Error::AddressNotAvailable`] if the interface does not have it.
     pub fn remove_address(&mut self, iface: IfaceId, addr: impl Into<Addr>) -> Result<(), Error> {
         let addr = addr.into();
+        self.recent.forget();
         let removed = self
             .addresses
             .remove(iface.0, &addr)
@@ -81,6 +83,7 @@ impl Stack {
 
     /// Removes a route; says whether there was one.
     pub fn remove_route(&mut self, dst: Cidr, via: Option<Addr>, iface: IfaceId) -> bool {
+        self.recent.forget();
         self.routes.remove(dst, via, iface.0)
     }
 

@@ -90,6 +90,27 @@ impl Stack {
     /// Checks both addresses of a packet; says whether the destination is unicast, and ours.
     #[inline]
     fn check_addresses(
+        &mut self,
+        arrival: &Arrival<'_>,
+        src: &Addr,
+        dst: &Addr,
+        ipv6: bool,
+    ) -> Result<bool, DropReason> {
+        let iface = arrival.iface;
+        let unicast = match self.recent.addresses(src, dst, iface) {
+            Some(unicast) => unicast,
+            None => {
+                let unicast = self.judge_addresses(arrival, src, dst, ipv6)?;
+                self.recent.note_addresses(src, dst, iface, unicast);
+                unicast
+            }
+        };
+        Ok(unicast && !arrival.link_group)
+    }
+
+    /// The whole of [`check_addresses`](Stack::check_addresses), but for the link's destination.
+    #[inline(never)]
+    fn judge_addresses(
         &self,
         arrival: &Arrival<'_>,
         src: &Addr,
@@ -111,7 +132,7 @@ impl Stack {
         )
         .map_err(|_| DropReason::Martian)?;
         if self.addresses.is_local_on(arrival.iface, dst) || loopback {
-            return Ok(!dst.is_multicast() && !arrival.link_group);
+            return Ok(!dst.is_multicast());
         }
         #[cfg(feature = "ipv6")]
         if ipv6

@@ -153,6 +153,7 @@ mod output;
 mod packet;
 mod path;
 pub mod rand;
+mod recent;
 pub mod route;
 mod stack;
 mod storage;

@@ -32,7 +32,9 @@ impl Stack {
         if !link_local && !self.routes.is_on_link(iface, addr) {
             return;
         }
-        self.routes.set_gateway_reachable(iface, addr, true);
+        if self.routes.set_gateway_reachable(iface, addr, true) {
+            self.recent.forget();
+        }
         if let Some(id) = self.neighbors.learn(self.clock.now, iface, addr, mac, how) {
             self.release_waiting(iface, id);
         }
@@ -87,6 +89,7 @@ impl Stack {
                     self.fail_waiting(id);
                 }
                 Action::Expired { iface, addr, .. } => {
+                    self.recent.forget();
                     self.routes.set_gateway_reachable(iface, &addr, false);
                     self.destinations.forget_router(&addr);
                 }

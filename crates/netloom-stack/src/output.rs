@@ -213,6 +213,20 @@ impl Stack {
             .map(|hit| (hit.iface, hit.next_hop))
     }
 
+    /// [`route`](Stack::route) for those who ask for every segment.
+    #[inline]
+    pub(crate) fn route_again(&mut self, dst: &Addr, scope: Option<u8>) -> Option<(u8, Addr)> {
+        if scope.is_some() {
+            return self.route(dst, scope);
+        }
+        if let Some(known) = self.recent.route(dst) {
+            return Some(known);
+        }
+        let (iface, next_hop) = self.route(dst, None)?;
+        self.recent.note_route(dst, iface, &next_hop);
+        Some((iface, next_hop))
+    }
+
     /// The link header towards a next hop on an interface, which is about to be used.
     #[inline]
     pub(crate) fn hop(&mut self, iface: u8, next_hop: &Addr) -> Hop {
@@ -364,13 +378,10 @@ impl Stack {
         sent: &mut Sent,
     ) -> bool {
         match item.kind() {
-            Some(Kind::Packet) => self.send_held(iface, item, sink, sent),
+            Some(Kind::Packet) => self.send_held(iface, item, caps, sink, sent),
             #[cfg(feature = "tcp")]
             Some(Kind::HalfOpen) => self.send_syn_ack(iface, item.index(), caps, sink, sent),
-            Some(_) | None => {
-                let _ = caps;
-                true
-            }
+            Some(_) | None => true,
         }
     }
 
@@ -378,6 +389,7 @@ impl Stack {
         &mut self,
         iface: u8,
         item: Ref,
+        caps: &TxCaps,
         sink: &mut dyn FrameSink,
         sent: &mut Sent,
     ) -> bool {
@@ -386,6 +398,11 @@ impl Stack {
             return true;
         };
         let (len, kind, next_hop) = (usize::from(packet.len), packet.kind, packet.next_hop);
+        // The device may carry less than when the packet was made.
+        if kind == PacketKind::Ip && len > usize::from(caps.mtu) {
+            self.drop_held(index, DropReason::TooBig);
+            return true;
+        }
         let link = match kind {
             PacketKind::Frame => LinkHeader::None,
             PacketKind::Ip => match self.hop(iface, &next_hop) {

@@ -19,6 +19,7 @@ use crate::log::note;
 use crate::memory::mem::Mem;
 use crate::neighbor::{NeighborCache, NeighborTunables};
 use crate::rand::{Rng, Seed};
+use crate::recent::Recent;
 use crate::route::RouteTable;
 use crate::tables::{News, Sending, Tables};
 #[cfg(feature = "tcp")]
@@ -40,6 +41,8 @@ pub struct Stack {
     pub(crate) neighbors: NeighborCache,
     pub(crate) neighbor_tunables: NeighborTunables,
     pub(crate) destinations: DestinationCache,
+    /// The answers given last, as long as addresses and routes stay as they are.
+    pub(crate) recent: Recent,
     pub(crate) tables: Tables,
     pub(crate) demux: Demux,
     /// What owes its user news.
@@ -133,6 +136,7 @@ impl Stack {
             neighbors: parts.neighbors,
             neighbor_tunables: NeighborTunables::DEFAULT,
             destinations: parts.destinations,
+            recent: Recent::NONE,
             tables: parts.tables,
             demux: parts.demux,
             events: List::EMPTY,

@@ -190,15 +190,9 @@ impl Addr {
             let difference = u32::from_be_bytes(self.low()) ^ u32::from_be_bytes(other.low());
             return difference.leading_zeros() as u8;
         }
-        let mut bits = 0;
-        for (a, b) in self.0.iter().zip(&other.0) {
-            let same = (a ^ b).leading_zeros() as u8;
-            bits += same;
-            if same < 8 {
-                break;
-            }
-        }
-        bits
+        let difference =
+            u128::from_be_bytes(self.octets16()) ^ u128::from_be_bytes(other.octets16());
+        difference.leading_zeros() as u8
     }
 
     /// The bits in an address of this version: 32 or 128, the longest prefix there is.
@@ -211,11 +205,18 @@ impl Addr {
     /// The address with every bit after the first `prefix` replaced by `fill`'s.
     pub(crate) fn with_host_bits(&self, prefix: u8, fill: u8) -> Self {
         let mut octets = self.0;
-        let mut keep = u32::from(prefix.min(self.width()));
+        let prefix = u32::from(prefix.min(self.width()));
         if self.is_v4() {
-            // The mapped prefix counts for nothing in an IPv4 prefix length.
-            keep += (octets.len() as u32 - 4) * 8;
+            let host = u32::MAX.checked_shr(prefix).unwrap_or(0);
+            let fill = u32::from_be_bytes([fill; 4]);
+            let low = u32::from_be_bytes(self.low());
+            let low = (low & !host) | (fill & host);
+            if let Some(last) = octets.last_chunk_mut::<4>() {
+                *last = low.to_be_bytes();
+            }
+            return Self(octets);
         }
+        let mut keep = prefix;
         for octet in &mut octets {
             let kept = keep.min(8);
             keep -= kept;

@@ -262,7 +262,12 @@ impl NeighborCache {
         }
         let inserted = match self.entries.insert(iface, addr) {
             Some(index) => Some(index),
-            None if self.evict(Queue::Cold) || self.evict(Queue::Recent) => {
+            // Even one that is being verified, or a small table would be closed to others for
+            // seconds.
+            None if self.evict(Queue::Cold)
+                || self.evict(Queue::Recent)
+                || self.evict(Queue::Delayed) =>
+            {
                 self.entries.insert(iface, addr)
             }
             None => None,

@@ -213,6 +213,9 @@ impl Stack {
 
     /// Forgets connections whose 2 MSL are over.
     pub(crate) fn fire_time_waits(&mut self) {
+        if self.tcp.time_wait.is_empty() {
+            return;
+        }
         let (tick, wait) = (self.clock.quarter(), self.time_wait_ticks());
         loop {
             let oldest = self.tcp.time_wait.front();

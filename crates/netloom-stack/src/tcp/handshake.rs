@@ -443,6 +443,9 @@ impl Stack {
 
     /// Repeats or gives up the SYN-ACKs whose time has come.
     pub(crate) fn fire_handshakes(&mut self) {
+        if self.tables.half_open.is_empty() {
+            return;
+        }
         let tick = self.clock.quarter();
         for level in 0..LEVELS {
             let wait = self.syn_ack_wait(level);
@@ -472,6 +475,9 @@ impl Stack {
 
     /// When the next SYN-ACK is due.
     pub(crate) fn handshake_deadline(&self) -> Option<Instant> {
+        if self.tables.half_open.is_empty() {
+            return None;
+        }
         let mut earliest: Option<Instant> = None;
         for (level, list) in self.tcp.syn.levels.iter().enumerate() {
             let front = list.front();

@@ -84,11 +84,13 @@ impl Stack {
         }
         let outcome = slot.conn.receive(&env, &mut slot.buffers.io(), segment);
         let discard = outcome.discard;
-        let iface = slot.iface;
+        let (iface, listed) = (slot.iface, slot.links.is_linked());
         self.apply(index, &outcome);
         // Looked at once per transmit turn, however many segments came: that is where
         // acknowledgements are aggregated and timers armed.
-        self.owe(iface, Ref::new(Kind::Connection, index));
+        if !listed {
+            self.owe(iface, Ref::new(Kind::Connection, index));
+        }
         match discard {
             None => Ok(()),
             Some(discard) => Err(drop_reason(discard)),
@@ -184,7 +186,7 @@ impl Stack {
             if !confirmed && !suspected {
                 return;
             }
-            let Some((iface, next_hop)) = self.route(&tuple.remote, tuple.scope()) else {
+            let Some((iface, next_hop)) = self.route_again(&tuple.remote, tuple.scope()) else {
                 return;
             };
             if !self.interface(iface).is_some_and(|i| i.ethernet) {

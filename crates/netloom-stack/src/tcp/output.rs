@@ -98,7 +98,7 @@ impl Stack {
             return Err(Turn::Done);
         };
         let (dst, scope) = (slot.tuple.remote, slot.tuple.scope());
-        let Some((out, next_hop)) = self.route(&dst, scope) else {
+        let Some((out, next_hop)) = self.route_again(&dst, scope) else {
             return Ok(Hop::Nowhere(DropReason::NoRoute));
         };
         if out != iface {
@@ -152,7 +152,9 @@ impl Stack {
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return;
         };
-        self.tcp.buffers.reclaim(&mut slot.conn, &mut slot.buffers);
+        if is_far(until, self.clock.now) {
+            self.tcp.buffers.reclaim(&mut slot.conn, &mut slot.buffers);
+        }
         slot.wake_at = until.unwrap_or(Instant::ZERO);
         if let Some(until) = until {
             self.tcp.deadlines.arm(
@@ -223,6 +225,15 @@ impl Stack {
         }
     }
 }
+
+/// Whether a connection whose next deadline this is will be quiet for a while: then what it
+/// drained is taken back. One that is about to act would only take it again.
+pub(crate) fn is_far(until: Option<Instant>, now: Instant) -> bool {
+    until.is_none_or(|until| until > now.plus_micros(QUIET_MICROS))
+}
+
+/// How long quiet is: longer than a delayed acknowledgement waits.
+const QUIET_MICROS: u64 = 500_000;
 
 /// Octets of TCP options and payload in a packet of `mtu` bytes.
 pub(crate) fn mss_of(mtu: u16, dst: &Addr) -> u16 {
