@@ -52,7 +52,7 @@ impl Connection {
             let echo = segment.options.timestamps.map(|timestamps| timestamps.echo);
             self.advance(env, io, ack, echo, out);
         } else if sacked_more || repeats {
-            self.on_duplicate_ack(io);
+            self.on_duplicate_ack(env, io);
         }
         if sacked_more {
             self.detect_loss(env, io);

@@ -129,11 +129,11 @@ impl Connection {
             State::Established
         };
         self.snd_una = self.iss.plus(1);
-        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
-        //# Further, if the SYN or SYN/ACK is lost, the initial window used by a
-        //# sender after a correctly transmitted SYN MUST be one segment
-        //# consisting of at most SMSS bytes.
-        // One repeated SYN is more often a slow path than a lossy one (RFC 6928 §3).
+        //= https://www.rfc-editor.org/rfc/rfc6928#section-2
+        //# For this reason, it is RECOMMENDED that implementations refrain from
+        //# resetting the initial window to 1 segment, unless there have been
+        //# more than one SYN or SYN/ACK retransmissions or true loss detection
+        //# has been made.
         let segments = if self.retries > 1 {
             1
         } else {

@@ -129,17 +129,15 @@ impl Connection {
                     record.retransmissions = record.retransmissions.saturating_add(1);
                 }
                 record.set_sent(env.now);
-                if record.is(LOST) {
-                    self.lost = self.lost.saturating_sub(plan.len);
-                    if end.ge(record.end) {
-                        record.unmark(LOST);
-                    }
+                if end.ge(record.end) {
+                    record.unmark(LOST);
                 }
                 break;
             }
             start = record.end;
         }
         self.rtx_nxt = end;
+        self.recount(io);
         if plan.flags.contains(TcpFlags::FIN) {
             self.flags.clear(Flags::FIN_LOST);
         }

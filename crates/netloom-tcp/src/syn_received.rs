@@ -178,11 +178,10 @@ impl HalfOpen {
         }
         if self.timestamps() && !segment.has(TcpFlags::RST) {
             match segment.options.timestamps {
-                //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
-                //# Once TSopt has been successfully negotiated, that is both <SYN> and
-                //# <SYN,ACK> contain TSopt, the TSopt MUST be sent in every non-<RST>
-                //# segment for the duration of the connection, and SHOULD be sent in an
-                //# <RST> segment (see Section 5.2 for details).
+                //= https://www.rfc-editor.org/rfc/rfc7323#section-5.3
+                //# Also, PAWS processing MUST take precedence over the regular TCP
+                //# acceptability check (Section 3.3 in [RFC0793]), which is performed
+                //# after verification of the received Timestamps option:
                 Some(timestamps) if SeqNum(timestamps.value).lt(SeqNum(self.ts_recent)) => {
                     return self.acknowledge(env, segment, ts_offset, rcv_buf, Discard::Paws);
                 }

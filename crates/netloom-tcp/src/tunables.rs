@@ -6,7 +6,7 @@
 #[non_exhaustive]
 pub struct Tunables {
     /// The retransmission timeout before any round trip was measured.
-    /// Default 1 s; 200 ms to 60 s. RFC 6298 (2.1). Linux: `tcp_rto_initial_ms`... `TCP_TIMEOUT_INIT`.
+    /// Default 1 s; 200 ms to 60 s. RFC 6298 (2.1). Linux: `TCP_TIMEOUT_INIT`.
     pub rto_initial: u32,
     /// The least variance term of a retransmission timeout, and so the least timeout.
     /// Default 200 ms; 1 ms to 1 s. RFC 6298 (2.4) asks for 1 s; today's networks and Linux

@@ -64,6 +64,10 @@ impl Connection {
             self.on_partial_ack(io, ack.octets);
         }
         self.recount(io);
+        if complete && self.lost > 0 {
+            // Lost after the recovery that ends here had begun: a new event.
+            self.enter_recovery(io);
+        }
     }
 
     fn grow(&mut self, env: &Env<'_>, ack: &NewAck, after_timeout: bool) {
@@ -208,6 +212,8 @@ impl Connection {
         self.lost = lost;
         if self.flags.has(Flags::SACK) {
             self.sacked = sacked;
+        } else {
+            self.sacked = self.sacked.min(self.flight().saturating_sub(lost));
         }
     }
 

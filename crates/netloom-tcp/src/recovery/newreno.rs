@@ -2,7 +2,7 @@
 
 use super::Phase;
 use crate::flags::Flags;
-use crate::{Connection, Io};
+use crate::{Connection, Env, Io};
 
 impl Connection {
     /// A duplicate acknowledgment, or with SACK one that reported something new without moving
@@ -10,7 +10,7 @@ impl Connection {
     ///
     /// Each lets one segment more into the network: in fast recovery that is the inflation of
     /// RFC 5681 §3.2 (4), before it limited transmit (RFC 3042).
-    pub(crate) fn on_duplicate_ack(&mut self, io: &mut Io<'_>) {
+    pub(crate) fn on_duplicate_ack(&mut self, env: &Env<'_>, io: &mut Io<'_>) {
         self.dup_acks = self.dup_acks.saturating_add(1);
         if self.flags.has(Flags::SACK) {
             // `detect_loss` takes it from here.
@@ -26,7 +26,7 @@ impl Connection {
             Phase::Loss => return,
         }
         self.inflate();
-        if self.dup_acks >= self.dupack_threshold() && self.is_new_loss() {
+        if self.dup_acks >= env.tunables.dupack_threshold.max(2) && self.is_new_loss() {
             self.enter_recovery(io);
         }
     }
@@ -42,7 +42,7 @@ impl Connection {
     /// One segment more has left the network.
     fn inflate(&mut self) {
         let mss = u32::from(self.mss);
-        let most = self.flight().saturating_sub(mss);
+        let most = self.flight().saturating_sub(mss.max(self.lost));
         self.sacked = self.sacked.saturating_add(mss).min(most);
     }
 
@@ -60,10 +60,5 @@ impl Connection {
         if !self.flags.has(Flags::SACK) {
             self.sacked = 0;
         }
-    }
-
-    /// Duplicate acknowledgments taken as loss.
-    pub(super) fn dupack_threshold(&self) -> u8 {
-        3
     }
 }

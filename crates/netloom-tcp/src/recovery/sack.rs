@@ -20,11 +20,11 @@ impl Connection {
         let mut news = false;
         for (left, right) in segment.options.sack.iter() {
             let (left, right) = (SeqNum(left), SeqNum(right));
-            // A block is believed only if it lies in what is in flight. Below SND.UNA lie
-            // old blocks and D-SACK (RFC 2883), above SND.NXT lies.
+            // A block is believed only if it lies in what is in flight, beyond a gap. Up to
+            // SND.UNA lie old blocks and D-SACK (RFC 2883), above SND.NXT lies.
             let sane = left.lt(right)
-                && left.ge(segment.ack)
-                && left.ge(self.snd_una)
+                && left.gt(segment.ack)
+                && left.gt(self.snd_una)
                 && right.le(self.snd_nxt);
             if sane {
                 news |= self.mark_sacked(io, left, right.min(self.data_end()));
@@ -90,7 +90,7 @@ impl Connection {
         let mut octets = 0u32;
         let mut blocks = 0u32;
         let mut in_block = false;
-        let mut front_lost = false;
+        let mut any_lost = false;
         for i in (0..self.records.len()).rev() {
             let start = self.records.start(io.records, i, self.snd_una);
             let Some(record) = self.records.get_mut(io.records, i) else {
@@ -113,10 +113,10 @@ impl Connection {
                 record.mark(LOST);
                 self.rtx_nxt = self.rtx_nxt.min(start);
             }
-            front_lost = i == 0 && lost;
+            any_lost |= record.is(LOST);
         }
         let repeated = self.sacked > 0 && u32::from(self.dup_acks) >= threshold;
-        if self.phase == Phase::Open && (front_lost || repeated) {
+        if self.phase == Phase::Open && (any_lost || repeated) {
             self.enter_recovery(io);
         } else {
             self.recount(io);

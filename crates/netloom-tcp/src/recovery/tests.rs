@@ -172,8 +172,16 @@ impl Side {
     }
 }
 
+/// Cases a run: `NETLOOM_TCP_CASES` for a long one.
+fn cases() -> u32 {
+    std::env::var("NETLOOM_TCP_CASES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(3_000)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
     #[test]
     fn the_fast_path_equals_the_slow_path(
         ops in prop::collection::vec(op(), 1..60),

@@ -63,6 +63,29 @@ conversation! {
         sends!(h, ".", ack: 41);
     }
 
+    an_exchange_of_requests_and_answers_stops_being_quick(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.tunables.quick_acks = 16;
+        }));
+        recv!(h, "P.", seq: 1, len: 10);
+        h.write(10);
+        sends!(h, "P.", seq: 1, ack: 11, len: 10);
+        recv!(h, "P.", seq: 11, ack: 11, len: 10);
+        h.quiet();
+    }
+
+    filling_part_of_a_gap_is_acknowledged_at_once(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.peer_sack = true;
+        }));
+        recv!(h, ".", seq: 501, len: 10);
+        sends!(h, ".", ack: 1, sack: vec![(501, 511)]);
+        recv!(h, ".", seq: 1, len: 100);
+        sends!(h, ".", ack: 101, sack: vec![(501, 511)]);
+    }
+
     an_answer_carries_the_acknowledgment(at) {
         let mut h = Host::client(Setup::with(|s| at(s)));
         recv!(h, "P.", seq: 1, len: 10);

@@ -275,7 +275,10 @@ conversation! {
         assert_eq!((reply.flags.as_str(), reply.seq, reply.ack, restart), (".", 2, 2, true));
         // RFC 1337: a RST does not end it.
         let rst = Seg { flags: "R".into(), seq: 2, ..Seg::default() };
-        assert!(matches!(tw_receive(&h, &mut state, &rst), time_wait::Disposition::Drop(_)));
+        assert_eq!(
+            tw_receive(&h, &mut state, &rst),
+            time_wait::Disposition::Drop(Discard::BadRst)
+        );
         // Old data is answered, and does not restart the timer.
         let old = Seg { flags: "P.".into(), seq: 1, ack: 2, len: 1, ..Seg::default() };
         assert_eq!(answered(&tw_receive(&h, &mut state, &old)).map(|a| a.1), Some(false));

@@ -63,7 +63,9 @@ conversation! {
         let mut h = Host::client(Setup::with(|s| at(s)));
         recv!(h, "P.", seq: 1, len: 10, win: 5000);
         recv!(h, "P.", seq: 11, len: 10, win: 9000);
-        recv!(h, ".", seq: 5, len: 10, win: 100);
+        recv!(h, ".", seq: 15, len: 16, win: 7000);
+        recv!(h, ".", seq: 20, len: 16, win: 9000);
+        recv!(h, "P.", seq: 16, len: 30, win: 100);
         assert_eq!(h.info().snd_wnd, 9000);
     }
 

@@ -143,7 +143,7 @@ conversation! {
 
     forged_sack_blocks_are_ignored(at) {
         let mut h = ten_in_flight(at, true);
-        for block in [(0, 1), (10_001, 11_001), (5001, 4001), (5001, 5001), (9001, 20_001)] {
+        for block in [(0, 1), (1, 1001), (10_001, 11_001), (5001, 4001), (5001, 5001), (9001, 20_001)] {
             recv!(h, ".", ack: 1, sack: vec![block]);
             assert_eq!(h.info().sacked, 0, "{block:?}");
         }

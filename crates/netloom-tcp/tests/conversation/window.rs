@@ -75,6 +75,31 @@ conversation! {
         }
     }
 
+    scaled_windows_do_not_move_left_while_there_is_room(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.rx = 1_000_000;
+            s.peer_scale = Some(0);
+        }));
+        h.c.set_rcv_buf(500_000);
+        recv!(h, ".", seq: 1, len: 1000);
+        h.read(1000);
+        h.sleep(millis(40));
+        let mut edge = 0;
+        let mut at = 1001;
+        for n in [1u32, 2, 3, 17, 5, 1, 999] {
+            recv!(h, ".", seq: at, len: n);
+            h.read(n);
+            at += n;
+            h.sleep(millis(40));
+            for seg in h.emit_all() {
+                let new = seg.ack + (u32::from(seg.win) << 4);
+                assert!(new >= edge, "{new} after {edge}");
+                edge = new;
+            }
+        }
+    }
+
     s12_a_large_buffer_saturates_the_window_of_the_syn(at) {
         let mut h = Host::connecting(Setup::with(|s| {
             at(s);
