@@ -20,6 +20,8 @@ pub struct Queue {
     pub frames: VecDeque<Vec<u8>>,
     pub room: usize,
     pub caps: TxCaps,
+    /// What the memory lent for a frame holds before it is written.
+    pub poison: u8,
 }
 
 impl Queue {
@@ -28,6 +30,7 @@ impl Queue {
             frames: VecDeque::new(),
             room: usize::MAX,
             caps: TxCaps::plain(1500),
+            poison: 0xaa,
         }
     }
 }
@@ -45,7 +48,7 @@ impl FrameSink for Queue {
         if self.frames.len() >= self.room {
             return Err(Full);
         }
-        let mut frame = vec![0xaa; len];
+        let mut frame = vec![self.poison; len];
         fill(&mut frame);
         self.frames.push_back(frame);
         Ok(())
@@ -163,5 +166,23 @@ impl Pair {
             }
         }
         self.settle();
+    }
+}
+
+/// Numbers that look random and are the same every time (splitmix64).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// Below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
     }
 }
