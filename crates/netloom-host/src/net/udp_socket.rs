@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use netloom_stack::udp::{Received, UdpBind};
@@ -30,6 +31,7 @@ struct Inner {
     handle: UdpHandle,
     parking: Arc<Parking>,
     waiting: Waiting,
+    connected: AtomicBool,
 }
 
 impl Drop for Inner {
@@ -61,6 +63,7 @@ impl UdpSocket {
                 handle,
                 parking,
                 waiting: Waiting::default(),
+                connected: AtomicBool::new(false),
             }),
         })
     }
@@ -68,12 +71,13 @@ impl UdpSocket {
     fn blocking<T>(
         &self,
         side: Side,
-        call: impl FnMut(&mut Engine) -> Result<T, Error>,
+        mut call: impl FnMut(&mut Engine) -> Result<T, Error>,
     ) -> io::Result<T> {
         let Inner {
             running,
             parking,
             waiting,
+            connected,
             ..
         } = &*self.inner;
         let timeout = match side {
@@ -82,7 +86,17 @@ impl UdpSocket {
         };
         running
             .shared()
-            .block(parking, side, waiting.patience(timeout), call)
+            .block(parking, side, waiting.patience(timeout), |engine| {
+                match call(engine) {
+                    // A socket that speaks with many must not fail because one of them is gone:
+                    // as on Linux, only a connected one is told what ICMP says. The stack says it
+                    // once, so the second try is about this call.
+                    Err(error) if is_from_icmp(error) && !connected.load(Ordering::Relaxed) => {
+                        call(engine)
+                    }
+                    result => result,
+                }
+            })
     }
 
     fn call<T>(
@@ -103,7 +117,8 @@ impl UdpSocket {
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] for one that is too long for the path, or a broadcast
     /// address without [`set_broadcast`](UdpSocket::set_broadcast);
-    /// [`io::ErrorKind::NetworkUnreachable`]; what ICMP reported of an earlier datagram, once.
+    /// [`io::ErrorKind::NetworkUnreachable`]; if the socket is connected, what ICMP reported of an
+    /// earlier datagram, once.
     pub fn send_to(&self, data: &[u8], to: impl ToSocketAddrs) -> io::Result<usize> {
         let handle = self.inner.handle;
         first_that(to, |to| {
@@ -117,8 +132,8 @@ impl UdpSocket {
     /// Receives a datagram; tells its length and who sent it. What does not fit is lost.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] after the read timeout; what ICMP reported of a datagram of
-    /// this connected socket, once ([`io::ErrorKind::ConnectionRefused`]).
+    /// [`io::ErrorKind::WouldBlock`] after the read timeout; if the socket is connected, what ICMP
+    /// reported of an earlier datagram, once ([`io::ErrorKind::ConnectionRefused`]).
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let handle = self.inner.handle;
         let received = self.blocking(Side::Read, |engine| engine.stack.udp_recv(handle, buffer))?;
@@ -144,7 +159,9 @@ impl UdpSocket {
     pub fn connect(&self, to: impl ToSocketAddrs) -> io::Result<()> {
         first_that(to, |to| {
             self.call(|stack, handle| stack.udp_connect(handle, to))
-        })
+        })?;
+        self.inner.connected.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Sends a datagram to the remote end.
@@ -265,6 +282,14 @@ impl UdpSocket {
         self.call(|stack, handle| stack.udp_take_error(handle))
             .map(|error| error.map(to_io))
     }
+}
+
+/// Whether an error is about an earlier datagram, as ICMP reported it.
+fn is_from_icmp(error: Error) -> bool {
+    matches!(
+        error,
+        Error::PortUnreachable | Error::HostUnreachable | Error::NetworkUnreachable
+    )
 }
 
 /// Who sent a datagram. A link-local address names its interface by the scope id, which is the
