@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::net::SocketAddr;
 use std::task::Waker;
 
 use netloom_driver::impair::Dice;
@@ -328,6 +329,10 @@ impl Network {
     }
 }
 
+fn address(socket: Result<SocketAddr, netloom_stack::Error>) -> String {
+    socket.map_or_else(|error| error.to_string(), |at| at.to_string())
+}
+
 fn describe(host: &mut Host, wait: &Wait) -> String {
     if !host.is_attached() {
         return format!("{wait:?}");
@@ -337,14 +342,16 @@ fn describe(host: &mut Host, wait: &Wait) -> String {
         Wait::Time(at) => return format!("until {} us", at.as_micros()),
         Wait::Program(task) => return format!("for program {task} to end"),
         Wait::Accept(listener) => {
-            let at = stack.tcp_listener_addr(listener);
-            return format!("for a connection to accept on {at:?}");
+            let at = address(stack.tcp_listener_addr(listener));
+            return format!("for a connection to accept on {at}");
         }
         Wait::Receive(udp) => {
-            return format!("for a datagram on {:?}", stack.udp_local_addr(udp));
+            let at = address(stack.udp_local_addr(udp));
+            return format!("for a datagram on {at}");
         }
         Wait::Send(udp) => {
-            return format!("to send a datagram from {:?}", stack.udp_local_addr(udp));
+            let from = address(stack.udp_local_addr(udp));
+            return format!("to send a datagram from {from}");
         }
         Wait::Connect(tcp) => ("to be connected", tcp),
         Wait::Read(tcp) => ("for data", tcp),

@@ -11,7 +11,8 @@ use crate::context::{Current, Wait, current};
 use crate::error::Error;
 use crate::tcp::use_stack;
 
-/// A UDP socket of the host it was bound on. Dropping it closes it.
+/// A UDP socket of the host it was bound on. Dropping it closes it: datagrams of the same instant,
+/// which no link has taken yet, are gone then.
 pub struct UdpSocket {
     world: Current,
     handle: UdpHandle,
