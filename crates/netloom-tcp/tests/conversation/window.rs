@@ -81,7 +81,6 @@ conversation! {
             s.rx = 1_000_000;
             s.peer_scale = Some(0);
         }));
-        h.c.set_rcv_buf(500_000);
         recv!(h, ".", seq: 1, len: 1000);
         h.read(1000);
         h.sleep(millis(40));
