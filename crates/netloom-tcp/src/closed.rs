@@ -31,6 +31,3 @@ pub fn reset_for(segment: &Segment<'_>) -> Option<Reply> {
         options: TcpOptions::default(),
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -80,6 +80,3 @@ pub fn receive(segment: &Segment<'_>) -> Disposition {
     }
     Disposition::Syn(SynOffer::of(segment))
 }
-
-#[cfg(test)]
-mod tests;

@@ -144,6 +144,29 @@ pub struct Reply {
     pub options: TcpOptions,
 }
 
+/// A RST to send in answer to a segment, outside the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reset {
+    /// SEG.SEQ.
+    pub seq: SeqNum,
+    /// SEG.ACK; 0 unless `flags` has ACK.
+    pub ack: SeqNum,
+    /// RST, perhaps with ACK.
+    pub flags: TcpFlags,
+}
+
+impl From<Reset> for Reply {
+    fn from(reset: Reset) -> Reply {
+        Reply {
+            seq: reset.seq,
+            ack: reset.ack,
+            flags: reset.flags,
+            window: 0,
+            options: TcpOptions::default(),
+        }
+    }
+}
+
 /// What a call did.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -156,8 +179,8 @@ pub struct Outcome {
     pub discard: Option<Discard>,
     /// The connection ended. Its unread data can still be read.
     pub end: Option<End>,
-    /// A segment to send at once, outside the connection.
-    pub reset: Option<Reply>,
+    /// A reset to send at once, outside the connection.
+    pub reset: Option<Reset>,
 }
 
 impl Outcome {

@@ -272,6 +272,3 @@ pub(crate) fn syn_window(rcv_buf: u32) -> u16 {
     //# or <SYN,ACK>) MUST NOT be scaled.
     u16::try_from(rcv_buf).unwrap_or(u16::MAX)
 }
-
-#[cfg(test)]
-mod tests;

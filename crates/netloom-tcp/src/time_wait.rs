@@ -162,6 +162,3 @@ impl TimeWaitState {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
