@@ -1,0 +1,6 @@
+//! What the fuzz targets do, as functions of the input, so that a test can run them without a
+//! fuzzer too. Each panics if netloom breaks a promise.
+
+pub mod segment_state;
+pub mod stack_frames;
+pub mod wire;
