@@ -128,7 +128,9 @@ pub fn select_source_with<'a>(
     policies: &[Policy],
 ) -> Option<Addr> {
     let version = query.dst.is_v4();
-    let label = policy_of(policies, query.dst).map(|policy| policy.label);
+    let label_of = |addr| policy_of(policies, addr).map(|policy| policy.label);
+    // IPv4 knows no labels; and where there is only IPv4, the table is not even linked.
+    let label = if version { None } else { label_of(query.dst) };
     let mut best: Option<(Rank, Addr)> = None;
     for candidate in candidates {
         if candidate.addr().is_v4() != version || !is_candidate(query, candidate) {
@@ -137,8 +139,7 @@ pub fn select_source_with<'a>(
         let rank = if version {
             rank_v4(query, candidate)
         } else {
-            let matches = policy_of(policies, candidate.addr()).map(|policy| policy.label) == label;
-            rank_v6(query, candidate, matches)
+            rank_v6(query, candidate, label_of(candidate.addr()) == label)
         };
         // Strictly better only: the first of equals stays.
         if best.is_none_or(|(best, _)| rank > best) {

@@ -6,6 +6,9 @@
 //! one array and is done. Hence every item carries [`TableLinks`]: the head of one hash bucket, the
 //! next item of its own bucket, and its neighbours in whatever [`Order`] its owner keeps it in.
 //!
+//! Without the feature `alloc` all memory is lent and capacities are small: then the items are
+//! scanned instead of hashed.
+//!
 //! All links are index + 1 and the all-zero bytes are an empty table: the memory lies in `.bss`
 //! and is not touched before it is used.
 
@@ -209,7 +212,16 @@ impl<T: Keyed> KeyedTable<T> {
         Some(index)
     }
 
+    /// [`find`](Self::find) that remembers nothing: a scan, where there are but a few items.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn lookup(&self, iface: u8, addr: &Addr) -> Option<u16> {
+        // A free slot has the key of no address.
+        let known = |item: &T| item.key() == (iface, addr) && !addr.is_unspecified();
+        (0..self.fresh).find(|index| self.get(*index).is_some_and(known))
+    }
+
     /// [`find`](Self::find) that remembers nothing.
+    #[cfg(feature = "alloc")]
     pub(crate) fn lookup(&self, iface: u8, addr: &Addr) -> Option<u16> {
         let mut link = self.get(self.bucket(iface, addr))?.links().bucket;
         while let Some(index) = link.checked_sub(1) {
@@ -222,6 +234,7 @@ impl<T: Keyed> KeyedTable<T> {
         None
     }
 
+    #[cfg(feature = "alloc")]
     fn bucket(&self, iface: u8, addr: &Addr) -> u16 {
         let hash = match addr.v4_octets() {
             Some(octets) => self
@@ -256,9 +269,7 @@ impl<T: Keyed> KeyedTable<T> {
             }
             None => return None,
         };
-        let bucket = self.bucket(iface, addr);
-        let head = self.get_mut(bucket)?.links_mut();
-        let chain = core::mem::replace(&mut head.bucket, index + 1);
+        let chain = self.enter_bucket(iface, addr, index)?;
         let item = self.get_mut(index)?;
         let slot = *item.links();
         *item = T::EMPTY;
@@ -276,31 +287,8 @@ impl<T: Keyed> KeyedTable<T> {
 
     /// Frees the slot of an item that is in no [`Order`].
     pub(crate) fn remove(&mut self, index: u16) {
-        let Some(item) = self.get(index) else { return };
-        let (iface, addr) = item.key();
-        let addr = *addr;
-        let after = item.links().chain;
-        let bucket = self.bucket(iface, &addr);
-        let Some(head) = self.get_mut(bucket) else {
+        if self.leave_bucket(index).is_none() {
             return;
-        };
-        if head.links().bucket == index + 1 {
-            head.links_mut().bucket = after;
-        } else {
-            let mut link = head.links().bucket;
-            loop {
-                let Some(before) = link.checked_sub(1) else {
-                    return;
-                };
-                let Some(before) = self.get_mut(before) else {
-                    return;
-                };
-                link = before.links().chain;
-                if link == index + 1 {
-                    before.links_mut().chain = after;
-                    break;
-                }
-            }
         }
         let free = self.free;
         if let Some(item) = self.get_mut(index) {
@@ -317,6 +305,50 @@ impl<T: Keyed> KeyedTable<T> {
         self.free = index + 1;
         self.last = 0;
         self.len = self.len.saturating_sub(1);
+    }
+
+    /// Makes `index` the first item of an address's bucket; returns the link to the next.
+    #[cfg(feature = "alloc")]
+    fn enter_bucket(&mut self, iface: u8, addr: &Addr, index: u16) -> Option<u16> {
+        let bucket = self.bucket(iface, addr);
+        let head = self.get_mut(bucket)?.links_mut();
+        Some(core::mem::replace(&mut head.bucket, index + 1))
+    }
+
+    /// Takes an item out of its bucket; `None` if it is in none.
+    #[cfg(feature = "alloc")]
+    fn leave_bucket(&mut self, index: u16) -> Option<()> {
+        let item = self.get(index)?;
+        let (iface, addr) = item.key();
+        let addr = *addr;
+        let after = item.links().chain;
+        let bucket = self.bucket(iface, &addr);
+        let head = self.get_mut(bucket)?;
+        if head.links().bucket == index + 1 {
+            head.links_mut().bucket = after;
+            return Some(());
+        }
+        let mut link = head.links().bucket;
+        loop {
+            let before = self.get_mut(link.checked_sub(1)?)?;
+            link = before.links().chain;
+            if link == index + 1 {
+                before.links_mut().chain = after;
+                return Some(());
+            }
+        }
+    }
+
+    /// There are no buckets: the table is scanned.
+    #[cfg(not(feature = "alloc"))]
+    fn enter_bucket(&mut self, _: u8, _: &Addr, _: u16) -> Option<u16> {
+        Some(0)
+    }
+
+    /// There are no buckets: any item can go.
+    #[cfg(not(feature = "alloc"))]
+    fn leave_bucket(&mut self, index: u16) -> Option<()> {
+        self.get(index).map(|_| ())
     }
 
     /// Appends an item that is in no order.

@@ -1,6 +1,7 @@
 //! ICMPv4 (RFC 792, RFC 1122 §3.2.2).
 
-use netloom_wire::icmpv4::{Icmpv4Repr, Icmpv4View, kind, unreachable};
+use netloom_wire::checksum::Sum;
+use netloom_wire::icmpv4::{Icmpv4View, kind, unreachable};
 use netloom_wire::protocol;
 
 use crate::counters::DropReason;
@@ -59,15 +60,13 @@ impl Stack {
             #[cfg(feature = "ipv6")]
             IcmpError::Parameter { .. } => return Err(DropReason::IcmpUnhandled),
         };
-        let repr = Icmpv4Repr::DestinationUnreachable {
-            code,
-            mtu: 0,
-            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
-            //# Every ICMP error message includes the Internet header and at
-            //# least the first 8 data octets of the datagram that triggered
-            //# the error
-            quoted: quote(packet, QUOTE_LIMIT),
-        };
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+        //# Every ICMP error message includes the Internet header and at
+        //# least the first 8 data octets of the datagram that triggered
+        //# the error
+        let quoted = quote(packet, QUOTE_LIMIT);
+        let kind_and_code = [kind::DESTINATION_UNREACHABLE, code];
+        let checksum = Sum::new().add(&kind_and_code).add(quoted).finish();
         let ip = IpHeader {
             src: self.error_source(packet).ok_or(DropReason::SourceGone)?,
             dst: packet.src,
@@ -76,13 +75,12 @@ impl Stack {
             tos: 0,
         };
         let scope = Some(packet.arrival.iface);
-        self.send_packet(&ip, scope, repr.len(), &mut |writer| {
-            let mut message = [0; QUOTE_LIMIT + 8];
-            if let Some(message) = message.get_mut(..repr.len()) {
-                if repr.emit(message).is_ok() {
-                    writer.write(message);
-                }
-            }
+        self.send_packet(&ip, scope, quoted.len().wrapping_add(8), &mut |writer| {
+            writer.write(&kind_and_code);
+            writer.write(&checksum.to_be_bytes());
+            // Unused: there is no MTU to tell.
+            writer.write(&[0; 4]);
+            writer.write(quoted);
         })
     }
 }
