@@ -42,6 +42,9 @@ impl Instant {
     /// `micros` microseconds later, at most [`Instant::FAR_FUTURE`].
     #[inline]
     #[must_use]
+    // 64-bit arithmetic is long on 32 bits: there a call is shorter.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub const fn plus_micros(self, micros: u64) -> Instant {
         Instant(self.0.saturating_add(micros))
     }

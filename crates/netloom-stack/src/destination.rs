@@ -299,6 +299,7 @@ impl DestinationCache {
         self.entries.get_mut(index)
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn touch_or_insert(&mut self, dst: &Addr) -> Option<&mut Destination> {
         if self.entries.find(0, dst).is_some() {
             return self.touch(dst);

@@ -221,7 +221,8 @@ impl Stack {
         Ok(IfaceId(index))
     }
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn interface(&self, iface: u8) -> Option<&Interface> {
         self.interfaces.get(usize::from(iface)).filter(|i| i.in_use)
     }
@@ -272,6 +273,8 @@ impl Stack {
     /// Control frames (resolution, resets, SYN-ACKs) go first; then connections and sockets in
     /// turn. Ends when nothing is owed or the device is full. A frame the device refused is as
     /// if never planned: nothing is lost.
+    // Apart, so that its memory on the stack is given back before the program sleeps.
+    #[inline(never)]
     pub fn transmit(&mut self, now: Instant, iface: IfaceId, sink: &mut dyn FrameSink) -> Sent {
         self.clock.advance(now);
         self.fire_due();
@@ -296,6 +299,7 @@ impl Stack {
     /// When [`transmit`](Stack::transmit) wants to be called next if nothing arrives before:
     /// `None` if never. In the past when something is owed now, but not because a device was
     /// full: that ends when the device has room, not at a time.
+    #[inline(never)]
     pub fn next_deadline(&self) -> Option<Instant> {
         if self
             .interfaces

@@ -301,6 +301,7 @@ impl Connection {
     }
 
     /// New text, or the first FIN: Nagle, silly-window avoidance, congestion window.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn plan_new(&self, env: &Env<'_>, io: &Io<'_>) -> Option<Plan> {
         let fin = self.flags.has(Flags::FIN_QUEUED) && !self.flags.has(Flags::FIN_SENT);
         let unsent = self.unsent();

@@ -228,6 +228,7 @@ impl Stack {
     ///
     /// # Errors
     /// [`Error::StaleHandle`].
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn tcp_close(&mut self, handle: TcpHandle) -> Result<(), Error> {
         let slot = self.connection_mut(handle)?;
         slot.flags.clear(Flags::OWNED);
