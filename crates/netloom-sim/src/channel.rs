@@ -1,5 +1,8 @@
 //! One direction of a link at work: a queue, a transmitter, and frames on their way.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use netloom_driver::impair::{DelayLine, Dice, Fate};

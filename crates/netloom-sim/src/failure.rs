@@ -42,7 +42,7 @@ pub enum Cause {
         /// Which link.
         link: LinkId,
         /// Its numbers.
-        stats: ChannelStats,
+        stats: Box<ChannelStats>,
         /// Frames on their way.
         in_flight: usize,
     },

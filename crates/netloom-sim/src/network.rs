@@ -289,7 +289,7 @@ impl Network {
         match self.channels.iter().find(|channel| !channel.is_balanced()) {
             Some(channel) => Err(Cause::LinkImbalance {
                 link: channel.link,
-                stats: channel.stats(),
+                stats: Box::new(channel.stats()),
                 in_flight: channel.in_flight(),
             }),
             None => Ok(()),

@@ -12,13 +12,13 @@ use netloom_stack::{Counters, Stack};
 use netloom_wire::Cidr;
 
 use crate::capture::{Capture, Seen};
-use crate::channel::ChannelStats;
+use crate::channel::{Channel, ChannelStats};
 use crate::context::HostId;
 use crate::executor::{Executor, Task, TaskResult, submit};
 use crate::failure::{Cause, Failure, Waiting};
 use crate::host::HostSetup;
 use crate::link::{Link, LinkId};
-use crate::network::Network;
+use crate::network::{Network, Node};
 
 /// Turns at one instant before it counts as a livelock. A burst of a million frames at once is
 /// two turns; programs that wake each other without end are one turn each.
@@ -132,6 +132,12 @@ impl Sim {
         self.network.borrow().hosts[host.0].addresses.clone()
     }
 
+    /// Every host, in the order in which they were added.
+    pub fn hosts(&self) -> Vec<HostId> {
+        let network = self.network.borrow();
+        network.hosts.iter().map(|host| host.id).collect()
+    }
+
     // Links.
 
     /// Takes a link down (what is on it is lost) or up.
@@ -167,9 +173,22 @@ impl Sim {
         )
     }
 
-    /// The first link's id, which [`link`](Sim::link) does not return.
-    pub fn first_link(&self) -> LinkId {
-        LinkId(0)
+    /// The first link that joins two hosts, given in the order in which they were joined.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn link_between(&self, a: HostId, b: HostId) -> LinkId {
+        let network = self.network.borrow();
+        let joins = |channel: &Channel| {
+            matches!((channel.from, channel.to),
+                (Node::Host { host: from, .. }, Node::Host { host: to, .. })
+                    if (from, to) == (a, b))
+        };
+        let link = network
+            .links
+            .iter()
+            .position(|[forward, _]| joins(&network.channels[*forward]));
+        LinkId(link.expect("the hosts are joined by a link"))
     }
 
     // Looking on.

@@ -49,7 +49,7 @@ fn observing_changes_nothing() {
             stream.write_all(&[7; 50_000]).await
         });
         world.run_until_idle().unwrap();
-        (world.now(), world.link_stats(world.first_link()))
+        (world.now(), world.link_stats(world.link_between(a, b)))
     };
     assert_eq!(run(false), run(true));
 }

@@ -26,7 +26,7 @@ fn everywhere(link: impl Fn(Link) -> Link, saw: impl Fn(&ChannelStats) -> u64) {
                         scenario.server.profile = server;
                         scenario.server.bytes = down;
                         let world = scenario.check();
-                        let (forward, backward) = world.link_stats(world.first_link());
+                        let (forward, backward) = world.link_stats(scenario.link(&world));
                         seen += saw(&forward) + saw(&backward);
                     }
                 }

@@ -41,7 +41,7 @@ fn every_frame_is_accounted_for() {
         stream.write_all(&[1; 100_000]).await
     });
     world.run_until_idle().unwrap();
-    let (up, down) = world.link_stats(world.first_link());
+    let (up, down) = world.link_stats(world.link_between(a, b));
     for (stats, sender, receiver) in [(up, a, b), (down, b, a)] {
         let sent = world.counters(sender).delivered(Layer::Output) as u64;
         let received = world.counters(receiver).received(Layer::Link) as u64;
@@ -197,15 +197,14 @@ fn a_host_on_two_links_uses_the_right_one() {
     });
     world.run_until_idle().unwrap();
     assert!(world.link_stats(second).0.delivered > 0);
-    assert_eq!(world.link_stats(world.first_link()).0.offered, 0);
-    let _ = a;
+    assert_eq!(world.link_stats(world.link_between(a, b)).0.offered, 0);
 }
 
 #[test]
 fn datagrams_and_timeouts() {
     let mut world = world(8);
     let (a, b) = world.link(Link::new().delay(ms(5)));
-    let link = world.first_link();
+    let link = world.link_between(a, b);
     let at = SocketAddr::new(world.ipv6(a), 53);
     world.spawn_background(a, async {
         let socket = UdpSocket::bind(53)?;
@@ -246,7 +245,7 @@ fn datagrams_and_timeouts() {
 fn chosen_frames_are_lost_and_seen_to_be() {
     let mut world = world(9);
     let (a, b) = world.link(Link::new().ip().delay(ms(5)));
-    let link = world.first_link();
+    let link = world.link_between(a, b);
     // The third packet of the client, its first with data, and the server's SYN-ACK.
     world.lose_if(link, Direction::Inbound, |number, _| number == 3);
     world.lose_if(link, Direction::Outbound, |number, _| number == 0);
@@ -291,7 +290,7 @@ fn a_full_device_keeps_frames_in_the_stack() {
         TcpStream::connect(at).await?.write_all(&[3; 200_000]).await
     });
     world.run_until_idle().unwrap();
-    let (_, back) = world.link_stats(world.first_link());
+    let (_, back) = world.link_stats(world.link_between(a, b));
     assert_eq!((back.queue_full, back.lost), (0, 0));
     assert_eq!(world.counters(b).tcp_segments_retransmitted, 0);
 }
@@ -335,4 +334,46 @@ fn stacks_are_held_by_hand() {
     let mut buffer = [0; 10];
     assert_eq!(world.stack_mut(b).tcp_read(client, &mut buffer), Ok(7));
     assert_eq!(world.now(), Sim::START + us(400) + ms(2));
+}
+
+/// A flipped bit anywhere is noticed, or harmless: no datagram arrives that was not sent.
+#[test]
+fn corrupted_datagrams_never_arrive() {
+    for v6 in [false, true] {
+        let mut world = world(13);
+        let (a, b) = world.link(Link::new().ip().corrupt(0.5).rate(mbit(10)));
+        let ip = if v6 { world.ipv6(a) } else { world.ipv4(a) };
+        let at = SocketAddr::new(ip, 5);
+        let received = Rc::new(RefCell::new(0_u64));
+        let count = received.clone();
+        world.spawn_background(a, async move {
+            let socket = UdpSocket::bind(5)?;
+            let mut buffer = [0; 200];
+            loop {
+                let (n, _) = socket.recv_from(&mut buffer).await?;
+                assert_eq!(n, 100);
+                assert!(buffer[..n].iter().all(|byte| *byte == buffer[0]));
+                *count.borrow_mut() += 1;
+            }
+            #[expect(unreachable_code, reason = "gives the program a type")]
+            Ok::<(), Error>(())
+        });
+        world.spawn(b, async move {
+            let socket = UdpSocket::bind(0)?;
+            for n in 0..1_000_u32 {
+                socket.send_to(&[n as u8; 100], at).await?;
+                sleep(us(200)).await;
+            }
+            Ok::<_, Error>(())
+        });
+        world.run_until_idle().unwrap();
+        let (_, stats) = world.link_stats(world.link_between(a, b));
+        let received = *received.borrow();
+        // Some bits are nobody's concern (hop limit, flow label): those datagrams arrive.
+        assert!(received >= stats.offered - stats.corrupted);
+        assert!(
+            received < stats.offered - stats.corrupted * 3 / 4,
+            "{received} of {stats:?}"
+        );
+    }
 }

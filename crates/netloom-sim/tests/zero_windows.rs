@@ -37,8 +37,9 @@ fn packets_while_both_windows_are_closed(profile: Profile) -> u64 {
     world.spawn(b, async move { end(TcpStream::connect(at).await?).await });
     // The buffers are full by then.
     world.run_for(secs(10)).unwrap();
+    let link = world.link_between(a, b);
     let count = |world: &Sim| {
-        let (forward, backward) = world.link_stats(world.first_link());
+        let (forward, backward) = world.link_stats(link);
         forward.offered + backward.offered
     };
     let before = count(&world);

@@ -1,7 +1,12 @@
 //! A transfer both ways between two hosts, checked byte by byte, in every shape.
-#![allow(dead_code, missing_docs, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "each test file uses a part of it"
+)]
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -9,8 +14,8 @@ use std::time::Duration;
 
 use netloom_driver::impair::Dice;
 use netloom_sim::{
-    CloseReason, Error, Failure, HostId, HostSetup, Link, Medium, Sim, TcpListener, TcpStream,
-    join, kbit, mbit, ms, sleep, us,
+    CloseReason, Error, Failure, HostId, HostSetup, Link, LinkId, Medium, Sim, TcpListener,
+    TcpStream, join, kbit, mbit, ms, sleep, spawn, us,
 };
 
 /// Which memory a host has.
@@ -29,8 +34,8 @@ impl Profile {
     pub fn setup(self) -> HostSetup {
         let setup = match self {
             Profile::Heap => HostSetup::heap(),
-            Profile::Lent => HostSetup::lent::<2, 1, 0, 8192, 8192>(),
-            Profile::Small => HostSetup::lent::<2, 1, 0, 2048, 2048>(),
+            Profile::Lent => HostSetup::lent::<4, 1, 0, 8192, 8192>(),
+            Profile::Small => HostSetup::lent::<4, 1, 0, 2048, 2048>(),
         };
         // A link that loses much may lose every solicitation: three are too few to tell a bad
         // link from an absent neighbour.
@@ -72,15 +77,17 @@ pub struct Scenario {
     pub v6: bool,
     pub client: Side,
     pub server: Side,
-    /// Where both ISNs lie before the wrap, if they are to lie there.
+    /// How many connections there are at once.
+    pub connections: usize,
+    /// How far before the wrap both ISNs lie, if they are to lie there; for one connection.
     pub isn_before_wrap: Option<u32>,
 }
 
 /// What a transfer came to.
 pub struct Finished {
     pub world: Sim,
-    pub client: CloseReason,
-    pub server: CloseReason,
+    /// How every connection ended, at both ends.
+    pub reasons: Vec<CloseReason>,
 }
 
 /// The bytes a side sends: endless, the same for the same seed.
@@ -159,6 +166,7 @@ impl Scenario {
             v6: false,
             client: Side::new(Profile::Heap, 100_000),
             server: Side::new(Profile::Heap, 50_000),
+            connections: 1,
             isn_before_wrap: None,
         }
     }
@@ -175,13 +183,17 @@ impl Scenario {
         link = link.mtu(1280 + dice.below(221) as u16);
         link = link.forward(|path| impair(path, &mut dice));
         link = link.backward(|path| impair(path, &mut dice));
+        let (client, server) = (side(&mut dice), side(&mut dice));
+        let connections = 1 + dice.below(8).saturating_sub(4) as usize;
+        let wrap = connections == 1 && dice.chance(300_000);
         Scenario {
             seed,
             link,
             v6,
-            client: side(&mut dice),
-            server: side(&mut dice),
-            isn_before_wrap: dice.chance(250_000).then(|| dice.below(100_000)),
+            client,
+            server,
+            connections,
+            isn_before_wrap: wrap.then(|| dice.below(100_000)),
         }
     }
 
@@ -195,6 +207,12 @@ impl Scenario {
         );
         world.failure_file(Some(failure_file(&format!("seed-{}.pcapng", self.seed))));
         (world, client, server)
+    }
+
+    /// The link between the two hosts.
+    pub fn link(&self, world: &Sim) -> LinkId {
+        let [client, server] = [0, 1].map(|n| world.hosts()[n]);
+        world.link_between(client, server)
     }
 
     fn server_addr(&self, world: &Sim, server: HostId) -> SocketAddr {
@@ -237,6 +255,37 @@ impl Scenario {
         Ok([ahead(client_isn.take()), ahead(server_isn.take())])
     }
 
+    /// Both streams of a connection from the view of one end, to the end of everything. What is
+    /// sent is told by the client's port, which both ends know.
+    async fn end(
+        self: Rc<Self>,
+        stream: TcpStream,
+        client: bool,
+        reasons: Rc<RefCell<Vec<CloseReason>>>,
+    ) -> Result<(), Error> {
+        let isn = stream.info()?.snd_nxt.minus(1).0;
+        if let Some(before) = self.isn_before_wrap {
+            assert_eq!(isn, 0_u32.wrapping_sub(before), "the ISN is elsewhere");
+        }
+        let (here, there, port) = if client {
+            (self.client, self.server, stream.local_addr()?.port())
+        } else {
+            (self.server, self.client, stream.peer_addr()?.port())
+        };
+        let contents = self.seed << 17 | u64::from(port) << 1;
+        let (up, down) = (contents, contents | 1);
+        let (mine, theirs) = if client { (up, down) } else { (down, up) };
+        let (sent, got) = join(
+            send(&stream, mine, here.bytes),
+            receive(&stream, theirs, there.bytes, here),
+        )
+        .await;
+        sent.and(got)?;
+        let reason = stream.closed().await?;
+        reasons.borrow_mut().push(reason);
+        Ok(())
+    }
+
     /// Runs the transfer to the end of everything, TIME-WAIT included.
     pub fn run(&self) -> Result<Finished, Failure> {
         let clocks = match self.isn_before_wrap {
@@ -245,46 +294,30 @@ impl Scenario {
         };
         let (mut world, client, server) = self.world(clocks);
         let at = self.server_addr(&world, server);
-        let (up, down) = (self.seed, self.seed.wrapping_add(1 << 32));
-        let isns = Rc::new(Cell::new([None; 2]));
-        let (here, there, seen) = (self.client, self.server, isns.clone());
-        let served = world.spawn(server, async move {
-            let (stream, _) = TcpListener::bind(80)?.accept().await?;
-            note(&seen, 1, &stream)?;
-            let (sent, got) = join(
-                send(&stream, down, there.bytes),
-                receive(&stream, up, here.bytes, there),
-            )
-            .await;
-            sent.and(got)?;
-            stream.closed().await
+        let reasons = Rc::new(RefCell::new(Vec::new()));
+        let (scenario, ended) = (Rc::new(self.clone()), reasons.clone());
+        world.spawn(server, async move {
+            let listener = TcpListener::bind(80)?;
+            let mut ends = Vec::new();
+            for _ in 0..scenario.connections {
+                let (stream, _) = listener.accept().await?;
+                ends.push(spawn(scenario.clone().end(stream, false, ended.clone())));
+            }
+            for end in ends {
+                end.await?;
+            }
+            Ok::<_, Error>(())
         });
-        let seen = isns.clone();
-        let asked = world.spawn(client, async move {
-            let stream = TcpStream::connect(at).await?;
-            note(&seen, 0, &stream)?;
-            let (sent, got) = join(
-                send(&stream, up, here.bytes),
-                receive(&stream, down, there.bytes, here),
-            )
-            .await;
-            sent.and(got)?;
-            stream.closed().await
-        });
-        world.run_until_idle()?;
-        if let Some(before) = self.isn_before_wrap {
-            let expected = Some(0_u32.wrapping_sub(before));
-            assert_eq!(
-                isns.get(),
-                [expected; 2],
-                "the ISNs are not where they should be"
-            );
+        for _ in 0..self.connections {
+            let (scenario, ended) = (Rc::new(self.clone()), reasons.clone());
+            world.spawn(client, async move {
+                let stream = TcpStream::connect(at).await?;
+                scenario.end(stream, true, ended).await
+            });
         }
-        Ok(Finished {
-            world,
-            client: asked.take().and_then(Result::ok).expect("it ended well"),
-            server: served.take().and_then(Result::ok).expect("it ended well"),
-        })
+        world.run_until_idle()?;
+        let reasons = reasons.take();
+        Ok(Finished { world, reasons })
     }
 
     /// [`run`](Scenario::run), and both ends must say that they closed in order.
@@ -294,20 +327,13 @@ impl Scenario {
             Err(failure) => panic!("{failure}\n{self:#?}"),
         };
         assert_eq!(
-            (finished.client, finished.server),
-            (CloseReason::Finished, CloseReason::Finished),
+            finished.reasons,
+            vec![CloseReason::Finished; 2 * self.connections],
             "seed {}: {self:#?}",
             self.seed
         );
         finished.world
     }
-}
-
-fn note(isns: &Cell<[Option<u32>; 2]>, which: usize, stream: &TcpStream) -> Result<(), Error> {
-    let mut both = isns.get();
-    both[which] = Some(stream.info()?.snd_nxt.minus(1).0);
-    isns.set(both);
-    Ok(())
 }
 
 fn side(dice: &mut Dice) -> Side {
