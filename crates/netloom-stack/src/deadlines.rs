@@ -11,6 +11,9 @@ use crate::timers::Wheel;
 pub(crate) struct Deadlines {
     #[cfg(feature = "alloc")]
     wheel: Option<Wheel>,
+    /// Nothing in the wheel is due before: most calls end here.
+    #[cfg(feature = "alloc")]
+    not_before: Instant,
     /// Where a scan for due items goes on.
     cursor: u32,
 }
@@ -28,6 +31,8 @@ impl Deadlines {
         Deadlines {
             #[cfg(feature = "alloc")]
             wheel: None,
+            #[cfg(feature = "alloc")]
+            not_before: Instant::ZERO,
             cursor: 0,
         }
     }
@@ -36,6 +41,7 @@ impl Deadlines {
     pub(crate) fn wheel() -> Deadlines {
         Deadlines {
             wheel: Some(Wheel::heap()),
+            not_before: Instant::ZERO,
             cursor: 0,
         }
     }
@@ -45,6 +51,7 @@ impl Deadlines {
     pub(crate) fn arm(&mut self, nodes: &mut impl TimerNodes, index: u32, deadline: Instant) {
         #[cfg(feature = "alloc")]
         if let Some(wheel) = &mut self.wheel {
+            self.not_before = self.not_before.min(deadline);
             wheel.arm(nodes, index, deadline);
         }
         let _ = (nodes, index, deadline);
@@ -61,6 +68,7 @@ impl Deadlines {
 
     /// The next item that may be due; `None` ends a round. The caller compares the item's own
     /// deadline and arms it again if it was early.
+    #[inline]
     pub(crate) fn expire<N: TimerNodes + Truth>(
         &mut self,
         nodes: &mut N,
@@ -68,7 +76,14 @@ impl Deadlines {
     ) -> Option<u32> {
         #[cfg(feature = "alloc")]
         if let Some(wheel) = &mut self.wheel {
-            return wheel.expire(nodes, now);
+            if now < self.not_before {
+                return None;
+            }
+            let due = wheel.expire(nodes, now);
+            if due.is_none() {
+                self.not_before = wheel.next_deadline().unwrap_or(Instant::FAR_FUTURE);
+            }
+            return due;
         }
         while self.cursor < nodes.bound() {
             let index = self.cursor;
@@ -85,7 +100,10 @@ impl Deadlines {
     pub(crate) fn next(&self, truth: &impl Truth) -> Option<Instant> {
         #[cfg(feature = "alloc")]
         if let Some(wheel) = &self.wheel {
-            return wheel.next_deadline();
+            // The wheel's bound may be earlier: calling then would find nothing.
+            return wheel
+                .next_deadline()
+                .map(|bound| bound.max(self.not_before));
         }
         (0..truth.bound())
             .filter_map(|index| truth.deadline(index))
