@@ -200,9 +200,17 @@ impl Scenario {
     fn world(&self, clocks_ahead: [Duration; 2]) -> (Sim, HostId, HostId) {
         let mut world = Sim::with_seed(self.seed);
         let [a, b] = clocks_ahead;
+        // A listener on lent memory answers the third SYN at once with a cookie, which binds the
+        // ISN: if the segment that brings it back is overtaken by the next, that one looks like a
+        // stranger's and is reset (RFC 4987 §3.6 names what cookies cost). Without them the SYN is
+        // dropped and repeated.
+        let cookies = self.connections <= 2;
+        let server = self.server.profile.setup();
         let (client, server) = world.link_with(
             self.client.profile.setup().clock_ahead(a),
-            self.server.profile.setup().clock_ahead(b),
+            server
+                .tune(|tunables| tunables.tcp_syncookies = cookies)
+                .clock_ahead(b),
             self.link.clone(),
         );
         world.failure_file(Some(failure_file(&format!("seed-{}.pcapng", self.seed))));
