@@ -377,3 +377,29 @@ fn corrupted_datagrams_never_arrive() {
         );
     }
 }
+
+/// Nothing but room in the device makes the rest leave: nobody answers a datagram.
+#[test]
+fn a_device_with_room_again_is_used_at_once() {
+    let mut world = world(14);
+    let (a, b) = world.link(Link::new().ip().rate(mbit(1)).device_ring(2));
+    let at = SocketAddr::new(world.ipv4(a), 5);
+    let arrived = world.spawn(a, async {
+        let socket = UdpSocket::bind(5)?;
+        for _ in 0..10 {
+            socket.recv_from(&mut [0; 2_000]).await?;
+        }
+        Ok::<_, Error>(now())
+    });
+    world.spawn(b, async move {
+        let socket = UdpSocket::bind(0)?;
+        for _ in 0..10 {
+            socket.send_to(&[0; 972], at).await?;
+        }
+        sleep(secs(1)).await;
+        Ok::<_, Error>(())
+    });
+    world.run_until_idle().unwrap();
+    // Ten times 8 ms, without a gap.
+    assert_eq!(arrived.take(), Some(Ok(Sim::START + ms(80))));
+}
