@@ -2,5 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod demo;
+pub mod failure;
 #[cfg(unix)]
 pub mod serve;

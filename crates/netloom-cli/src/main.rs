@@ -6,12 +6,22 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+
+use netloom_cli::demo::DemoArgs;
 
 /// A TCP/IP stack outside the kernel.
+///
+/// Without a command it shows what it can do: `netloom demo`.
 #[derive(Debug, Parser)]
 #[command(name = "netloom", version)]
-enum Program {
+struct Program {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Demo(DemoArgs),
     #[cfg(target_os = "linux")]
     Serve(netloom_cli::serve::command::ServeArgs),
 }
@@ -24,15 +34,17 @@ fn main() -> ExitCode {
         Ok(program) => program,
         Err(error) => return explain(&error),
     };
-    let result = match program {
+    let result = match program.command {
+        None => DemoArgs::default().run(),
+        Some(Command::Demo(args)) => args.run(),
         #[cfg(target_os = "linux")]
-        Program::Serve(args) => args.run(),
+        Some(Command::Serve(args)) => args.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             complain(&failure.to_string());
-            ExitCode::FAILURE
+            ExitCode::from(failure.exit_code())
         }
     }
 }
@@ -43,10 +55,6 @@ fn explain(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         let _ = io::stdout().write_all(text.as_bytes());
         return ExitCode::SUCCESS;
-    }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        complain("a command is missing: see `netloom --help`");
-        return ExitCode::from(USAGE);
     }
     let what = text
         .lines()

@@ -7,8 +7,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 
-use common::{Need, eventually, in_namespace, run, veth_pair};
-use netloom_host::device::{KernelEnd, PacketSocket, Tap, Tun};
+use common::{Need, carries, eventually, in_namespace, run};
+use netloom_host::device::{KernelEnd, PacketSocket, Tap, Tun, create_veth_pair};
 use netloom_host::net::Net;
 
 fn on_tap(name: &str) -> Net {
@@ -94,10 +94,15 @@ fn over_tun() {
 #[test]
 fn over_a_packet_socket() {
     in_namespace("over_a_packet_socket", &[Need::Program("ip")], || {
-        let (ours, theirs) = veth_pair("rt");
-        let mut end = KernelEnd::of(&theirs).unwrap();
+        create_veth_pair("rt0", "rt1").unwrap();
+        let exists = create_veth_pair("rt0", "rt2").unwrap_err();
+        assert_eq!(exists.kind(), ErrorKind::AlreadyExists);
+        KernelEnd::of("rt0").unwrap().up().unwrap();
+        let mut end = KernelEnd::of("rt1").unwrap();
         end.address(Ipv4Addr::new(10, 71, 0, 1).into(), 24).unwrap();
-        let socket = PacketSocket::open(&ours).unwrap();
+        end.up().unwrap();
+        carries("rt1");
+        let socket = PacketSocket::open("rt0").unwrap();
         let net = socket.address("10.71.0.2/24").start().unwrap();
         let listener = net.tcp_listen("10.71.0.2:7").unwrap();
         let mut client = TcpStream::connect("10.71.0.2:7").unwrap();

@@ -1,14 +1,15 @@
 //! `netloom serve`: the command line.
 
-use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::thread;
 
+use netloom::device::DeviceError;
 use netloom::{LinkEnd, Net, Tap};
 
 use super::{Limits, Root, Server, relay};
+use crate::failure::Failure;
 
 /// The kernel's addresses on the TAP device, and those of the relay's near end.
 const NEAR_V4: &str = "10.71.0.1/24";
@@ -66,18 +67,6 @@ pub struct ServeArgs {
     verbose: bool,
 }
 
-/// Why the server cannot run, in one line that says what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure(String);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failure {}
-
 impl ServeArgs {
     /// Serves until the process ends.
     ///
@@ -95,9 +84,9 @@ impl ServeArgs {
 
     /// Serves at addresses of our own on a TAP device.
     fn run_on_tap(&self, root: Root, name: &str) -> Result<(), Failure> {
-        let failed = |error: io::Error| Failure(error.to_string());
+        let failed = |error: io::Error| Failure::new(error.to_string());
         let net = Tap::create(name)
-            .map_err(|error| Failure(error.to_string()))?
+            .map_err(|error| tap_failure(&error))?
             .kernel_address(NEAR_V4)
             .kernel_address(NEAR_V6)
             .address(format!("{SERVER_V4}/24").as_str())
@@ -117,7 +106,7 @@ impl ServeArgs {
         ));
         self.server(root)
             .serve(&listener)
-            .map_err(|error| Failure(format!("no more connections on {name}: {error}")))
+            .map_err(|error| Failure::new(format!("no more connections on {name}: {error}")))
     }
 
     /// Serves connections the kernel accepts, each carried over netloom.
@@ -126,7 +115,7 @@ impl ServeArgs {
         let address = self.listen.unwrap_or(SocketAddr::new(self.bind, port));
         let kernel = TcpListener::bind(address).map_err(|error| listen_failure(address, &error))?;
         let address = kernel.local_addr().unwrap_or(address);
-        let failed = |error: io::Error| Failure(format!("cannot start netloom: {error}"));
+        let failed = |error: io::Error| Failure::new(format!("cannot start netloom: {error}"));
         let (near, far) = link().map_err(failed)?;
         let server = SocketAddr::new(IpAddr::V4(SERVER_V4), HTTP_PORT);
         let listener = far.tcp_listen(server).map_err(failed)?;
@@ -144,7 +133,7 @@ impl ServeArgs {
             .spawn(move || http.serve(&listener))
             .map_err(failed)?;
         relay::run(&kernel, &near, server)
-            .map_err(|error| Failure(format!("no more connections at {address}: {error}")))
+            .map_err(|error| Failure::new(format!("no more connections at {address}: {error}")))
     }
 
     fn server(&self, root: Root) -> Server {
@@ -160,7 +149,7 @@ impl ServeArgs {
 
     fn folder_failure(&self, error: &io::Error) -> Failure {
         let folder = self.folder.display();
-        Failure(match error.kind() {
+        Failure::new(match error.kind() {
             ErrorKind::NotFound => {
                 format!("cannot serve `{folder}`: no such folder: make it, or name another one")
             }
@@ -200,8 +189,18 @@ fn say(what: &str) {
     let _ = writeln!(io::stdout(), "{what}");
 }
 
+fn tap_failure(error: &DeviceError) -> Failure {
+    Failure::new(match error {
+        DeviceError::PermissionDenied { action, .. } => format!(
+            "cannot {action}: permission denied: run as root, or leave out --tap, \
+             which needs no rights"
+        ),
+        error => error.to_string(),
+    })
+}
+
 fn listen_failure(address: SocketAddr, error: &io::Error) -> Failure {
-    Failure(match error.kind() {
+    Failure::new(match error.kind() {
         ErrorKind::AddrInUse => format!(
             "cannot listen on {address}: the port is in use: \
              end the other program or choose another port with --port"

@@ -31,6 +31,7 @@ mod tap;
 mod tun;
 mod tuntap;
 mod tx_slot;
+mod veth;
 mod wait;
 
 use std::os::fd::AsFd;
@@ -46,6 +47,7 @@ pub(crate) use name::InterfaceName;
 pub use packet::PacketSocket;
 pub use tap::Tap;
 pub use tun::Tun;
+pub use veth::create_veth_pair;
 pub use wait::{Readiness, Waiter, Waker};
 
 /// Frames handed over by one call of `receive` at most: a flooded device must leave time for

@@ -28,9 +28,21 @@ impl Request {
         request
     }
 
+    /// What is nested in an attribute: a fixed body, and attributes of its own.
+    pub(super) fn part(body: &[u8]) -> Request {
+        let mut part = Request { bytes: Vec::new() };
+        part.append(body);
+        part
+    }
+
+    /// The bytes of a [`Request::part`], the value of an attribute.
+    pub(super) fn into_part(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Adds an attribute.
     pub(super) fn attribute(mut self, kind: u16, value: &[u8]) -> Request {
-        // Values here are a few bytes long.
+        // Values here are some dozens of bytes long.
         let len = (4 + value.len()) as u16;
         self.bytes.extend_from_slice(&len.to_ne_bytes());
         self.bytes.extend_from_slice(&kind.to_ne_bytes());

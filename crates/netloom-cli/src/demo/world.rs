@@ -1,0 +1,100 @@
+//! Two stacks on a path that delays and loses, on a virtual clock.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use netloom::sim::{Error, HostSetup, Link, Sim, TcpListener, TcpStream, mbit, ms};
+use netloom::stack::TcpInfo;
+
+use super::content::{LEN, content, sha256};
+use super::narrator::Narrator;
+use super::say;
+use crate::failure::Failure;
+
+/// The path: 100 ms there and back, and one packet in a hundred lost.
+const DELAY_MS: u64 = 50;
+const LOSS: f64 = 0.01;
+const RATE_MBIT: u64 = 100;
+
+const PORT: u16 = 80;
+
+/// Has a client fetch 10 MB from a server; tells of it; returns the capture.
+///
+/// # Errors
+///
+/// The connection failed, or what arrived is not what was sent.
+pub(super) fn run(seed: u64) -> Result<Vec<u8>, Failure> {
+    say(&format!(
+        "Two netloom stacks, on a path of {} ms there and back, {RATE_MBIT} Mbit/s, that loses \
+         {} % of all packets.\nThe clock is virtual, and everything follows from seed {seed}.\n",
+        2 * DELAY_MS,
+        LOSS * 100.0,
+    ));
+    let start = Instant::now();
+    let mut world = Sim::with_seed(seed);
+    world.failure_file(None);
+    let path = Link::new()
+        .rate(mbit(RATE_MBIT))
+        .delay(ms(DELAY_MS))
+        .loss(LOSS);
+    let client = world.add_host(HostSetup::heap());
+    let server = world.add_host(HostSetup::heap());
+    let link = world.connect(client, server, path);
+    let address = SocketAddr::new(world.ipv4(server), PORT);
+    let mut narrator = Narrator::new(client);
+    world.observe(move |seen| narrator.see(seen));
+
+    let data = content();
+    let sent_sum = sha256(&data);
+    let serving = world.spawn(server, serve(data));
+    let fetching = world.spawn(client, fetch(address));
+    world
+        .run_until_idle()
+        .map_err(|failure| Failure::new(format!("the virtual network failed: {failure}")))?;
+
+    let failed = |error: Error| Failure::new(format!("the transfer failed: {error}"));
+    let missing = || Failure::new("the transfer never ended");
+    let info = serving.take().ok_or_else(missing)?.map_err(failed)?;
+    let (received, seconds) = fetching.take().ok_or_else(missing)?.map_err(failed)?;
+    let received_sum = sha256(&received);
+    let (there, back) = world.link_stats(link);
+    say(&format!(
+        "  {} octets in {seconds:.1} s of virtual time, {:.2} Mbit/s (and {:.2} s of yours)\n\
+         \x20 {} of {} packets lost; {} segments sent again; smoothed round trip {:.1} ms; \
+         congestion window at the end {} octets\n\
+         \x20 SHA-256 sent      {sent_sum}\n\
+         \x20 SHA-256 received  {received_sum}",
+        received.len(),
+        LEN as f64 * 8.0 / seconds / 1e6,
+        start.elapsed().as_secs_f64(),
+        there.lost + back.lost,
+        there.offered + back.offered,
+        info.total_retransmissions,
+        f64::from(info.srtt) / 1000.0,
+        info.cwnd,
+    ));
+    if received_sum != sent_sum {
+        return Err(Failure::new("what arrived is not what was sent"));
+    }
+    Ok(world.pcapng())
+}
+
+/// Sends `data` to the first client; tells how the connection stood at the end of it.
+async fn serve(data: Vec<u8>) -> Result<TcpInfo, Error> {
+    let (stream, _) = TcpListener::bind(PORT)?.accept().await?;
+    stream.write_all(&data).await?;
+    let info = stream.info()?;
+    stream.finish()?;
+    stream.read_to_end().await?;
+    Ok(info)
+}
+
+/// Reads everything the server sends; tells how many seconds that took.
+async fn fetch(server: SocketAddr) -> Result<(Vec<u8>, f64), Error> {
+    let start = netloom::sim::now();
+    let stream = TcpStream::connect(server).await?;
+    let received = stream.read_to_end().await?;
+    let seconds = netloom::sim::now().micros_since(start) as f64 / 1e6;
+    stream.finish()?;
+    Ok((received, seconds))
+}
