@@ -136,7 +136,11 @@ impl Stack {
     fn fail_waiting(&mut self, id: NeighborId) {
         while let Some(item) = self.pop_waiting(id) {
             match item.kind() {
-                Some(Kind::Packet) => self.drop_held(item.index(), DropReason::NeighborFailed),
+                Some(Kind::Packet) => {
+                    #[cfg(feature = "udp")]
+                    self.held_datagram_failed(item.index());
+                    self.drop_held(item.index(), DropReason::NeighborFailed);
+                }
                 #[cfg(feature = "tcp")]
                 Some(Kind::Connection) => self.next_hop_failed(item.index()),
                 #[cfg(feature = "tcp")]

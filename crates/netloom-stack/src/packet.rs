@@ -161,6 +161,18 @@ impl Packets {
         Some(Ref::new(crate::list::Kind::Packet, index))
     }
 
+    /// Copies the beginning of a packet; returns its interface.
+    #[cfg(all(feature = "ethernet", feature = "udp"))]
+    pub(crate) fn head(&self, index: u32, out: &mut [u8]) -> Option<u8> {
+        let packet = self.packets.get(index)?;
+        let granule = self.granules.get(packet.first.checked_sub(1)?)?;
+        let bytes = granule.bytes.get(..usize::from(packet.len).min(GRANULE))?;
+        for (to, from) in out.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        Some(packet.iface)
+    }
+
     /// Copies a packet into `out`, which is at least as long as the packet.
     pub(crate) fn copy_to(&self, index: u32, out: &mut [u8]) {
         let Some(packet) = self.packets.get(index) else {

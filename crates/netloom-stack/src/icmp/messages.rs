@@ -132,6 +132,10 @@ impl Stack {
         heard: Heard,
     ) -> Result<(), DropReason> {
         let (src_port, dst_port) = quoted.ports().ok_or(DropReason::IcmpMalformed)?;
+        // A socket on every address would take anybody's.
+        if !self.addresses.is_local(&quoted.src) {
+            return Err(DropReason::IcmpUnsolicited);
+        }
         let tuple = Tuple::new((quoted.src, src_port), (quoted.dst, dst_port), iface);
         let found = self
             .demux

@@ -1,6 +1,8 @@
 //! Datagrams in.
 
 use netloom_driver::RxChecksum;
+#[cfg(feature = "ethernet")]
+use netloom_wire::Quoted;
 use netloom_wire::{Addr, UdpView};
 
 use crate::counters::DropReason;
@@ -124,6 +126,28 @@ impl Stack {
         slot.error = Some(error);
         self.news(found);
         Ok(())
+    }
+
+    /// The neighbour that a held packet was for does not answer: if it is a datagram, its
+    /// socket is told.
+    #[cfg(feature = "ethernet")]
+    pub(crate) fn held_datagram_failed(&mut self, index: u32) {
+        let mut head = [0; 48];
+        let Some(iface) = self.tables.packets.head(index, &mut head) else {
+            return;
+        };
+        let quoted = match head.first().map(|b| b >> 4) {
+            #[cfg(feature = "ipv4")]
+            Some(4) => netloom_wire::Ipv4View::quoted(&head).and_then(|ip| Quoted::ipv4(&ip)),
+            #[cfg(feature = "ipv6")]
+            Some(6) => netloom_wire::Ipv6View::quoted(&head).and_then(|ip| Quoted::ipv6(&ip)),
+            Some(_) | None => return,
+        };
+        let Ok(quoted) = quoted else { return };
+        if let (UDP, Some((src_port, dst_port))) = (quoted.protocol, quoted.ports()) {
+            let tuple = Tuple::new((quoted.src, src_port), (quoted.dst, dst_port), iface);
+            let _ = self.udp_icmp_error(&tuple, iface, Heard::HostUnreachable);
+        }
     }
 
     /// The neighbour a socket's datagram was for does not answer: the datagram is dropped.

@@ -1,12 +1,14 @@
 //! Datagrams out.
 
 use netloom_driver::{FrameSink, TxCaps};
-use netloom_wire::{UdpRepr, protocol, udp};
+use netloom_wire::{Addr, Sum, UdpRepr, protocol, udp};
 
-use crate::counters::DropReason;
+use crate::counters::{DropReason, Layer};
 use crate::list::{Kind, Ref};
 use crate::output::{Hop, IpHeader, segment};
+use crate::packet::PacketKind;
 use crate::stack::{Sent, Stack, Turn};
+use crate::udp::queue::Meta;
 
 /// Datagrams of one socket in a turn, so that a busy one cannot starve the others.
 const QUANTUM: usize = 16;
@@ -29,16 +31,29 @@ impl Stack {
                 return Turn::Done;
             };
             let (dst, dst_port, out_iface) = (meta.remote, meta.remote_port, meta.iface);
+            let local = meta.local;
             let len = payload.0.len().wrapping_add(payload.1.len());
             if out_iface != iface {
                 // The next datagram leaves by another interface: wait there.
                 self.owe(out_iface, Ref::new(Kind::Udp, index));
                 return Turn::Done;
             }
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.6
+            //# When a host sends a UDP datagram, the source address MUST be
+            //# (one of) the IP address(es) of the host.
+            if !local.is_unspecified() && !self.addresses.is_local(&local) {
+                self.drop_datagram(index, DropReason::SourceGone);
+                continue;
+            }
             let next_hop = self.udp_next_hop(&dst, iface);
             let link = match next_hop.map(|next_hop| self.hop(iface, &next_hop)) {
                 Some(Hop::Ready(link)) => link,
                 Some(Hop::Wait(id)) => {
+                    // Apart, so that datagrams to others need not wait too; the socket waits
+                    // itself only if there is no room for that.
+                    if self.hold_datagram(iface, index, id) {
+                        continue;
+                    }
                     if self.wait_for(id, Ref::new(Kind::Udp, index)) {
                         return Turn::Done;
                     }
@@ -60,13 +75,7 @@ impl Stack {
             let Some((meta, payload)) = slot.tx.front(&slot.tx_memory) else {
                 return Turn::Done;
             };
-            let ip = IpHeader {
-                src: meta.local,
-                dst: meta.remote,
-                protocol: protocol::UDP,
-                ttl: meta.hop_limit,
-                tos: meta.tos,
-            };
+            let ip = ip_header(&meta);
             let repr = UdpRepr {
                 src_port: slot.tuple.local_port,
                 dst_port,
@@ -99,6 +108,58 @@ impl Stack {
         Turn::Again
     }
 
+    /// Puts a socket's front datagram, as a packet of its own, on the waiting list of its
+    /// neighbour. `false` if there is no room.
+    fn hold_datagram(&mut self, iface: u8, index: u32, id: crate::neighbor::NeighborId) -> bool {
+        let Some(slot) = self.tables.udp.get(index) else {
+            return false;
+        };
+        let Some((meta, payload)) = slot.tx.front(&slot.tx_memory) else {
+            return false;
+        };
+        let Some(next_hop) = self.neighbors.get(id).map(|neighbor| *neighbor.addr()) else {
+            return false;
+        };
+        let ip = ip_header(&meta);
+        let len = payload.0.len().wrapping_add(payload.1.len());
+        let udp_len = udp::HEADER_LEN.wrapping_add(len);
+        let total = ip.len().wrapping_add(udp_len);
+        let packets = &mut self.tables.packets;
+        if !packets.leaves_room_to_ask(total) {
+            return false;
+        }
+        let repr = UdpRepr {
+            src_port: slot.tuple.local_port,
+            dst_port: meta.remote_port,
+            payload_len: len as u16,
+        };
+        let sum = Sum::new().add(payload.0).add(payload.1);
+        let checksum = repr.checksum(&ip.src, &ip.dst, sum);
+        let item = packets.insert(iface, PacketKind::Ip, next_hop, total, &mut |writer| {
+            let mut headers = [0; 40 + udp::HEADER_LEN];
+            let header = ip.emit(&mut headers, udp_len);
+            let _ = repr.emit(header);
+            udp::set_checksum(header, checksum);
+            writer.write(
+                headers
+                    .get(..ip.len() + udp::HEADER_LEN)
+                    .unwrap_or_default(),
+            );
+            writer.write(payload.0);
+            writer.write(payload.1);
+        });
+        let Some(item) = item else {
+            return false;
+        };
+        self.counters.receive(Layer::Output);
+        self.counters.hold(Layer::Output);
+        if !self.wait_for(id, item) {
+            self.drop_held(item.index(), DropReason::NeighborFull);
+        }
+        self.pop_datagram(index);
+        true
+    }
+
     fn drop_datagram(&mut self, index: u32, reason: DropReason) {
         self.drop_output(reason);
         self.pop_datagram(index);
@@ -113,5 +174,22 @@ impl Stack {
                 self.news(Ref::new(Kind::Udp, index));
             }
         }
+    }
+}
+
+/// The network header of a queued datagram.
+fn ip_header(meta: &Meta) -> IpHeader {
+    // The queue does not keep which version's unspecified address it was.
+    let src = if meta.local.is_unspecified() && meta.remote.is_v4() {
+        Addr::V4_UNSPECIFIED
+    } else {
+        meta.local
+    };
+    IpHeader {
+        src,
+        dst: meta.remote,
+        protocol: protocol::UDP,
+        ttl: meta.hop_limit,
+        tos: meta.tos,
     }
 }

@@ -291,8 +291,8 @@ impl Stack {
     fn pick_udp_port(&mut self, at: &UdpBind) -> Result<u16, Error> {
         let salt = self.rng.next_u32();
         let key = at.key(0);
-        let offset = self.keys.secret(Purpose::Port, &key) ^ salt;
-        let table = self.keys.secret(Purpose::PortTable, &key);
+        let (offset, table) = self.keys.secrets(Purpose::Port, &key);
+        let offset = offset ^ salt;
         let mut ports = core::mem::replace(&mut self.udp.ports, PortAllocator::EMPTY);
         let picked = ports.pick(offset, table, |port| self.udp_port_taken(at, port));
         self.udp.ports = ports;
@@ -466,7 +466,16 @@ impl Stack {
                 }
                 from
             }
-            None if !local.is_unspecified() && !local.is_multicast() => local,
+            None if !local.is_unspecified()
+                && !local.is_multicast()
+                && !local.is_broadcast()
+                && !self.addresses.is_broadcast_for(iface, &local) =>
+            {
+                if !self.addresses.is_local(&local) {
+                    return Err(Error::AddressNotAvailable);
+                }
+                local
+            }
             None => match self.source_for(&dst, iface, &next_hop) {
                 Some(src) => src,
                 // DHCP speaks before it has an address.

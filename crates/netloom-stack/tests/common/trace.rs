@@ -215,6 +215,13 @@ impl Net {
         self.frame(&frame);
     }
 
+    /// An IPv4 packet, whatever version the test is about.
+    pub fn v4_frame(&mut self, dst: MacAddr, packet: &[u8]) {
+        let frame = ethernet(dst, PEER_MAC, EtherType::IPV4, packet);
+        self.frame(&frame);
+        self.pump();
+    }
+
     pub fn frame_of(&self, dst: MacAddr, packet: &[u8]) -> Vec<u8> {
         match self.setup.link {
             Link::Ip => packet.to_vec(),
