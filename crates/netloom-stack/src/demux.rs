@@ -17,6 +17,9 @@ pub(crate) struct Demux {
     /// What the last lookup found: bulk transfers hit it.
     #[cfg(feature = "alloc")]
     last: Ref,
+    /// The hash computed last, and of what: who is looked up in vain is often inserted next.
+    #[cfg(feature = "alloc")]
+    hashed: (u8, Tuple, u64),
 }
 
 impl Demux {
@@ -27,6 +30,8 @@ impl Demux {
             index: None,
             #[cfg(feature = "alloc")]
             last: Ref::NONE,
+            #[cfg(feature = "alloc")]
+            hashed: (0, Tuple::EMPTY, 0),
         }
     }
 
@@ -36,6 +41,7 @@ impl Demux {
         Demux {
             index: Some(crate::index::Index::heap(limit)),
             last: Ref::NONE,
+            hashed: (0, Tuple::EMPTY, 0),
         }
     }
 
@@ -53,7 +59,7 @@ impl Demux {
             if is_at(tables, self.last, protocol, tuple) {
                 return self.last;
             }
-            let hash = keys.index_hash(protocol, tuple);
+            let hash = remembered(&mut self.hashed, keys, protocol, tuple);
             let found = index
                 .find(hash, |r| is_at(tables, r, protocol, tuple))
                 .unwrap_or(Ref::NONE);
@@ -70,7 +76,8 @@ impl Demux {
     pub(crate) fn insert(&mut self, keys: &Keys, protocol: u8, tuple: &Tuple, item: Ref) -> bool {
         #[cfg(feature = "alloc")]
         if let Some(index) = &mut self.index {
-            return index.insert(keys.index_hash(protocol, tuple), item).is_ok();
+            let hash = remembered(&mut self.hashed, keys, protocol, tuple);
+            return index.insert(hash, item).is_ok();
         }
         let _ = (keys, protocol, tuple, item);
         true
@@ -80,7 +87,8 @@ impl Demux {
     pub(crate) fn replace(&mut self, keys: &Keys, protocol: u8, tuple: &Tuple, old: Ref, new: Ref) {
         #[cfg(feature = "alloc")]
         if let Some(index) = &mut self.index {
-            index.replace(keys.index_hash(protocol, tuple), old, new);
+            let hash = remembered(&mut self.hashed, keys, protocol, tuple);
+            index.replace(hash, old, new);
             if self.last == old {
                 self.last = Ref::NONE;
             }
@@ -92,13 +100,24 @@ impl Demux {
     pub(crate) fn remove(&mut self, keys: &Keys, protocol: u8, tuple: &Tuple, item: Ref) {
         #[cfg(feature = "alloc")]
         if let Some(index) = &mut self.index {
-            index.remove(keys.index_hash(protocol, tuple), item);
+            let hash = remembered(&mut self.hashed, keys, protocol, tuple);
+            index.remove(hash, item);
             if self.last == item {
                 self.last = Ref::NONE;
             }
         }
         let _ = (keys, protocol, tuple, item);
     }
+}
+
+/// The hash of a tuple, computed again only if it is another.
+#[cfg(feature = "alloc")]
+#[inline]
+fn remembered(last: &mut (u8, Tuple, u64), keys: &Keys, protocol: u8, tuple: &Tuple) -> u64 {
+    if last.0 != protocol || last.1 != *tuple {
+        *last = (protocol, *tuple, keys.index_hash(protocol, tuple));
+    }
+    last.2
 }
 
 /// Whether an item is of the protocol and has the tuple.

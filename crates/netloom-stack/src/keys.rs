@@ -20,10 +20,10 @@ pub(crate) struct Keys {
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub(crate) enum Purpose {
-    Isn = 1,
-    Timestamp = 2,
-    Port = 3,
-    PortTable = 4,
+    /// ISN and timestamp offset: one half each.
+    Connection = 1,
+    /// The two hashes of RFC 6056 §3.3.4: one half each.
+    Port = 2,
 }
 
 impl Keys {
@@ -42,9 +42,10 @@ impl Keys {
         hash(&self.index, tuple, u32::from(protocol))
     }
 
-    /// A number that only this stack can compute from a tuple.
-    pub(crate) fn secret(&self, purpose: Purpose, tuple: &Tuple) -> u32 {
-        hash(&self.tuple, tuple, purpose as u32) as u32
+    /// Two numbers that only this stack can compute from a tuple.
+    pub(crate) fn secrets(&self, purpose: Purpose, tuple: &Tuple) -> (u32, u32) {
+        let hash = hash(&self.tuple, tuple, purpose as u32);
+        (hash as u32, (hash >> 32) as u32)
     }
 
     /// The secret part of a SYN cookie.

@@ -401,13 +401,15 @@ impl Stack {
     /// those called for.
     fn transmit_on(&mut self, iface: u8, sink: &mut dyn FrameSink, sent: &mut Sent) {
         #[cfg(feature = "ethernet")]
-        if !self.fire_neighbors(iface, sink, sent) {
+        let ethernet = self.interface(iface).is_some_and(|i| i.ethernet);
+        #[cfg(feature = "ethernet")]
+        if ethernet && !self.fire_neighbors(iface, sink, sent) {
             sent.blocked = true;
             return;
         }
         self.transmit_owed(iface, sink, sent);
         #[cfg(feature = "ethernet")]
-        if !sent.blocked && !self.fire_neighbors(iface, sink, sent) {
+        if ethernet && !sent.blocked && !self.fire_neighbors(iface, sink, sent) {
             sent.blocked = true;
         }
     }

@@ -31,6 +31,8 @@ pub(crate) use time_wait::TimeWaitEntry;
 use crate::deadlines::Deadlines;
 use crate::list::List;
 use crate::port_alloc::PortAllocator;
+use crate::tuple::Tuple;
+use netloom_wire::Addr;
 
 /// What TCP keeps beside its connections.
 pub(crate) struct TcpState {
@@ -42,6 +44,12 @@ pub(crate) struct TcpState {
     pub(crate) ports: PortAllocator,
     /// Connections that finish without an owner.
     pub(crate) orphans: u32,
+    /// The listener found last for an address and port on an interface; forgotten when
+    /// listeners come or go.
+    pub(crate) last_listener: Option<((Addr, u16, u8), u32)>,
+    /// The secrets of a tuple that were asked for last, and whose.
+    pub(crate) secrets: (u32, u32),
+    pub(crate) secrets_of: Tuple,
 }
 
 impl TcpState {
@@ -53,6 +61,9 @@ impl TcpState {
             time_wait: List::EMPTY,
             ports: PortAllocator::EMPTY,
             orphans: 0,
+            last_listener: None,
+            secrets: (0, 0),
+            secrets_of: Tuple::EMPTY,
         }
     }
 }

@@ -78,10 +78,13 @@ impl Stack {
         listener.live = true;
         listener.reuse_port = options.reuse_port;
         listener.backlog = options.backlog;
-        Ok(ListenerHandle {
+        let handle = ListenerHandle {
             index,
             generation: listener.generation,
-        })
+        };
+        self.tcp.last_listener = None;
+        self.recount_half_open();
+        Ok(handle)
     }
 
     /// An ephemeral port at which nobody listens there.
@@ -238,6 +241,8 @@ impl Stack {
             }
         }
         self.tables.listeners.remove(handle.index);
+        self.tcp.last_listener = None;
+        self.recount_half_open();
         Ok(())
     }
 

@@ -12,6 +12,46 @@ pub(crate) struct Buffers {
     tx: Mem<u8>,
     records: Mem<Record>,
     ranges: Mem<Range>,
+    #[cfg(feature = "alloc")]
+    habit: Habit,
+}
+
+/// How long a receive ring the connection needs between two times that it is drained, so that a
+/// new one has that length at once and is not copied while it grows.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy)]
+struct Habit {
+    /// The length, as a power of two.
+    log2: u8,
+    /// How often it was enough since it changed.
+    enough: u8,
+}
+
+#[cfg(feature = "alloc")]
+impl Habit {
+    const NONE: Habit = Habit { log2: 0, enough: 0 };
+    /// How often a length must have been enough before half of it is tried.
+    const PATIENCE: u8 = 16;
+
+    /// Bytes to begin with.
+    fn len(self) -> usize {
+        1usize.checked_shl(self.log2.into()).unwrap_or(usize::MAX)
+    }
+
+    /// A ring had to grow to `len` bytes.
+    fn grew(&mut self, len: usize) {
+        self.log2 = len.checked_ilog2().map_or(0, |log2| log2 as u8);
+        self.enough = 0;
+    }
+
+    /// A ring was drained.
+    fn drained(&mut self) {
+        self.enough = self.enough.saturating_add(1);
+        if self.enough > Habit::PATIENCE {
+            self.log2 = self.log2.saturating_sub(1);
+            self.enough = 0;
+        }
+    }
 }
 
 impl Buffers {
@@ -20,6 +60,8 @@ impl Buffers {
         tx: Mem::None,
         records: Mem::None,
         ranges: Mem::None,
+        #[cfg(feature = "alloc")]
+        habit: Habit::NONE,
     };
 
     pub(crate) fn lend(
@@ -135,13 +177,20 @@ impl BufferPool {
         let Some(heap) = &mut self.heap else {
             return false;
         };
-        // Doubling keeps the cost of growing in proportion to what is received.
-        let Some(mut new) = heap
-            .bytes
-            .take(need.max(buffers.rx.len().saturating_mul(2)))
-        else {
+        let plenty = if !buffers.rx.is_none() {
+            // Doubling keeps the cost of growing in proportion to what is received.
+            buffers.rx.len().saturating_mul(2)
+        } else if heap.bytes.in_use() > heap.budget / 2 {
+            0
+        } else {
+            buffers.habit.len()
+        };
+        let Some(mut new) = heap.bytes.take(need.max(plenty)) else {
             return false;
         };
+        if !buffers.rx.is_none() {
+            buffers.habit.grew(new.len());
+        }
         conn.move_rx(&buffers.rx, &mut new);
         if let Mem::Heap(old) = core::mem::replace(&mut buffers.rx, Mem::Heap(new)) {
             heap.bytes.give(old);
@@ -277,6 +326,7 @@ impl Heap {
     fn reclaim_rx(&mut self, buffers: &mut Buffers) {
         if let Mem::Heap(rx) = core::mem::take(&mut buffers.rx) {
             self.bytes.give(rx);
+            buffers.habit.drained();
         }
         if let Mem::Heap(ranges) = core::mem::take(&mut buffers.ranges) {
             self.ranges.give(ranges);
@@ -292,3 +342,6 @@ impl Heap {
         }
     }
 }
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests;

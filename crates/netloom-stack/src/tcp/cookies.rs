@@ -4,7 +4,7 @@
 use netloom_tcp::{HalfOpen, Segment, SynOffer, syn_cookie};
 use netloom_wire::TcpFlags;
 
-use crate::keys::Purpose;
+use crate::counters::DropReason;
 use crate::log::note;
 use crate::stack::Stack;
 use crate::tuple::Tuple;
@@ -57,14 +57,14 @@ impl Stack {
         self.seconds() / syn_cookie::STEP_SECONDS
     }
 
-    /// An ACK for a listener: perhaps a cookie comes back.
+    /// An ACK for a listener: perhaps a cookie comes back. `None` if not.
     pub(super) fn cookie_input(
         &mut self,
         listener: u32,
         tuple: &Tuple,
         iface: u8,
         segment: &Segment<'_>,
-    ) -> bool {
+    ) -> Option<Result<(), DropReason>> {
         // Only while cookies may be out: at other times nobody can guess their way in.
         let recent = self
             .tcp
@@ -72,32 +72,28 @@ impl Stack {
             .last_cookie
             .is_some_and(|last| self.seconds().wrapping_sub(last) <= COOKIE_LIFE);
         if !recent || segment.flags.intersects(TcpFlags::SYN.with(TcpFlags::RST)) {
-            return false;
+            return None;
         }
-        let ts_offset = self.keys.secret(Purpose::Timestamp, tuple);
+        let ts_offset = self.ts_offset(tuple);
         let timestamps = segment
             .options
             .timestamps
             .map(|t| (t.value, t.echo.wrapping_sub(ts_offset)));
         let keys = &self.keys;
-        let Some(half) = syn_cookie::decode(
+        let half = syn_cookie::decode(
             self.cookie_step(),
             &|step| keys.cookie(tuple, step),
             segment.seq,
             segment.ack,
             timestamps,
             &self.tunables.tcp,
-        ) else {
-            return false;
-        };
-        if self
-            .complete(listener, tuple, iface, &half, segment)
-            .is_err()
-        {
-            return false;
+        )?;
+        // What cannot be taken now is not refused: the peer repeats it.
+        let result = self.complete(listener, tuple, iface, &half, segment);
+        if result.is_ok() {
+            let accepted = &mut self.counters.tcp_syn_cookies_accepted;
+            *accepted = accepted.wrapping_add(1);
         }
-        let accepted = &mut self.counters.tcp_syn_cookies_accepted;
-        *accepted = accepted.wrapping_add(1);
-        true
+        Some(result)
     }
 }

@@ -6,7 +6,6 @@ use netloom_tcp::{CloseReason, End, Segment, TimeWaitState, time_wait};
 use crate::counters::DropReason;
 use crate::demux::TCP;
 use crate::ip::Packet;
-use crate::keys::Purpose;
 use crate::list::{Kind, Ref};
 use crate::log::note;
 use crate::stack::{On, Stack};
@@ -83,10 +82,10 @@ impl Stack {
         if slot.flags.has(Flags::ENDED) {
             return;
         }
-        let reset = slot.conn.reset_reply();
+        let reset = slot.conn.reset_now();
         if reason != CloseReason::AddressRemoved {
             if let Some(reset) = reset {
-                self.send_reply(&tuple, None, &reset);
+                self.send_reply(&tuple, None, &reset.into());
             }
         }
         self.end(index, End::Closed(reason));
@@ -159,14 +158,19 @@ impl Stack {
         packet: &Packet<'_>,
         segment: &Segment<'_>,
     ) -> Result<(), DropReason> {
+        let tuple = self
+            .tables
+            .time_wait
+            .get(index)
+            .ok_or(DropReason::TcpNoSocket)?
+            .tuple;
+        let ts_offset = self.ts_offset(&tuple);
         let env = self.clock.env(&self.tunables.tcp, 0);
         let entry = self
             .tables
             .time_wait
             .get_mut(index)
             .ok_or(DropReason::TcpNoSocket)?;
-        let tuple = entry.tuple;
-        let ts_offset = self.keys.secret(Purpose::Timestamp, &tuple);
         match entry.state.receive(&env, segment, ts_offset) {
             time_wait::Disposition::Drop(why) => Err(drop_reason(why)),
             time_wait::Disposition::Ack { reply, restart } => {

@@ -21,8 +21,13 @@ use crate::version::Version;
 impl Stack {
     /// The listener for a segment: the address before every address, its version before both.
     pub(crate) fn find_listener(&mut self, tuple: &Tuple, iface: u8) -> Option<u32> {
-        let local = tuple.local();
-        let port = tuple.local_port;
+        let at = (tuple.local(), tuple.local_port, iface);
+        if let Some((known, first)) = self.tcp.last_listener {
+            if known == at {
+                return Some(self.share(first, tuple));
+            }
+        }
+        let (local, port, iface) = at;
         let keys = [
             Tuple::new((local, port), (netloom_wire::Addr::UNSPECIFIED, 0), iface),
             Version::of(&local).key(port, None),
@@ -31,6 +36,7 @@ impl Stack {
         for key in keys {
             let found = self.demux.find(&self.keys, &self.tables, TCP, &key);
             if found.kind() == Some(Kind::Listener) {
+                self.tcp.last_listener = Some((at, found.index()));
                 return Some(self.share(found.index(), tuple));
             }
         }
@@ -82,7 +88,7 @@ impl Stack {
             //# If the connection does not exist (CLOSED), then a reset is sent
             //# in response to any incoming segment except another reset.
             if let Some(reset) = netloom_tcp::closed::reset_for(segment) {
-                self.send_reply(tuple, Some(iface), &reset);
+                self.send_reply(tuple, Some(iface), &reset.into());
             }
             return Err(DropReason::TcpNoSocket);
         };
@@ -90,10 +96,10 @@ impl Stack {
             listen::Disposition::Drop(_) => Err(DropReason::TcpNotSyn),
             listen::Disposition::Reset(reset) => {
                 #[cfg(feature = "syn-cookies")]
-                if self.cookie_input(listener, tuple, iface, segment) {
-                    return Ok(());
+                if let Some(taken) = self.cookie_input(listener, tuple, iface, segment) {
+                    return taken;
                 }
-                self.send_reply(tuple, Some(iface), &reset);
+                self.send_reply(tuple, Some(iface), &reset.into());
                 Err(DropReason::TcpNotSyn)
             }
             listen::Disposition::Syn(offer) => {
@@ -111,12 +117,14 @@ impl Stack {
         offer: &SynOffer,
         min_iss: Option<SeqNum>,
     ) -> Result<(), DropReason> {
-        let room = self
-            .tables
-            .listeners
-            .get(listener)
-            .is_some_and(|l| l.half_open < l.backlog && l.to_accept < l.backlog);
-        let slot = if room {
+        let Some(entry) = self.tables.listeners.get(listener) else {
+            return Err(DropReason::TcpNoSocket);
+        };
+        if entry.to_accept >= entry.backlog {
+            // A handshake that could not be completed is not begun: the peer tries again.
+            return Err(DropReason::TcpAcceptQueueFull);
+        }
+        let slot = if entry.half_open < entry.backlog {
             self.tables.half_open.insert()
         } else {
             None
@@ -204,8 +212,8 @@ impl Stack {
                 self.send_reply(&tuple, Some(iface), &reply);
                 Err(DropReason::TcpOutOfWindow)
             }
-            syn_received::Disposition::Reset(reply) => {
-                self.send_reply(&tuple, Some(iface), &reply);
+            syn_received::Disposition::Reset(reset) => {
+                self.send_reply(&tuple, Some(iface), &reset.into());
                 Err(DropReason::TcpBadAck)
             }
             syn_received::Disposition::Gone => {
@@ -218,7 +226,7 @@ impl Stack {
                     // The listener was closed meanwhile.
                     self.drop_half_open(index);
                     if let Some(reset) = netloom_tcp::closed::reset_for(segment) {
-                        self.send_reply(&tuple, Some(iface), &reset);
+                        self.send_reply(&tuple, Some(iface), &reset.into());
                     }
                     return Err(DropReason::TcpNoSocket);
                 };
@@ -288,6 +296,32 @@ impl Stack {
         }
     }
 
+    /// Counts anew which listener the handshakes under way are for: listeners came or went.
+    pub(crate) fn recount_half_open(&mut self) {
+        if self.tables.half_open.is_empty() {
+            return;
+        }
+        for index in 0..self.tables.listeners.high_water() {
+            if let Some(listener) = self.tables.listeners.get_mut(index) {
+                listener.half_open = 0;
+            }
+        }
+        for index in 0..self.tables.half_open.high_water() {
+            let Some(entry) = self.tables.half_open.get(index) else {
+                continue;
+            };
+            let tuple = entry.tuple;
+            if tuple == Tuple::EMPTY {
+                continue;
+            }
+            if let Some(listener) = self.find_listener(&tuple, tuple.scope().unwrap_or(0)) {
+                if let Some(listener) = self.tables.listeners.get_mut(listener) {
+                    listener.half_open = listener.half_open.saturating_add(1);
+                }
+            }
+        }
+    }
+
     /// Gives up a handshake without a word.
     pub(crate) fn drop_half_open(&mut self, index: u32) {
         let Some(entry) = self.tables.half_open.get(index) else {
@@ -315,7 +349,7 @@ impl Stack {
         };
         OpenParams {
             iss,
-            ts_offset: self.keys.secret(Purpose::Timestamp, tuple),
+            ts_offset: self.ts_offset(tuple),
             mss,
             path_mss: mss_of(path, &dst),
             rcv_buf,
@@ -332,13 +366,29 @@ impl Stack {
         }
     }
 
+    /// What ISN and timestamp offset of a tuple are made with.
+    fn connection_secrets(&mut self, tuple: &Tuple) -> (u32, u32) {
+        // A handshake asks several times.
+        if self.tcp.secrets_of != *tuple {
+            self.tcp.secrets = self.keys.secrets(Purpose::Connection, tuple);
+            self.tcp.secrets_of = *tuple;
+        }
+        self.tcp.secrets
+    }
+
+    /// What is added to the millisecond clock in a connection's timestamps (RFC 7323 §5.4 leaves
+    /// it open): nobody learns from one connection how long the stack has been running.
+    pub(super) fn ts_offset(&mut self, tuple: &Tuple) -> u32 {
+        self.connection_secrets(tuple).1
+    }
+
     /// An initial sequence number (RFC 6528): a clock of 4 µs ticks and a secret of the tuple.
     ///
     //= https://www.rfc-editor.org/rfc/rfc6528#section-3
     //# TCP SHOULD generate its Initial Sequence Numbers with the expression:
-    pub(crate) fn isn(&self, tuple: &Tuple) -> SeqNum {
+    pub(crate) fn isn(&mut self, tuple: &Tuple) -> SeqNum {
         let clock = (self.clock.now.as_micros() >> 2) as u32;
-        SeqNum(clock.wrapping_add(self.keys.secret(Purpose::Isn, tuple)))
+        SeqNum(clock.wrapping_add(self.connection_secrets(tuple).0))
     }
 
     /// Sends the SYN-ACK of an entry. `false` if the device was full.

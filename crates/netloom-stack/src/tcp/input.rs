@@ -149,8 +149,8 @@ impl Stack {
             || outcome.peer_finished()
             || outcome.urgent()
             || outcome.soft_error();
-        if let Some(reply) = &outcome.reset {
-            self.send_reply(&tuple, None, reply);
+        if let Some(reset) = outcome.reset {
+            self.send_reply(&tuple, None, &reset.into());
         }
         self.apply_path(&tuple, outcome);
         if outcome.established() {

@@ -149,8 +149,7 @@ impl Stack {
         iface: u8,
     ) -> Result<u16, Error> {
         let with = |port| Tuple::new((*src, port), (*dst, remote_port), iface);
-        let offset = self.keys.secret(Purpose::Port, &with(0));
-        let table = self.keys.secret(Purpose::PortTable, &with(0));
+        let (offset, table) = self.keys.secrets(Purpose::Port, &with(0));
         let mut ports = core::mem::replace(&mut self.tcp.ports, PortAllocator::EMPTY);
         let picked = ports.pick(offset, table, |port| self.tuple_in_use(&with(port)));
         self.tcp.ports = ports;

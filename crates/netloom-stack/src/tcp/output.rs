@@ -1,7 +1,7 @@
 //! Segments out: a connection's turn.
 
-use netloom_driver::{FrameSink, Instant, TxCaps};
-use netloom_tcp::{Next, Plan, PlanKind};
+use netloom_driver::{FrameSink, Full, Instant, TxCaps};
+use netloom_tcp::{Connection, Env, Io, Next, Outcome, Plan, PlanKind};
 use netloom_wire::{Addr, TcpRepr, protocol};
 
 use crate::counters::DropReason;
@@ -41,10 +41,12 @@ impl Stack {
                     .ensure_records(&mut slot.conn, &mut slot.buffers);
             }
             let env = self.clock.env(&self.tunables.tcp, gso_max);
-            let plan = match slot.conn.next(&env, &slot.buffers.io()) {
+            let (ip, ports) = (slot.ip_header(), slot.tuple.ports());
+            let mut io = slot.buffers.io();
+            let plan = match slot.conn.next(&env, &io) {
                 Next::Send(plan) => plan,
                 Next::Fire(timer) => {
-                    let outcome = slot.conn.fire(&env, &mut slot.buffers.io(), timer);
+                    let outcome = slot.conn.fire(&env, &mut io, timer);
                     self.apply(index, &outcome);
                     continue;
                 }
@@ -53,38 +55,41 @@ impl Stack {
                     return Turn::Done;
                 }
             };
-            let hop = match link {
-                Some(link) => Hop::Ready(link),
+            let result = match &link {
+                Some(link) => {
+                    let conn = &mut slot.conn;
+                    emit(ip, ports, conn, &mut io, &env, &plan, link, caps, sink)
+                }
+                // The next hop comes first, but only for those who have something to send.
                 None => match self.connection_hop(iface, index) {
-                    Ok(hop) => hop,
+                    Ok(Hop::Ready(found)) => {
+                        let Some(slot) = self.tables.connections.get_mut(index) else {
+                            return Turn::Done;
+                        };
+                        let env = self.clock.env(&self.tunables.tcp, gso_max);
+                        let (conn, mut io) = (&mut slot.conn, slot.buffers.io());
+                        let found = link.insert(found);
+                        emit(ip, ports, conn, &mut io, &env, &plan, found, caps, sink)
+                    }
+                    Ok(Hop::Wait(id)) => {
+                        if self.wait_for(id, Ref::new(Kind::Connection, index)) {
+                            return Turn::Done;
+                        }
+                        self.lose(index, &plan, gso_max, DropReason::NeighborFull);
+                        continue;
+                    }
+                    Ok(Hop::Nowhere(reason)) => {
+                        self.lose(index, &plan, gso_max, reason);
+                        continue;
+                    }
                     Err(turn) => return turn,
                 },
             };
-            let hop = match hop {
-                Hop::Ready(ready) => {
-                    link = Some(ready);
-                    ready
-                }
-                Hop::Wait(id) => {
-                    if self.wait_for(id, Ref::new(Kind::Connection, index)) {
-                        return Turn::Done;
-                    }
-                    self.lose(index, &plan, gso_max, DropReason::NeighborFull);
-                    continue;
-                }
-                Hop::Nowhere(reason) => {
-                    self.lose(index, &plan, gso_max, reason);
-                    continue;
-                }
-            };
-            let Some(slot) = self.tables.connections.get_mut(index) else {
-                return Turn::Done;
-            };
-            if emit(slot, &plan, &hop, caps, sink).is_err() {
+            let Ok(outcome) = result else {
                 return Turn::Full;
-            }
+            };
             self.count_sent(sent);
-            self.planned(index, &plan, gso_max);
+            self.recorded(index, plan.kind, &outcome);
             if gso_max > 0 && plan.len > u32::from(plan.mss) {
                 return Turn::Again;
             }
@@ -113,17 +118,12 @@ impl Stack {
         Ok(self.hop(iface, &next_hop))
     }
 
-    /// A plan left: the connection records it.
+    /// A plan was recorded by its connection: counted, and what follows is applied.
     #[inline]
-    fn planned(&mut self, index: u32, plan: &Plan, gso_max: u32) {
-        let Some(slot) = self.tables.connections.get_mut(index) else {
-            return;
-        };
-        let env = self.clock.env(&self.tunables.tcp, gso_max);
-        let outcome = slot.conn.sent(&env, &mut slot.buffers.io(), plan);
+    fn recorded(&mut self, index: u32, kind: PlanKind, outcome: &Outcome) {
         let counters = &mut self.counters;
         counters.tcp_segments_sent = counters.tcp_segments_sent.wrapping_add(1);
-        match plan.kind {
+        match kind {
             PlanKind::Retransmission => {
                 counters.tcp_segments_retransmitted =
                     counters.tcp_segments_retransmitted.wrapping_add(1);
@@ -137,14 +137,20 @@ impl Stack {
             | PlanKind::Ack
             | PlanKind::DuplicateAck => {}
         }
-        self.apply(index, &outcome);
+        self.apply(index, outcome);
     }
 
     /// A plan that cannot be sent now is as good as lost on the wire: the connection's own
     /// timers bring it back.
+    #[inline(never)]
     fn lose(&mut self, index: u32, plan: &Plan, gso_max: u32, reason: DropReason) {
         self.drop_output(reason);
-        self.planned(index, plan, gso_max);
+        let Some(slot) = self.tables.connections.get_mut(index) else {
+            return;
+        };
+        let env = self.clock.env(&self.tunables.tcp, gso_max);
+        let outcome = slot.conn.sent(&env, &mut slot.buffers.io(), plan);
+        self.recorded(index, plan.kind, &outcome);
     }
 
     /// A connection owes nothing: its timer is armed and what it drained is taken back.
@@ -240,25 +246,41 @@ pub(crate) fn mss_of(mtu: u16, dst: &Addr) -> u16 {
     mtu.saturating_sub(header_len(dst) as u16 + netloom_wire::tcp::HEADER_LEN as u16)
 }
 
-/// Writes a planned segment into the device.
+impl TcpSlot {
+    /// The network header of the connection's segments.
+    #[inline]
+    fn ip_header(&self) -> IpHeader {
+        IpHeader {
+            src: self.tuple.local(),
+            dst: self.tuple.remote,
+            protocol: protocol::TCP,
+            ttl: self.ttl,
+            tos: self.tos,
+        }
+    }
+}
+
+/// Writes a planned segment into the device, and has the connection record it if the device took
+/// it. `ports` are the local one and the remote one, in one word.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a part of the one segment"
+)]
 #[inline]
 fn emit(
-    slot: &mut TcpSlot,
+    ip: IpHeader,
+    ports: u32,
+    conn: &mut Connection,
+    io: &mut Io<'_>,
+    env: &Env<'_>,
     plan: &Plan,
     link: &LinkHeader,
     caps: &TxCaps,
     sink: &mut dyn FrameSink,
-) -> Result<(), netloom_driver::Full> {
-    let ip = IpHeader {
-        src: slot.tuple.local(),
-        dst: slot.tuple.remote,
-        protocol: protocol::TCP,
-        ttl: slot.ttl,
-        tos: slot.tos,
-    };
+) -> Result<Outcome, Full> {
     let repr = TcpRepr {
-        src_port: slot.tuple.local_port,
-        dst_port: slot.tuple.remote_port,
+        src_port: (ports >> 16) as u16,
+        dst_port: ports as u16,
         seq: plan.seq.0,
         ack: plan.ack.0,
         flags: plan.flags,
@@ -266,8 +288,7 @@ fn emit(
         urgent: plan.urgent,
         options: plan.options,
     };
-    let io = slot.buffers.io();
-    let payload = plan.payload(&slot.conn, &io);
+    let payload = plan.payload(conn, io);
     let mss = (plan.len > u32::from(plan.mss)).then_some(plan.mss);
     segment(
         sink,
@@ -281,5 +302,6 @@ fn emit(
         },
         payload,
         mss,
-    )
+    )?;
+    Ok(conn.sent(env, io, plan))
 }

@@ -45,6 +45,16 @@ pub struct Setup {
     pub link: Link,
 }
 
+impl Setup {
+    /// Bytes in front of an IP packet.
+    pub fn link_len(&self) -> usize {
+        match self.link {
+            Link::Ip => 0,
+            Link::Ethernet => 14,
+        }
+    }
+}
+
 pub const V4: Setup = Setup {
     profile: Profile::Heap,
     v6: false,

@@ -1,0 +1,575 @@
+//! Links, neighbours, IP and ICMP: what is taken, what is answered, and to whom.
+#![cfg(all(feature = "udp", feature = "tcp", feature = "ethernet"))]
+#![cfg(all(feature = "ipv4", feature = "ipv6", feature = "alloc"))]
+mod common;
+
+use common::trace::{IF, Link, Net, OUR_MAC, PEER_MAC, PEER_PORT, PORT, Packet, addr, cidr};
+use common::trace::{advertisement, arp_frame, arp_request, ethernet, every, every_ethernet};
+use common::trace::{icmp_packet, ip_packet, nd_packet, tcp, udp_packet};
+use netloom_stack::tcp::How;
+use netloom_stack::wire::{Addr, ArpOperation, EtherType, MacAddr, NdpMessage, NdpOption};
+use netloom_stack::{CloseReason, DropReason, Error, State};
+
+fn dropped(net: &Net, reason: DropReason) -> usize {
+    net.stack.counters().dropped(reason)
+}
+
+/// The peer pings; what comes back.
+fn ping(net: &mut Net, data: &[u8]) {
+    let (kind, peer) = (net.pick(8, 128), net.peer);
+    net.send_icmp(peer, kind, 0, [1, 2, 3, 4], data);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+//= type=test
+//# Every host MUST implement an ICMP Echo server function that
+//# receives Echo Requests and sends corresponding Echo Replies.
+#[test]
+fn echo_requests_are_answered_with_the_same_data() {
+    every(|mut net| {
+        for len in [0, 1, 56, 123, 124, 125, 400] {
+            let data: Vec<u8> = (0..len).map(|n| n as u8).collect();
+            ping(&mut net, &data);
+            let reply = net.icmp();
+            assert_eq!((reply.kind, reply.code), (net.pick(0, 129), 0));
+            assert_eq!(reply.rest, [1, 2, 3, 4]);
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+            //= type=test
+            //# Data received in an ICMP Echo Request MUST be entirely
+            //# included in the resulting Echo Reply.
+            assert_eq!(reply.body, data);
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.6
+            //= type=test
+            //# The IP source address in an ICMP Echo Reply MUST be the same
+            //# as the specific-destination address (defined in Section
+            //# 3.2.1.3) of the corresponding ICMP Echo Request message.
+            assert_eq!((reply.ip.src, reply.ip.dst), (net.us, net.peer));
+        }
+        net.silent();
+        net.stack.set_tunable("icmp_echo_ignore_all", 1).unwrap();
+        ping(&mut net, b"quiet");
+        net.silent();
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.7
+//= type=test
+//# A host MUST NOT discard a datagram just because it was received
+//# with TTL less than 2.
+#[test]
+fn a_hop_limit_of_one_or_zero_is_enough() {
+    every(|mut net| {
+        for hops in [0, 1] {
+            let kind = net.pick(8, 128);
+            let packet = icmp_packet(net.peer, net.us, hops, kind, 0, [0; 4], b"near");
+            net.ip(&packet);
+            net.pump();
+            assert_eq!(net.icmp().body, b"near");
+        }
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.1
+//= type=test
+//# A datagram whose version number is not 4 MUST be silently
+//# discarded.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.2
+//= type=test
+//# A host MUST verify the IP header checksum on every received
+//# datagram and silently discard every datagram that has a bad
+//# checksum.
+#[test]
+fn broken_headers_are_dropped_in_silence_and_counted() {
+    every(|mut net| {
+        let kind = net.pick(8, 128);
+        let good = icmp_packet(net.peer, net.us, 64, kind, 0, [0; 4], b"data");
+        for version in [0, 3, 5, 7, 15] {
+            let mut bad = good.clone();
+            bad[0] = version << 4 | bad[0] & 15;
+            net.ip(&bad);
+        }
+        let mut checksum = good.clone();
+        if !net.v6() {
+            checksum[10] ^= 1;
+            net.ip(&checksum);
+            assert_eq!(dropped(&net, DropReason::IpChecksum), 1);
+        }
+        for len in 0..good.len() {
+            net.ip(&good[..len]);
+        }
+        net.silent();
+        assert_eq!(dropped(&net, DropReason::IpMalformed), 5 + good.len());
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3
+//= type=test
+//# A host MUST silently discard an incoming datagram that is not
+//# destined for the host.
+#[test]
+fn what_is_for_others_is_dropped_in_silence() {
+    every(|mut net| {
+        let other = net.pick(addr("10.0.0.77"), addr("fd00::77"));
+        let packet = udp_packet((net.peer, 9), (other, 9), b"not yours");
+        net.ip(&packet);
+        net.send(tcp("S").to(other));
+        net.silent();
+        assert_eq!(dropped(&net, DropReason::IpNotForUs), 2);
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
+//= type=test
+//# The IP and transport layers MUST each interpret those IP
+//# options that they understand and silently ignore the others.
+#[test]
+fn unknown_options_and_headers_are_passed_over_or_reported() {
+    every(|mut net| {
+        let kind = net.pick(8, 128);
+        let plain = icmp_packet(net.peer, net.us, 64, kind, 0, [0; 4], b"data");
+        if net.v6() {
+            // A hop-by-hop header with an option that may be skipped.
+            let message = &plain[40..];
+            let mut payload = vec![58, 0, 0x1e, 4, 1, 2, 3, 4];
+            payload.extend_from_slice(message);
+            let packet = ip_packet(net.peer, net.us, 0, 64, 0, &payload);
+            net.ip(&packet);
+            net.pump();
+            assert_eq!(net.icmp().body, b"data");
+            // One that may not: parameter problem, code 2, where it stands.
+            payload[2] = 0x9e;
+            let packet = ip_packet(net.peer, net.us, 0, 64, 0, &payload);
+            net.ip(&packet);
+            net.pump();
+            let problem = net.icmp();
+            assert_eq!((problem.kind, problem.code), (4, 2));
+            assert_eq!(problem.rest, 42_u32.to_be_bytes());
+        } else {
+            let mut packet = vec![0; 24 + plain.len() - 20];
+            let mut repr = netloom_stack::wire::Ipv4Repr::new(net.peer, net.us, 1, 0);
+            repr.payload_len = (plain.len() - 20) as u16;
+            repr.emit_with_options(&[0x9e, 4, 1, 2], &mut packet)
+                .unwrap()
+                .copy_from_slice(&plain[20..]);
+            net.ip(&packet);
+            net.pump();
+            assert_eq!(net.icmp().body, b"data");
+        }
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2.1
+//= type=test
+//# A host SHOULD generate Destination Unreachable messages with
+//# code:
+#[test]
+fn an_unknown_protocol_is_reported() {
+    every(|mut net| {
+        let packet = ip_packet(net.peer, net.us, 200, 64, 0, b"what is this");
+        net.ip(&packet);
+        net.pump();
+        let error = net.icmp();
+        assert_eq!((error.kind, error.code), net.pick((3, 2), (4, 1)));
+        assert_eq!(error.rest, net.pick(0_u32, 6).to_be_bytes());
+        assert_eq!(error.body, packet);
+        assert_eq!(error.ip.tos, 0);
+        net.silent();
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
+//= type=test
+//# An ICMP error message MUST NOT be sent as the result of
+//# receiving:
+#[test]
+fn errors_are_never_about_errors_groups_or_fragments() {
+    every(|mut net| {
+        // An ICMP error whose destination option, or protocol, is the problem.
+        let (peer, us) = (net.peer, net.us);
+        let nonsense = udp_packet((us, 1), (peer, 2), b"");
+        net.icmp_about(net.pick((3, 3), (1, 4)), 0, &nonsense);
+        net.icmp_about((net.pick(200, 100), 0), 0, &nonsense);
+        let group = net.pick(addr("224.0.0.1"), addr("ff02::1"));
+        let packet = ip_packet(peer, group, net.pick(200, 17), 64, 0, &[0; 8]);
+        net.ip(&packet);
+        if net.setup.link == Link::Ethernet {
+            let packet = udp_packet((peer, 9), (us, 9), b"in a broadcast frame");
+            net.ip_to(MacAddr::BROADCAST, &packet);
+        }
+        if !net.v6() {
+            let mut fragment = ip_packet(peer, us, 200, 64, 0, &[0; 16]);
+            fragment[6..8].copy_from_slice(&[0x00, 0x10]);
+            fragment[10..12].fill(0);
+            let sum = netloom_stack::wire::Sum::new()
+                .add(&fragment[..20])
+                .finish();
+            fragment[10..12].copy_from_slice(&sum.to_be_bytes());
+            net.ip(&fragment);
+            assert_eq!(dropped(&net, DropReason::Fragment), 1);
+        }
+        net.silent();
+        assert_eq!(net.stack.counters().icmp_errors_sent, 0);
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+//= type=test
+//# Finally, in order to limit the bandwidth and forwarding costs
+//# incurred by originating ICMPv6 error messages, an IPv6 node MUST
+//# limit the rate of ICMPv6 error messages it originates.
+#[test]
+fn errors_are_limited_in_rate() {
+    every(|mut net| {
+        for _ in 0..1_000 {
+            net.send_udp(9, 6_000, b"closed");
+        }
+        let sent = net.out.len();
+        assert!((20..=101).contains(&sent), "{sent} at once");
+        assert_eq!(dropped(&net, DropReason::RateLimited), 1_000 - sent);
+        net.out.clear();
+        // Back after a while; echoes were never limited.
+        net.pass_s(1);
+        net.send_udp(9, 6_000, b"closed");
+        ping(&mut net, b"echo");
+        assert_eq!(net.out.len(), 2);
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+//= type=test
+//# Since these Unreachable messages indicate soft error conditions, a TCP
+//# implementation MUST NOT abort the connection (MUST-56), and it SHOULD
+//# make the information available to the application (SHLD-25).
+#[test]
+fn soft_icmp_errors_are_told_and_end_nothing() {
+    every(|mut net| {
+        let listener = net.listen(PORT);
+        let conn = net.accepted(listener, PEER_PORT);
+        net.write(&conn, b"in flight");
+        net.out.clear();
+        let quoted = net.raw.last().unwrap()[net.setup.link_len()..].to_vec();
+        let soft: &[(u8, u8)] = if net.v6() {
+            &[(1, 0), (1, 2), (1, 3), (3, 0), (3, 1), (4, 0)]
+        } else {
+            &[(3, 0), (3, 1), (3, 5), (11, 0), (11, 1), (12, 0)]
+        };
+        for kind in soft {
+            net.icmp_about(*kind, 0, &quoted);
+            assert_eq!(net.stack.tcp_take_soft_error(conn.handle), Ok(true));
+            assert_eq!(net.stack.tcp_take_soft_error(conn.handle), Ok(false));
+            assert_eq!(net.stack.tcp_state(conn.handle), Ok(State::Established));
+        }
+        // A sequence number that is not in flight: forged (RFC 5927 §4.1).
+        let mut forged = quoted.clone();
+        let at = net.pick(24, 44);
+        forged[at] ^= 0x40;
+        net.icmp_about(soft[0], 0, &forged);
+        assert_eq!(net.stack.tcp_take_soft_error(conn.handle), Ok(false));
+        assert!(dropped(&net, DropReason::IcmpUnsolicited) >= 1);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+        //= type=test
+        //# TCP implementations MUST silently discard any received ICMP
+        //# Source Quench messages (MUST-55).
+        net.icmp_about((4, net.pick(0, 3)), 0, &forged);
+        net.silent();
+    });
+}
+
+#[test]
+fn hard_icmp_errors_end_an_attempt_to_connect() {
+    every(|mut net| {
+        let handle = net.stack.tcp_connect(net.peer_at(PEER_PORT)).unwrap();
+        net.pump();
+        net.expect(tcp("S"));
+        let quoted = net.raw.last().unwrap()[net.setup.link_len()..].to_vec();
+        net.icmp_about(net.pick((3, 0), (1, 0)), 0, &quoted);
+        assert_eq!(net.stack.tcp_state(handle), Ok(State::SynSent), "soft");
+        net.icmp_about(net.pick((3, 3), (1, 4)), 0, &quoted);
+        assert_eq!(
+            net.stack.tcp_close_reason(handle),
+            Ok(Some(CloseReason::PortUnreachable))
+        );
+        net.silent();
+    });
+}
+
+#[test]
+fn a_packet_too_big_makes_segments_smaller_and_repeats_them() {
+    every(|mut net| {
+        let listener = net.listen(PORT);
+        let conn = net.accepted(listener, PEER_PORT);
+        net.write(&conn, &[7; 2_000]);
+        let first = net.segment();
+        net.out.clear();
+        let quoted = net.packet_of(&conn.reply("P.").data(&first.data));
+        let mut quoted = quoted;
+        // It is the stack's own packet: the ends are the other way around.
+        quoted = {
+            let (src, dst) = (net.us, net.peer);
+            let body = quoted[net.pick(20, 40)..].to_vec();
+            let mut body = body;
+            body.swap(0, 2);
+            body.swap(1, 3);
+            ip_packet(src, dst, 6, 64, 0, &body)
+        };
+        net.icmp_about(net.pick((3, 4), (2, 0)), 1_280, &quoted);
+        net.pass_s(2);
+        let again = net.segment();
+        assert_eq!(again.tcp.seq, conn.ack);
+        assert!(
+            again.data.len() <= 1_280 - net.pick(40, 60),
+            "{}",
+            again.data.len()
+        );
+    });
+}
+
+#[test]
+fn ttl_and_dscp_are_the_applications() {
+    every(|mut net| {
+        let listener = net.listen(PORT);
+        let conn = net.accepted(listener, PEER_PORT);
+        net.stack.tcp_set_ttl(conn.handle, 3).unwrap();
+        net.stack.tcp_set_dscp(conn.handle, 46).unwrap();
+        net.write(&conn, b"marked");
+        let segment = net.segment();
+        assert_eq!((segment.ip.ttl, segment.ip.tos >> 2), (3, 46));
+        assert_eq!(
+            net.stack.tcp_set_ttl(conn.handle, 0),
+            Err(Error::InvalidArgument)
+        );
+        assert_eq!(
+            net.stack.tcp_set_dscp(conn.handle, 64),
+            Err(Error::InvalidArgument)
+        );
+        net.stack.set_tunable("ip_default_ttl", 9).unwrap();
+        net.send(tcp("S").port(81));
+        assert_eq!(net.segment().ip.ttl, 9);
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# A TCP implementation MUST reject as an error a local OPEN call for an
+//# invalid remote IP address (e.g., a broadcast or multicast address)
+//# (MUST-46).
+#[test]
+fn nobody_connects_to_groups() {
+    every(|mut net| {
+        let bad: &[&str] = if net.v6() {
+            &["ff02::1", "::", "ff0e::1"]
+        } else {
+            &["224.0.0.1", "255.255.255.255", "10.0.0.255", "0.0.0.0"]
+        };
+        for remote in bad {
+            let at = net.socket(addr(remote), 80);
+            assert_eq!(net.stack.tcp_connect(at), Err(Error::InvalidRemote));
+        }
+        let no_port = net.peer_at(0);
+        assert_eq!(net.stack.tcp_connect(no_port), Err(Error::InvalidRemote));
+        net.silent();
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# A TCP implementation MUST process all
+//# incoming queued segments before sending any ACK segments (MUST-59).
+#[test]
+fn a_burst_is_acknowledged_once() {
+    every(|mut net| {
+        let listener = net.listen(PORT);
+        let mut conn = net.accepted(listener, PEER_PORT);
+        for _ in 0..5 {
+            net.queue_segment(conn.tcp("P.").data(&[1; 1_000]));
+            conn.seq += 1_000;
+        }
+        net.pump();
+        net.expect(conn.reply("."));
+        net.silent();
+    });
+}
+
+#[test]
+fn a_removed_address_ends_its_connections() {
+    every(|mut net| {
+        let listener = net.listen(PORT);
+        let mut conn = net.accepted(listener, PEER_PORT);
+        let mut waiting = net.accepted(listener, PEER_PORT + 1);
+        net.stack.tcp_shutdown(waiting.handle, How::Write).unwrap();
+        net.pump();
+        net.out.clear();
+        waiting.ack = waiting.ack.wrapping_add(1);
+        net.send(waiting.tcp("F."));
+        net.send(tcp("S").peer_port(3));
+        net.out.clear();
+        net.stack.remove_address(IF, net.us).unwrap();
+        assert_eq!(
+            net.stack.tcp_close_reason(conn.handle),
+            Ok(Some(CloseReason::AddressRemoved))
+        );
+        assert_eq!(net.stack.tcp_backlog(listener).unwrap().half_open, 0);
+        net.silent();
+        assert_eq!(net.stack.next_deadline(), None, "no TIME-WAIT either");
+        conn.seq += 0;
+        net.send(conn.tcp("."));
+        net.silent();
+        assert_eq!(
+            net.stack.remove_address(IF, net.us),
+            Err(Error::AddressNotAvailable)
+        );
+        // And back.
+        let again = cidr(net.pick("10.0.0.1/24", "fd00::1/64"));
+        net.stack.add_address(IF, again).unwrap();
+        net.accepted(listener, PEER_PORT);
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-2.3.2.1
+//= type=test
+//# A mechanism to prevent ARP flooding (repeatedly sending an
+//# ARP Request for the same IP address, at a high rate) MUST be
+//# included.
+#[test]
+fn a_silent_neighbour_is_asked_once_a_second_and_given_up() {
+    every_ethernet(|mut net| {
+        net.alive.clear();
+        let handle = net.stack.tcp_connect(net.peer_at(PEER_PORT)).unwrap();
+        for _ in 0..300 {
+            net.pass_ms(10);
+        }
+        assert_eq!(net.out.len(), 3, "{:?}", net.out);
+        net.pass_ms(200);
+        assert_eq!(
+            net.stack.tcp_close_reason(handle),
+            Ok(Some(CloseReason::NextHopUnresolved))
+        );
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-2.3.2.1
+//= type=test
+//# An implementation of the Address Resolution Protocol (ARP)
+//# [LINK:2] MUST provide a mechanism to flush out-of-date cache
+//# entries.
+#[test]
+fn a_neighbour_that_changed_its_station_is_found_again() {
+    every_ethernet(|mut net| {
+        let conn = net.connected();
+        let moved = MacAddr([2, 0, 0, 0, 0, 0x99]);
+        net.alive[0].1 = moved;
+        net.alive[1].1 = moved;
+        // Unheard data; the old station gets it until asking it directly was in vain.
+        net.write(&conn, b"where are you");
+        net.pass_s(60);
+        let mut last = None;
+        while let Some(packet) = net.pop() {
+            if let Packet::Tcp(segment) = packet {
+                last = segment.ip.mac;
+            }
+        }
+        assert_eq!(last, Some(moved));
+        assert_eq!(net.stack.tcp_state(conn.handle), Ok(State::Established));
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc826
+//= type=test
+//# Swap hardware and protocol fields, putting the local
+//# hardware and protocol addresses in the sender fields.
+#[test]
+fn questions_for_our_addresses_are_answered_others_not() {
+    every_ethernet(|mut net| {
+        let (peer, us) = (net.peer, net.us);
+        if net.v6() {
+            let solicit = |target: Addr, hops| {
+                let message = NdpMessage::NeighborSolicitation { target };
+                let options = [NdpOption::SourceLinkLayerAddress(PEER_MAC)];
+                nd_packet(peer, us.solicited_node(), hops, &message, &options)
+            };
+            let group = MacAddr::from_ipv6_multicast(us.solicited_node().octets16());
+            net.ip_to(group, &solicit(us, 255));
+            net.pump();
+            let advertisement = net.icmp();
+            assert_eq!((advertisement.kind, advertisement.ip.ttl), (136, 255));
+            assert_eq!(
+                (advertisement.ip.dst, advertisement.ip.mac),
+                (peer, Some(PEER_MAC))
+            );
+            assert_eq!(advertisement.rest[0] & 0xe0, 0x60, "solicited, override");
+            net.ip_to(group, &solicit(addr("fd00::77"), 255));
+            net.silent();
+            //= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.1
+            //= type=test
+            //# - The IP Hop Limit field has a value of 255, i.e., the packet
+            //# could not possibly have been forwarded by a router.
+            net.ip_to(group, &solicit(us, 254));
+            net.silent();
+            assert_eq!(dropped(&net, DropReason::NdInvalid), 1);
+        } else {
+            let question = arp_request(peer, us);
+            net.frame(&arp_frame(MacAddr::BROADCAST, PEER_MAC, &question));
+            net.pump();
+            let Some(Packet::Arp { dst, arp }) = net.pop() else {
+                panic!("a reply was due")
+            };
+            assert_eq!((dst, arp), (PEER_MAC, question.reply(OUR_MAC)));
+            let other = arp_request(peer, addr("10.0.0.77"));
+            net.frame(&arp_frame(MacAddr::BROADCAST, PEER_MAC, &other));
+            // A probe is answered, and teaches nothing.
+            let probe = arp_request(Addr::V4_UNSPECIFIED, us);
+            net.silent();
+            net.frame(&arp_frame(MacAddr::BROADCAST, PEER_MAC, &probe));
+            net.pump();
+            assert!(matches!(net.pop(), Some(Packet::Arp { .. })));
+            assert_eq!(net.stack.neighbors().count(), 1);
+        }
+    });
+}
+
+#[test]
+fn nobody_takes_our_address_or_teaches_what_was_not_asked() {
+    every_ethernet(|mut net| {
+        let thief = MacAddr([2, 0, 0, 0, 0, 0x66]);
+        let (peer, us) = (net.peer, net.us);
+        if net.v6() {
+            net.frame(&advertisement(peer, us, thief, true, true));
+        } else {
+            let reply = arp_request(us, peer).reply(thief);
+            let mut reply = reply;
+            reply.target_ip = addr("10.0.0.50");
+            net.frame(&arp_frame(MacAddr::BROADCAST, thief, &reply));
+            let ours = netloom_stack::wire::ArpRepr {
+                operation: ArpOperation::Reply,
+                sender_mac: thief,
+                ..arp_request(us, us)
+            };
+            net.frame(&arp_frame(MacAddr::BROADCAST, thief, &ours));
+            assert_eq!(dropped(&net, DropReason::ArpBadSender), 1);
+        }
+        assert_eq!(net.stack.neighbors().count(), 0);
+        net.silent();
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1122#section-2.3.3
+//= type=test
+//# (1)  MUST be able to send and receive packets using RFC-894
+#[test]
+fn frames_of_other_kinds_are_counted_and_dropped() {
+    every_ethernet(|mut net| {
+        net.frame(&ethernet(OUR_MAC, PEER_MAC, EtherType(0x88cc), &[0; 50]));
+        assert_eq!(dropped(&net, DropReason::UnknownEthertype), 1);
+        net.frame(&ethernet(PEER_MAC, PEER_MAC, EtherType::IPV4, &[0; 50]));
+        assert_eq!(dropped(&net, DropReason::NotForUs), 1);
+        net.frame(&ethernet(OUR_MAC, PEER_MAC, EtherType::ARP, &[0; 50]));
+        assert_eq!(dropped(&net, DropReason::ArpMalformed), 1);
+        // An IP packet in a padded frame is taken without its padding.
+        let kind = net.pick(8, 128);
+        let mut padded = icmp_packet(net.peer, net.us, 64, kind, 0, [0; 4], b"x");
+        padded.resize(80, 0xee);
+        net.ip(&padded);
+        net.pump();
+        assert_eq!(net.icmp().body, b"x");
+    });
+}
