@@ -1,5 +1,5 @@
 //! What the program says when it cannot do what it was told.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 use std::fs;
 use std::net::TcpListener;
@@ -56,13 +56,13 @@ fn what_cannot_be_done_is_one_line_and_code_1() {
 #[test]
 fn what_makes_no_sense_is_one_line_and_code_2() {
     for args in [
-        &[][..],
-        &["brew"],
+        &["brew"][..],
         &["serve", "--port", "70000"],
         &["serve", "--port", "x"],
         &["serve", "--bind", "localhost:80"],
         &["serve", "--listen", "127.0.0.1:1", "--port", "2"],
         &["serve", "--nothing"],
+        &["serve", "--tap", "--listen", "127.0.0.1:1"],
         &["serve", "a", "b"],
     ] {
         assert_fails(args, 2, &["--help"]);
@@ -71,11 +71,13 @@ fn what_makes_no_sense_is_one_line_and_code_2() {
 
 #[test]
 fn help_has_an_example() {
-    let (code, output, _) = run(&["serve", "--help"]);
-    assert_eq!(code, Some(0));
-    assert!(
-        output.contains("Examples:") && output.contains("--listen"),
-        "{output}"
-    );
+    for (command, option) in [("serve", "--listen"), ("demo", "--pcap")] {
+        let (code, output, _) = run(&[command, "--help"]);
+        assert_eq!(code, Some(0));
+        assert!(
+            output.contains("Examples:") && output.contains(option),
+            "{output}"
+        );
+    }
     assert_eq!(run(&["--version"]).0, Some(0));
 }

@@ -1,5 +1,5 @@
 //! `netloom serve` as curl sees it.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! `netloom serve` under many connections: no errors, whatever the speed.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 mod common;
 

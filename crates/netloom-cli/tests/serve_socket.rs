@@ -1,5 +1,5 @@
 //! `netloom serve` as raw sockets see it.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 mod common;
 
