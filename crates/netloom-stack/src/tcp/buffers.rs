@@ -77,6 +77,14 @@ impl Buffers {
         self.ranges = Mem::Lent(ranges);
     }
 
+    /// Another connection begins with the same memory.
+    pub(crate) fn forget(&mut self) {
+        #[cfg(feature = "alloc")]
+        {
+            self.habit = Habit::NONE;
+        }
+    }
+
     /// The storage a call on the connection works with.
     #[inline]
     pub(crate) fn io(&mut self) -> Io<'_> {

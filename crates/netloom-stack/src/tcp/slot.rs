@@ -119,5 +119,6 @@ impl Item for TcpSlot {
         *self = TcpSlot::NEW;
         self.generation = generation;
         self.buffers = buffers;
+        self.buffers.forget();
     }
 }
