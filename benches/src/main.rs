@@ -6,7 +6,8 @@
 //! cargo run --release -- --only bulk     the rows whose name contains "bulk"
 //! cargo run --release -- --quick         short runs; ends with 1 if a generous floor is missed
 //! cargo run --release -- --full          smoltcp with 100 000 idle connections too: minutes
-//! cargo run --release -- --profile NAME  only netloom's half of one row, for a profiler
+//! cargo run --release -- --profile NAME  only netloom's half of a row, for a profiler
+//! cargo run --release -- --profile-smoltcp NAME  only smoltcp's
 //! ```
 
 mod counting;
@@ -34,6 +35,10 @@ fn main() -> ExitCode {
             "--full" => options.full = true,
             "--only" => options.only = args.next(),
             "--profile" => options.profile = args.next(),
+            "--profile-smoltcp" => {
+                options.profile = args.next();
+                options.theirs = true;
+            }
             memory::CHILD => {
                 let name = args.next().unwrap_or_default();
                 let count = args.next().and_then(|n| n.parse().ok()).unwrap_or(1000);
@@ -41,7 +46,9 @@ fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             _ => {
-                eprintln!("usage: netloom-bench [--quick | --full] [--only NAME] [--profile NAME]");
+                eprintln!(
+                    "usage: netloom-bench [--quick | --full] [--only NAME | --profile NAME | --profile-smoltcp NAME]"
+                );
                 return ExitCode::from(2);
             }
         }

@@ -18,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) only: Option<String>,
     /// Only netloom's half of rows whose name contains this, once and long.
     pub(crate) profile: Option<String>,
+    /// With `profile`: smoltcp's half instead.
+    pub(crate) theirs: bool,
 }
 
 /// In `--quick`, for a shared and noisy machine: netloom is at least this much of smoltcp.
@@ -76,9 +78,12 @@ impl Table<'_> {
         if !self.wants(name) {
             return None;
         }
-        let mut ours = ours();
         if self.options.profile.is_some() {
-            let m = ours(amount.0);
+            let m = if self.options.theirs {
+                theirs()?(amount.1)
+            } else {
+                ours()(amount.0)
+            };
             println!(
                 "{name}: {} units, {} frames, {:.1} ns a frame",
                 m.units,
@@ -87,6 +92,7 @@ impl Table<'_> {
             );
             return Some(m.frame_ns());
         }
+        let mut ours = ours();
         let mut theirs = theirs();
         let shorter = if self.options.quick { 8 } else { 1 };
         let amount = (amount.0 / shorter, (amount.1 / shorter).max(2));
