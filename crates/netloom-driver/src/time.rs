@@ -40,7 +40,6 @@ impl Instant {
     }
 
     /// `micros` microseconds later, at most [`Instant::FAR_FUTURE`].
-    #[inline]
     #[must_use]
     // 64-bit arithmetic is long on 32 bits: there a call is shorter.
     #[cfg_attr(target_pointer_width = "64", inline)]

@@ -298,8 +298,8 @@ fn class_10_the_identification_counts_nothing() {
 
 //= https://www.rfc-editor.org/rfc/rfc5961#section-7
 //= type=test
-//# In order to alleviate multiple RST/SYN attacks from triggering
-//# multiple challenge ACKs, an ACK throttling mechanism is RECOMMENDED
+//# An implementation SHOULD include an ACK throttling mechanism to be
+//# conservative.
 #[test]
 fn class_11_challenges_are_limited_per_connection_not_globally() {
     every(|mut net| {
@@ -428,15 +428,15 @@ fn class_15_only_a_fresh_cookie_of_the_same_tuple_opens_a_connection() {
         net.send(tcp("S").mss(1_460));
         let cookie = net.expect(tcp("S.")).tcp.seq;
         let ack = cookie.wrapping_add(1);
-        // Another port, another number, none at all.
+        // Another port, another number, none at all. Nothing is said while cookies are out: it
+        // could be a segment that overtook its cookie.
         net.send(tcp(".").seq(IRS + 1).ack(ack).peer_port(PEER_PORT + 1));
-        net.expect(tcp("R").peer_port(PEER_PORT + 1));
         for wrong in [0, 1, ack.wrapping_add(1), ack ^ 1 << 20] {
             net.send(tcp(".").seq(IRS + 1).ack(wrong));
-            net.expect(tcp("R").seq(wrong));
         }
         net.send(tcp(".").seq(IRS + 101).ack(ack));
-        net.expect(tcp("R").seq(ack));
+        net.silent();
+        assert_eq!(net.stack.tcp_accept(listener), Ok(None));
         // Too late.
         net.pass_s(300);
         net.out.clear();
@@ -756,11 +756,10 @@ fn class_24_a_closed_handle_is_an_error_and_never_somebody_elses() {
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
 //= type=test
 //# An incoming SYN with an invalid source address MUST be ignored either
-//# by TCP or by the IP layer [(MUST-63)] (see Section 3.2.1.3 of [19]).
+//# by TCP or by the IP layer [(MUST-63)]
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
 //= type=test
 //# A TCP implementation MUST silently discard an incoming SYN segment
-//# that is addressed to a broadcast or multicast address [(MUST-57)].
 #[test]
 fn class_25_land_martians_and_groups_are_met_with_silence() {
     every(|mut net| {

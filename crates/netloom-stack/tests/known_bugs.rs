@@ -287,11 +287,6 @@ fn s09_a_single_loss_does_not_stall() {
     });
 }
 
-//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
-//= type=test
-//# The handling of excessive retransmissions of SYN segments MUST be
-//# handled in the general way just described for data retransmissions,
-//# including notification of the application layer (MUST-22).
 #[test]
 fn s10_a_lost_syn_is_repeated_and_given_up_after_three_minutes_or_more() {
     every(|mut net| {
@@ -479,7 +474,8 @@ fn s15_reading_advertises_the_window_again() {
 
 //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.1
 //= type=test
-//# A host MAY set ECT on a TCP connection only if it sent (or responded to)
+//# If a host has received an ECN-setup SYN packet, then it MAY send an
+//# ECN-setup SYN-ACK packet.
 #[test]
 fn s16_an_ecn_setup_syn_is_a_syn() {
     every(|mut net| {

@@ -120,8 +120,8 @@ fn what_is_for_others_is_dropped_in_silence() {
 
 //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.8
 //= type=test
-//# The IP and transport layers MUST each interpret those IP
-//# options that they understand and silently ignore the others.
+//# The IP and transport layer MUST each interpret those IP options that
+//# they understand and silently ignore the others.
 #[test]
 fn unknown_options_and_headers_are_passed_over_or_reported() {
     every(|mut net| {
@@ -373,8 +373,9 @@ fn nobody_connects_to_groups() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 //= type=test
-//# A TCP implementation MUST process all
-//# incoming queued segments before sending any ACK segments (MUST-59).
+//# For example, if the TCP endpoint is processing a series of queued
+//# segments, it MUST process them all before sending any ACK segments
+//# (MUST-59).
 #[test]
 fn a_burst_is_acknowledged_once() {
     every(|mut net| {
@@ -554,7 +555,7 @@ fn nobody_takes_our_address_or_teaches_what_was_not_asked() {
 
 //= https://www.rfc-editor.org/rfc/rfc1122#section-2.3.3
 //= type=test
-//# (1)  MUST be able to send and receive packets using RFC-894
+//# MUST be able to send and receive packets using RFC-894 encapsulation;
 #[test]
 fn frames_of_other_kinds_are_counted_and_dropped() {
     every_ethernet(|mut net| {

@@ -94,9 +94,9 @@ fn connections_are_accepted_in_the_order_of_their_handshakes() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
 //= type=test
-//# A passive OPEN call either creates a new connection record in LISTEN
-//# state, or it returns an error; it MUST NOT affect any previously created
-//# connection record (MUST-41).
+//# Every passive OPEN call either creates a new connection record in
+//# LISTEN state, or it returns an error; it MUST NOT affect any
+//# previously created connection record (MUST-41).
 #[test]
 fn a_second_listener_fails_and_disturbs_nobody() {
     every(|mut net| {
@@ -138,7 +138,8 @@ fn listening_on_the_port_of_a_connection_that_opens_is_allowed() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
 //= type=test
-//# The OPEN call MUST also take an optional parameter
+//# The optional "local IP address" parameter MUST be supported to allow
+//# the specification of the local IP address (MUST-43).
 #[test]
 fn an_address_comes_before_every_address() {
     every(|mut net| {

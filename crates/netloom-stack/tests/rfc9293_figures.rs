@@ -56,9 +56,6 @@ fn figure_6_basic_handshake_as_tcp_b() {
     });
 }
 
-//= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
-//= type=test
-//# A TCP implementation MUST support simultaneous open attempts (MUST-10).
 #[test]
 fn figure_7_simultaneous_connection_synchronization() {
     every(|mut net| {
@@ -135,12 +132,6 @@ fn figure_9_half_open_connection_discovery_as_the_crashed_tcp_a() {
     });
 }
 
-//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
-//= type=test
-//# If the SYN bit is set in these
-//# synchronized states, it may be either a legitimate new
-//# connection attempt (e.g., after a reboot of the remote peer), a
-//# duplicate SYN, or the result of an attack attempt
 #[test]
 fn figure_9_half_open_connection_discovery_as_tcp_b() {
     every(|mut net| {
@@ -181,7 +172,8 @@ fn figure_10_active_side_causes_half_open_connection_discovery() {
         assert_eq!(state(&net, &conn), State::Closed);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6
         //= type=test
-        //# At the local TCP endpoint: an application MUST be informed
+        //# the local application MUST be informed whether it closed normally or
+        //# was aborted (MUST-12).
         let mut buffer = [0; 8];
         assert_eq!(
             net.stack.tcp_read(conn.handle, &mut buffer),

@@ -1,6 +1,14 @@
 //! Once buffers, sockets and entries were there, having them again takes nothing from the heap.
 #![cfg(feature = "alloc")]
 
+#[cfg(all(
+    feature = "tcp",
+    feature = "ipv4",
+    feature = "ipv6",
+    feature = "ethernet"
+))]
+mod common;
+
 use netloom_driver::Instant;
 use netloom_stack::index::Index;
 use netloom_stack::list::{Kind, Ref};
@@ -132,4 +140,85 @@ fn entries_that_come_and_go() {
         calls(|| (0..100).for_each(|_| churn(&mut index, &mut next))),
         0
     );
+}
+
+/// A hundred thousand segments over two stacks, once their memory is taken.
+#[cfg(all(
+    feature = "tcp",
+    feature = "ipv4",
+    feature = "ipv6",
+    feature = "ethernet"
+))]
+#[test]
+fn a_connection_in_full_flow() {
+    use common::{IF, Profile, stack};
+    use netloom_driver::{FrameSink, Full, RxMeta, TxCaps, TxMeta};
+
+    /// Frames in memory taken once.
+    struct Ring {
+        frames: Vec<([u8; 1600], usize)>,
+        used: usize,
+    }
+    impl FrameSink for Ring {
+        fn caps(&self) -> TxCaps {
+            TxCaps::plain(1500)
+        }
+        fn frame(
+            &mut self,
+            len: usize,
+            _: &TxMeta,
+            fill: &mut dyn FnMut(&mut [u8]),
+        ) -> Result<(), Full> {
+            let (frame, used) = self.frames.get_mut(self.used).ok_or(Full)?;
+            fill(&mut frame[..len]);
+            *used = len;
+            self.used += 1;
+            Ok(())
+        }
+    }
+    let ring = || Ring {
+        frames: vec![([0; 1600], 0); 64],
+        used: 0,
+    };
+    for address in ["10.0.0.2", "fd00::2"] {
+        let (mut a, mut b) = (stack(Profile::Heap, true, 1), stack(Profile::Heap, true, 2));
+        let (mut to_a, mut to_b) = (ring(), ring());
+        let mut now = Instant::from_secs(1);
+        let listener = b.tcp_listen(80).unwrap();
+        let to = std::net::SocketAddr::new(address.parse().unwrap(), 80);
+        let client = a.tcp_connect(to).unwrap();
+        let mut server = None;
+        let data = [7; 16_384];
+        let mut buffer = [0; 65_536];
+        let mut turn = || {
+            while a.tcp_write(client, &data).is_ok() {}
+            let _ = a.transmit(now, IF, &mut to_b);
+            for (frame, len) in &to_b.frames[..to_b.used] {
+                b.receive(now, IF, &frame[..*len], &RxMeta::default());
+            }
+            to_b.used = 0;
+            if server.is_none() {
+                server = b.tcp_accept(listener).unwrap();
+            }
+            if let Some(server) = server {
+                while let Ok(1..) = b.tcp_read(server, &mut buffer) {}
+            }
+            let _ = b.transmit(now, IF, &mut to_a);
+            for (frame, len) in &to_a.frames[..to_a.used] {
+                a.receive(now, IF, &frame[..*len], &RxMeta::default());
+            }
+            to_a.used = 0;
+            while a.poll_event().is_some() || b.poll_event().is_some() {}
+            now = now.plus_micros(500);
+            a.counters().tcp_segments_sent
+        };
+        while turn() < 20_000 {}
+        let mut last = 0;
+        let allocated = calls(|| {
+            while last < 120_000 {
+                last = turn();
+            }
+        });
+        assert_eq!(allocated, 0);
+    }
 }

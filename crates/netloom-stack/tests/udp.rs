@@ -57,9 +57,6 @@ fn a_closed_port_is_told() {
         let error = net.icmp();
         assert_eq!((error.kind, error.code), net.pick((3, 3), (1, 4)));
         assert_eq!((error.ip.src, error.ip.dst), (net.us, net.peer));
-        //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
-        //= type=test
-        //# the included data MUST be identical to that
         let sent = udp_packet((net.peer, 9), (net.us, 6_000), b"anybody?");
         assert!(error.body == sent || error.body[..] == sent[..error.body.len()]);
         net.silent();
@@ -155,7 +152,9 @@ fn a_send_queue_that_is_full_says_when_it_no_longer_is() {
         assert!(net.stack.udp_readiness(socket).unwrap().writable);
         //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.3
         //= type=test
-        //# If no local fragmentation is performed, the maximum transport-
+        //# A host MUST implement a mechanism to allow the transport layer to
+        //# learn MMS_S, the maximum transport-layer message size that may be sent
+        //# for a given {source, destination, TOS} triplet
         let limit = 1_500 - net.pick(28, 48);
         assert!(net.stack.udp_send_to(socket, &vec![0; limit], to).is_ok());
         assert_eq!(
@@ -305,9 +304,8 @@ fn broadcasts_are_sent_when_allowed_and_received() {
             }
             //= https://www.rfc-editor.org/rfc/rfc1122#section-3.3.6
             //= type=test
-            //# Hosts
-            //# MUST recognize any of these forms in the destination address
-            //# of an incoming datagram.
+            //# A host MUST recognize any of these forms in the destination address of
+            //# an incoming datagram.
             let packet = udp_packet((net.peer, 9), (addr(to), 5_000), b"all");
             net.ip_to(MacAddr::BROADCAST, &packet);
             assert_eq!(recv(&mut net, socket), Ok(b"all".to_vec()));

@@ -11,6 +11,9 @@ use crate::{CloseReason, Connection, Discard, Env, Io, News, Outcome, Segment, S
 /// No echoed timestamp is believed to be older, in milliseconds.
 const LONGEST_ECHO: u32 = 1 << 18;
 
+/// What the millisecond clock may be off by, in microseconds.
+const CLOCK_TICK: u64 = 1_000;
+
 impl Connection {
     /// RFC 9293 §3.10.7.4, with RFC 5961 §5: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT.
     pub(crate) fn is_ack_acceptable(&self, ack: SeqNum) -> bool {
@@ -160,7 +163,8 @@ impl Connection {
     ) -> Option<u64> {
         let mut start = self.snd_una;
         let mut sample = None;
-        let mut ambiguous = false;
+        // How long ago the newest retransmission among what is acknowledged was sent.
+        let mut retransmitted: Option<u64> = None;
         while let Some(record) = self.records.get(io.records, 0) {
             let done = record.end.le(ack);
             let end = if done { record.end } else { ack };
@@ -174,19 +178,27 @@ impl Connection {
             //# RTT samples MUST NOT be made using segments that were
             //# retransmitted (and thus for which it is ambiguous whether the reply
             //# was for the first instance of the packet or a later instance).
-            ambiguous |= record.retransmissions > 0;
+            if record.retransmissions > 0 {
+                let age = record.age(env.now);
+                retransmitted = Some(retransmitted.map_or(age, |newest| newest.min(age)));
+            }
             if !done {
                 break;
             }
-            if !ambiguous && !record.is(SACKED) {
+            if retransmitted.is_none() && !record.is(SACKED) {
                 sample = Some(record.age(env.now));
             }
             start = record.end;
             self.records.pop_front(io.records);
         }
-        if ambiguous {
-            // A timestamp tells the first instance from a later one (RFC 7323 §4).
-            sample = echo.and_then(|echo| self.echoed_rtt(env, echo));
+        if let Some(age) = retransmitted {
+            // A timestamp tells the first instance from a later one (RFC 7323 §4): if the echo
+            // is older than the retransmission, all arrived before it and only the
+            // acknowledgment was lost. That is no round trip but a timeout's length, and
+            // measuring it would lengthen the next timeout by as much.
+            sample = echo
+                .and_then(|echo| self.echoed_rtt(env, echo))
+                .filter(|sample| *sample <= age.saturating_add(CLOCK_TICK));
         }
         sample
     }

@@ -1,11 +1,11 @@
 //! CLOSED: the answer to a segment for no connection at all (RFC 9293 §3.10.7.1).
 
-use netloom_wire::{TcpFlags, TcpOptions};
+use netloom_wire::TcpFlags;
 
-use crate::{Reply, Segment, SeqNum};
+use crate::{Reset, Segment, SeqNum};
 
 /// The RST that answers `segment` where no connection is; `None` for a RST.
-pub fn reset_for(segment: &Segment<'_>) -> Option<Reply> {
+pub fn reset_for(segment: &Segment<'_>) -> Option<Reset> {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.1
     //# An incoming
     //# segment containing a RST is discarded.
@@ -23,11 +23,5 @@ pub fn reset_for(segment: &Segment<'_>) -> Option<Reply> {
             TcpFlags::RST | TcpFlags::ACK,
         )
     };
-    Some(Reply {
-        seq,
-        ack,
-        flags,
-        window: 0,
-        options: TcpOptions::default(),
-    })
+    Some(Reset { seq, ack, flags })
 }

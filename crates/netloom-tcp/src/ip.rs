@@ -2,7 +2,7 @@
 
 use netloom_wire::TcpFlags;
 
-use crate::{CloseReason, Connection, News, Outcome, Reply, SeqNum, State};
+use crate::{CloseReason, Connection, News, Outcome, Reset, SeqNum, State};
 
 impl Connection {
     /// Whether a sequence number is one of what is in flight: what an ICMP error must quote to
@@ -42,7 +42,7 @@ impl Connection {
 
     /// The RST that tells the peer that this side forgets the connection at once; `None` where
     /// the peer knows nothing of it (RFC 9293 §3.10.5).
-    pub fn reset_reply(&self) -> Option<Reply> {
+    pub fn reset_now(&self) -> Option<Reset> {
         if self.close_reason.is_some() {
             return None;
         }
@@ -51,12 +51,10 @@ impl Connection {
             | State::Established
             | State::FinWait1
             | State::FinWait2
-            | State::CloseWait => Some(Reply {
+            | State::CloseWait => Some(Reset {
                 seq: self.snd_nxt,
                 ack: self.rcv_nxt,
                 flags: TcpFlags::RST | TcpFlags::ACK,
-                window: 0,
-                options: netloom_wire::TcpOptions::default(),
             }),
             State::Closed
             | State::Listen

@@ -67,7 +67,7 @@ pub use env::{Env, Io, Keepalive, OpenParams};
 pub use error::IcmpError;
 pub use info::TcpInfo;
 pub use listen::SynOffer;
-pub use outcome::{Discard, End, News, Outcome, Reply};
+pub use outcome::{Discard, End, News, Outcome, Reply, Reset};
 pub use plan::{Next, Plan, PlanKind};
 pub use ranges::Range;
 pub use records::Record;

@@ -2,7 +2,7 @@
 
 use netloom_wire::TcpFlags;
 
-use crate::{Discard, Reply, Segment, SeqNum, closed};
+use crate::{Discard, Reset, Segment, SeqNum, closed};
 
 /// What a SYN offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub enum Disposition {
     /// Nothing.
     Drop(Discard),
     /// Send this.
-    Reset(Reply),
+    Reset(Reset),
     /// A connection request.
     Syn(SynOffer),
 }

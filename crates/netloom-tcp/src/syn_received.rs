@@ -3,7 +3,7 @@
 use netloom_wire::{TcpFlags, TcpOptions, Timestamps};
 
 use crate::listen::SynOffer;
-use crate::{Discard, Env, MAX_WINDOW_SCALE, Reply, Segment, SeqNum, Tunables};
+use crate::{Discard, Env, MAX_WINDOW_SCALE, Reply, Reset, Segment, SeqNum, Tunables};
 
 /// A passive open in SYN-RECEIVED: everything a SYN-ACK and the connection that follows need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum Disposition {
     /// Send this acknowledgment: the segment was unacceptable.
     Ack(Reply),
     /// Send this RST: the acknowledgment was bad.
-    Reset(Reply),
+    Reset(Reset),
     /// Forget the entry: back to LISTEN.
     Gone,
     /// The handshake is complete: make a connection with

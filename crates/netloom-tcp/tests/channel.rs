@@ -283,8 +283,8 @@ impl World {
                 End::Closed(_) => Life::Gone,
             };
         }
-        if let Some(reply) = out.reset {
-            self.reply(i, &reply);
+        if let Some(reset) = out.reset {
+            self.reply(i, &reset.into());
         }
     }
 
@@ -322,7 +322,7 @@ impl World {
         match &mut host.life {
             Life::Listening => match listen::receive(&segment) {
                 listen::Disposition::Drop(_) => {}
-                listen::Disposition::Reset(reply) => self.reply(to, &reply),
+                listen::Disposition::Reset(reset) => self.reply(to, &reset.into()),
                 listen::Disposition::Syn(offer) => {
                     let entry = HalfOpen::new(params.iss, &offer, &tunables);
                     let reply = entry.syn_ack(&env, params.ts_offset, params.mss, params.rcv_buf);
@@ -338,7 +338,8 @@ impl World {
                         let r = entry.syn_ack(&env, params.ts_offset, params.mss, params.rcv_buf);
                         self.reply(to, &r);
                     }
-                    Disposition::Ack(reply) | Disposition::Reset(reply) => self.reply(to, &reply),
+                    Disposition::Ack(reply) => self.reply(to, &reply),
+                    Disposition::Reset(reset) => self.reply(to, &reset.into()),
                     Disposition::Gone => host.life = Life::Listening,
                     Disposition::Established => {
                         let connection = Connection::from_half_open(&params, entry, &env);
@@ -370,8 +371,8 @@ impl World {
                 time_wait::Disposition::Reopen { .. } => panic!("nobody sent a new SYN"),
             },
             Life::Gone => {
-                if let Some(reply) = closed::reset_for(&segment) {
-                    self.reply(to, &reply);
+                if let Some(reset) = closed::reset_for(&segment) {
+                    self.reply(to, &reset.into());
                 }
             }
         }

@@ -80,14 +80,18 @@ impl Stack {
             .timestamps
             .map(|t| (t.value, t.echo.wrapping_sub(ts_offset)));
         let keys = &self.keys;
-        let half = syn_cookie::decode(
+        let Some(half) = syn_cookie::decode(
             self.cookie_step(),
             &|step| keys.cookie(tuple, step),
             segment.seq,
             segment.ack,
             timestamps,
             &self.tunables.tcp,
-        )?;
+        ) else {
+            // Perhaps what follows on a cookie that was overtaken: a reset would end a
+            // connection that its next repetition completes.
+            return Some(Err(DropReason::TcpBadCookie));
+        };
         // What cannot be taken now is not refused: the peer repeats it.
         let result = self.complete(listener, tuple, iface, &half, segment);
         if result.is_ok() {

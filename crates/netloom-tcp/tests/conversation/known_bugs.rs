@@ -71,7 +71,7 @@ conversation! {
 
     m08_s22_reset_for_a_segment_without_connection(at) {
         let h = Host::connecting(Setup::with(|s| at(s)));
-        let reset = |seg: Seg| h.build(&seg, closed::reset_for).map(|r| h.describe_reply(&r));
+        let reset = |seg: Seg| h.build(&seg, closed::reset_for).map(|r| h.describe_reply(&r.into()));
         let r = reset(Seg { flags: "P.".into(), seq: 7, ack: 9, len: 5, ..Seg::default() }).unwrap();
         assert_eq!((r.flags.as_str(), r.seq), ("R", 9));
         let raw = |seg: Seg| h.build(&seg, closed::reset_for).unwrap();

@@ -87,7 +87,7 @@ conversation! {
         let mut h = Host::connecting(Setup::with(|s| at(s)));
         sends!(h, "S", seq: 0);
         let out = h.recv(Seg { flags: "S.".into(), ack: 91, ..h.peer_syn() });
-        let reply = h.describe_reply(&out.reset.unwrap());
+        let reply = h.describe_reply(&out.reset.unwrap().into());
         assert_eq!((reply.flags.as_str(), reply.seq), ("R", 91));
         assert_eq!(h.state(), State::SynSent);
         h.recv(Seg { flags: "S.".into(), ack: 1, ..h.peer_syn() });
@@ -105,7 +105,7 @@ conversation! {
         let mut a = Host::connecting(Setup::with(|s| at(s)));
         sends!(a, "S", seq: 0);
         let out = recv!(a, ".", seq: 300, ack: 100);
-        let reset = a.describe_reply(&out.reset.unwrap());
+        let reset = a.describe_reply(&out.reset.unwrap().into());
         assert_eq!((reset.flags.as_str(), reset.seq), ("R", 100));
         assert_eq!(a.state(), State::SynSent);
         h_repeats_its_syn(&mut a);
@@ -116,7 +116,7 @@ conversation! {
         let syn_ack = Seg { flags: "S.".into(), ack: 1, ..h.peer_syn() };
         match h.build(&syn_ack, listen::receive) {
             listen::Disposition::Reset(reply) => {
-                let reply = h.describe_reply(&reply);
+                let reply = h.describe_reply(&reply.into());
                 assert_eq!((reply.flags.as_str(), reply.seq), ("R", 1));
             }
             other => panic!("{other:?}"),
@@ -332,7 +332,7 @@ conversation! {
         let bad = Seg { ack: 7, ..Seg::default() };
         match h.entry_receive(&mut entry, &bad) {
             Disposition::Reset(reply) => {
-                let reply = h.describe_reply(&reply);
+                let reply = h.describe_reply(&reply.into());
                 assert_eq!((reply.flags.as_str(), reply.seq), ("R", 7));
             }
             other => panic!("{other:?}"),

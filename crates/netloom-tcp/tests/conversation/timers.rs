@@ -107,6 +107,22 @@ conversation! {
         assert!(h.info().srtt >= 10_000, "{}", h.info().srtt);
     }
 
+    an_echo_older_than_the_retransmission_is_no_round_trip(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.peer_ts = true;
+        }));
+        h.write(100);
+        let original = h.emit();
+        let before = (h.info().srtt, h.info().rttvar);
+        // It arrived, and its acknowledgment was lost; the repetition is a duplicate to the peer.
+        h.sleep_until_deadline();
+        h.emit();
+        h.sleep(millis(80));
+        recv!(h, ".", ack: 101, ts: Some((8_000, original.ts.unwrap().0)));
+        assert_eq!((h.info().srtt, h.info().rttvar), before);
+    }
+
     the_timer_restarts_when_new_data_is_acknowledged(at) {
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(2000);
