@@ -755,8 +755,7 @@ fn class_24_a_closed_handle_is_an_error_and_never_somebody_elses() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
 //= type=test
-//# An incoming SYN with an invalid source address MUST be ignored either
-//# by TCP or by the IP layer [(MUST-63)]
+//# An incoming SYN with an invalid source address MUST be ignored
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
 //= type=test
 //# A TCP implementation MUST silently discard an incoming SYN segment
