@@ -18,6 +18,7 @@ use super::tcp_stream::TcpStream;
 /// Made by [`Net::tcp_listen`](super::Net::tcp_listen). Connections that nobody has accepted when
 /// it is dropped are reset.
 #[derive(Debug)]
+#[doc(alias = "TCPListener")]
 #[doc(alias = "net.Listener")]
 pub struct TcpListener {
     inner: Arc<Inner>,
