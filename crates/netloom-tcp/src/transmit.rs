@@ -440,6 +440,10 @@ impl Connection {
         if promised > self.rcv_buf >> 1 || !self.is_receiving() {
             return false;
         }
+        // What a SYN could not promise in 16 bits goes with the first acknowledgment of data.
+        if self.rcv_nxt == self.irs.plus(1) {
+            return false;
+        }
         let (_, edge) = self.window_to_offer();
         edge.saturating_since(self.rcv_adv) >= self.window_step()
     }
