@@ -83,7 +83,7 @@ fn class_07_a_data_offset_outside_the_segment_is_dropped() {
         let header = net.pick(20, 40);
         for offset in 0..16_u8 {
             for len in 0..60 {
-                let mut packet = net.packet_of(&conn.tcp("P.").data(&vec![1; 40]));
+                let mut packet = net.packet_of(&conn.tcp("P.").data(&[1; 40]));
                 packet[header + 12] = offset << 4;
                 let segment = packet[header..header + len].to_vec();
                 let (src, dst) = (net.peer, net.us);

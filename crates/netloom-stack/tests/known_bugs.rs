@@ -877,7 +877,7 @@ fn l01_a_partial_write_is_told_and_nothing_is_sent_twice() {
     every(|mut net| {
         let mut conn = open(&mut net);
         net.stack.tcp_set_send_buffer(conn.handle, 3_000).unwrap();
-        let data: Vec<u8> = (0..20_000_u32).map(|i| (i * 7 >> 3) as u8).collect();
+        let data: Vec<u8> = (0..20_000_u32).map(|i| ((i * 7) >> 3) as u8).collect();
         let (mut written, mut got) = (0, Vec::new());
         while got.len() < data.len() {
             match net.stack.tcp_write(conn.handle, &data[written..]) {

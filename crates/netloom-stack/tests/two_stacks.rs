@@ -61,7 +61,7 @@ fn a_megabyte_each_way() {
         let client = pair.a.tcp_connect(socket(address, 80)).unwrap();
         pair.settle();
         let server = pair.b.tcp_accept(listener).unwrap().unwrap();
-        let data: Vec<u8> = (0..1_000_000_u32).map(|i| (i * 31 >> 3) as u8).collect();
+        let data: Vec<u8> = (0..1_000_000_u32).map(|i| ((i * 31) >> 3) as u8).collect();
         let (mut sent_a, mut sent_b) = (0, 0);
         let (mut got_a, mut got_b) = (Vec::new(), Vec::new());
         let mut buffer = vec![0; 10_000];

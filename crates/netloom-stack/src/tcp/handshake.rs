@@ -486,8 +486,7 @@ impl Stack {
 
     /// Ticks of 4 ms that a SYN-ACK sent `level + 1` times is waited for.
     fn syn_ack_wait(&self, level: usize) -> u16 {
-        let micros = u32::try_from(self.tunables.tcp.rto_initial).unwrap_or(u32::MAX);
-        let ticks = (micros / 4_000).min(32_000);
+        let ticks = (self.tunables.tcp.rto_initial / 4_000).min(32_000);
         u16::try_from((ticks << level).min(32_000)).unwrap_or(u16::MAX)
     }
 
@@ -499,10 +498,7 @@ impl Stack {
         let tick = self.clock.quarter();
         for level in 0..LEVELS {
             let wait = self.syn_ack_wait(level);
-            loop {
-                let Some(front) = self.tcp.syn.levels.get(level).map(|l| l.front()) else {
-                    break;
-                };
+            while let Some(front) = self.tcp.syn.levels.get(level).map(|l| l.front()) {
                 let Some(entry) = self.tables.half_open.get_mut(front.index()) else {
                     break;
                 };

@@ -276,7 +276,7 @@ impl Net {
             bytes.truncate(20);
             bytes.extend_from_slice(options);
             bytes.resize(bytes.len().next_multiple_of(4), 0);
-            bytes[12] = (bytes.len() / 4 << 4) as u8 | bytes[12] & 0x0f;
+            bytes[12] = ((bytes.len() / 4) << 4) as u8 | bytes[12] & 0x0f;
         }
         bytes.extend_from_slice(&segment.data);
         let sum = checksum::pseudo_header(&src, &dst, protocol::TCP, bytes.len() as u32);

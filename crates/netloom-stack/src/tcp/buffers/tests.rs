@@ -35,7 +35,7 @@ fn a_habit_wears_off() {
     assert_eq!(lengths[0], 65_536);
     assert_eq!(
         lengths.last(),
-        Some(&fill(&mut pool, &mut Buffers::EMPTY, 1).0)
+        Some(&fill(&mut pool, &mut { Buffers::EMPTY }, 1).0)
     );
     assert!(lengths.is_sorted_by(|a, b| a >= b));
 }
