@@ -209,13 +209,12 @@ impl RouteTable {
                     || (known.dst.prefix == route.dst.prefix && known.metric <= route.metric)
             };
             let at = self.iter().take_while(tried_before).count();
-            // One beyond the routes, which becomes the new one.
+            // One beyond the routes: each moves on by one place.
             let moved = self.routes.get_mut(at..=usize::from(self.len));
             let moved = moved.ok_or(RoutesFull)?;
-            if let Some(last) = moved.last_mut() {
-                *last = route;
+            for place in moved {
+                core::mem::swap(place, &mut route);
             }
-            moved.rotate_right(1);
             self.len = self.len.checked_add(1).ok_or(RoutesFull)?;
         }
         self.generation = self.generation.wrapping_add(1);

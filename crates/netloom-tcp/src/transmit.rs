@@ -334,7 +334,7 @@ impl Connection {
             let tail = if len < mss {
                 len
             } else {
-                len.wrapping_rem(mss)
+                len.checked_rem(mss).unwrap_or(0)
             };
             if tail == 0 || !self.nagle_holds(fin) {
                 return Some(len);
@@ -475,6 +475,6 @@ fn whole_segments(len: u32, mss: u32, whole: u32) -> u32 {
     if len == whole {
         len
     } else {
-        len.wrapping_sub(len.wrapping_rem(mss))
+        len.wrapping_sub(len.checked_rem(mss).unwrap_or(0))
     }
 }
