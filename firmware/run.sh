@@ -18,7 +18,7 @@ export NETLOOM_RAM_KIB=${NETLOOM_RAM_KIB:-12} PYTHONDONTWRITEBYTECODE=1
 limits() {
     case $1 in
         frame-echo) echo "1896 1896 1536 1024 frame_echo::FRAME" ;;
-        tcp-echo) echo "20480 50176 8192 4096 tcp_echo::FRAME tcp_echo::NET" ;;
+        tcp-echo) echo "20480 48128 8192 4096 tcp_echo::FRAME tcp_echo::NET" ;;
         *) return 1 ;;
     esac
 }
@@ -64,7 +64,7 @@ choose_toolchain() {
         export CARGO_UNSTABLE_BUILD_STD=core
         export CARGO_UNSTABLE_BUILD_STD_FEATURES=compiler-builtins-mem
         # Debian's compiler comes without the linker that rustup's brings.
-        CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER=$(tool lld ld.lld arm-none-eabi-ld)
+        CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER=$(tool lld ld.lld)
         export CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER
         echo "toolchain: $("$RUSTC" --version), building core"
         return

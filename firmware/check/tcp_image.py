@@ -68,9 +68,9 @@ def ping(inside, *options):
 def over_tap(inside):
     tcp_check(inside, ADDRESS, PORT, 1)  # waits until the image is up
     ping(inside, "-c", "3")
-    # 576 bytes with the headers: what every host must take (RFC 1122 §3.3.2). The image's memory
-    # for packets that wait to be sent holds little more.
-    ping(inside, "-c", "3", "-s", "548")
+    # 496 bytes with the headers: the most that the image's memory for packets that wait to be
+    # sent holds, one piece of it being kept for ARP.
+    ping(inside, "-c", "3", "-s", "468")
     ping(inside, "-f", "-c", "1000")
     tcp_check(inside, ADDRESS, PORT, 500)
 

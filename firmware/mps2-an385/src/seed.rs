@@ -21,7 +21,9 @@ pub(crate) fn gather(ethernet: &Ethernet) -> [u8; 32] {
             let look = ethernet.free_run().rotate_left(16) ^ SYST::get_current();
             word = word.rotate_left(7).wrapping_add(look);
         }
-        bytes.copy_from_slice(&word.to_le_bytes());
+        for (place, byte) in bytes.iter_mut().zip(word.to_le_bytes()) {
+            *place = byte;
+        }
     }
     seed
 }
