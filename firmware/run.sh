@@ -6,7 +6,7 @@
 #
 # A part that this machine cannot do is skipped aloud; a limit broken or a check failed ends the
 # script with status 1, a missing tool with status 2. An image above its goal is named aloud, but
-# fails only above its ceiling: what it weighs today, so that nothing can make it heavier unseen.
+# fails only above its ceiling, a little above what it weighs today.
 #
 # NETLOOM_RAM_KIB (default here: 12) is the RAM an image gets, stack included.
 set -euo pipefail
