@@ -513,3 +513,26 @@ fn a_sender_waits_for_room() {
         }
     });
 }
+
+/// ICMP's answer about somebody else comes first on this link, which keeps order.
+#[test]
+fn an_unconnected_socket_does_not_fail_for_one_peer_that_is_gone() {
+    let (a, b) = pair();
+    let server = b.udp_bind("10.0.0.2:9").unwrap();
+    let socket = a.udp_bind("10.0.0.1:0").unwrap();
+    socket.send_to(b"nobody is there", "10.0.0.2:8").unwrap();
+    socket.send_to(b"question", "10.0.0.2:9").unwrap();
+    let mut buffer = [0; 16];
+    let (_, peer) = server.recv_from(&mut buffer).unwrap();
+    server.send_to(b"answer", peer).unwrap();
+    assert_eq!(socket.recv_from(&mut buffer).unwrap().0, 6);
+}
+
+/// Nothing else is under way that would wake the driver for it.
+#[test]
+fn a_call_that_makes_something_due_wakes_the_sleeping_driver() {
+    let (a, _b) = pair();
+    thread::sleep(Duration::from_millis(50));
+    let silent = a.tcp_connect("10.0.0.99:80").unwrap_err();
+    assert_eq!(silent.kind(), ErrorKind::HostUnreachable);
+}
