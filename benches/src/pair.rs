@@ -27,7 +27,7 @@ pub(crate) trait Pair: Sized {
     fn open(&mut self, count: usize) -> Vec<(Self::Conn, Self::Conn)>;
 
     /// Opens a connection, closes it from the client's side, then the server's, and lets go
-    /// of both ends: seven frames.
+    /// of both ends: six frames, since the server's FIN carries its ACK.
     fn connect_and_close(&mut self);
 
     /// Queues bytes; says how many.

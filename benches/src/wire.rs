@@ -69,11 +69,6 @@ impl Wire {
         }
     }
 
-    /// Whether nothing is under way.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.head == self.tail
-    }
-
     /// Whether there is no room for another frame.
     pub(crate) fn is_full(&self) -> bool {
         self.tail == self.slots.len()
