@@ -12,21 +12,24 @@ pub struct HalfOpen {
     pub(crate) iss: SeqNum,
     pub(crate) irs: SeqNum,
     pub(crate) ts_recent: u32,
-    /// When a segment without data was last answered, on the millisecond clock.
-    answered_ms: u32,
     /// The peer's MSS option; 0: none.
     pub(crate) mss: u16,
     bits: u16,
 }
 
-const _: () = assert!(size_of::<HalfOpen>() <= 24);
+// Beside the tuple and the links of the stack, 64 octets in all.
+const _: () = assert!(size_of::<HalfOpen>() <= 16);
 
 const SCALE_MASK: u16 = 0x000f;
 const SCALE_PRESENT: u16 = 1 << 4;
 const SACK: u16 = 1 << 5;
 const TIMESTAMPS: u16 = 1 << 6;
 const ANSWERED: u16 = 1 << 7;
+/// Four bits: retransmissions of the SYN-ACK.
 const RETRIES_SHIFT: u16 = 8;
+const RETRIES_MASK: u16 = 0xf << RETRIES_SHIFT;
+/// Four bits: the turn of the answer limit in which a segment without data was last answered.
+const TURN_SHIFT: u16 = 12;
 
 /// What a segment for a SYN entry calls for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,7 +55,6 @@ impl HalfOpen {
         iss: SeqNum(0),
         irs: SeqNum(0),
         ts_recent: 0,
-        answered_ms: 0,
         mss: 0,
         bits: 0,
     };
@@ -75,7 +77,6 @@ impl HalfOpen {
             iss,
             irs: offer.irs,
             ts_recent,
-            answered_ms: 0,
             mss: offer.mss.unwrap_or(0),
             bits,
         }
@@ -117,12 +118,12 @@ impl HalfOpen {
 
     /// How often the SYN-ACK was retransmitted because nobody answered.
     pub const fn retries(&self) -> u8 {
-        (self.bits >> RETRIES_SHIFT) as u8
+        ((self.bits & RETRIES_MASK) >> RETRIES_SHIFT) as u8
     }
 
     /// Counts a retransmission of the SYN-ACK by its timer.
     pub fn count_retry(&mut self) {
-        if self.retries() < u8::MAX {
+        if self.bits & RETRIES_MASK != RETRIES_MASK {
             self.bits = self.bits.wrapping_add(1 << RETRIES_SHIFT);
         }
     }
@@ -243,15 +244,15 @@ impl HalfOpen {
         rcv_buf: u32,
         why: Discard,
     ) -> Disposition {
-        let since = env.now_ms.wrapping_sub(self.answered_ms);
-        let limited = self.bits & ANSWERED != 0
-            && since < env.tunables.challenge_ack_interval / 1_000
-            && segment.payload.is_empty();
-        if limited {
-            return Disposition::Drop(why);
+        if let Some(turn) = answer_turn(env) {
+            let turn = (turn as u16) << TURN_SHIFT;
+            let answered = ANSWERED | turn;
+            const MASK: u16 = ANSWERED | 0xf << TURN_SHIFT;
+            if self.bits & MASK == answered && segment.payload.is_empty() {
+                return Disposition::Drop(why);
+            }
+            self.bits = self.bits & !MASK | answered;
         }
-        self.answered_ms = env.now_ms;
-        self.bits |= ANSWERED;
         Disposition::Ack(Reply {
             seq: self.iss + 1,
             ack: self.irs + 1,
@@ -263,6 +264,13 @@ impl HalfOpen {
             },
         })
     }
+}
+
+/// Which turn of the answer limit it is: an entry without room for a time answers one segment
+/// without data a turn. `None`: there is no limit.
+pub(crate) fn answer_turn(env: &Env<'_>) -> Option<u32> {
+    env.now_ms
+        .checked_div(env.tunables.challenge_ack_interval / 1_000)
 }
 
 /// The window field of a SYN or SYN-ACK, which is never scaled: saturated, not truncated.

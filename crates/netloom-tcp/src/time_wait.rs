@@ -3,6 +3,7 @@
 use netloom_wire::{TcpFlags, TcpOptions, Timestamps};
 
 use crate::flags::Flags;
+use crate::syn_received::answer_turn;
 use crate::{Connection, Discard, Env, Reply, Segment, SeqNum};
 
 /// All that must be remembered of a connection in TIME-WAIT.
@@ -12,15 +13,15 @@ pub struct TimeWaitState {
     pub(crate) snd_nxt: SeqNum,
     pub(crate) rcv_nxt: SeqNum,
     pub(crate) ts_recent: u32,
-    /// When a segment without data or FIN was last answered, on the millisecond clock.
-    answered_ms: u32,
     /// The window field of our last segment.
     pub(crate) window: u16,
     pub(crate) timestamps: bool,
-    answered: bool,
+    /// The turn of the answer limit in which a segment without data or FIN was last answered,
+    /// + 1 and in 7 bits; 0: none was.
+    answered: u8,
 }
 
-const _: () = assert!(size_of::<TimeWaitState>() <= 20);
+const _: () = assert!(size_of::<TimeWaitState>() <= 16);
 
 /// What a segment for a TIME-WAIT entry calls for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,10 +49,9 @@ impl TimeWaitState {
         snd_nxt: SeqNum(0),
         rcv_nxt: SeqNum(0),
         ts_recent: 0,
-        answered_ms: 0,
         window: 0,
         timestamps: false,
-        answered: false,
+        answered: 0,
     };
 
     /// What is left of a connection in TIME-WAIT.
@@ -60,10 +60,9 @@ impl TimeWaitState {
             snd_nxt: connection.snd_nxt,
             rcv_nxt: connection.rcv_nxt,
             ts_recent: connection.ts_recent,
-            answered_ms: 0,
             window: connection.window_to_offer().0,
             timestamps: connection.flags.has(Flags::TIMESTAMPS),
-            answered: false,
+            answered: 0,
         }
     }
 
@@ -133,16 +132,13 @@ impl TimeWaitState {
         why: Discard,
         restart: bool,
     ) -> Disposition {
-        let since = env.now_ms.wrapping_sub(self.answered_ms);
-        let limited = self.answered
-            && since < env.tunables.challenge_ack_interval / 1_000
-            && !segment.has(TcpFlags::FIN)
-            && segment.payload.is_empty();
-        if limited {
-            return Disposition::Drop(why);
+        if let Some(turn) = answer_turn(env) {
+            let turn = (turn & 0x7f) as u8 + 1;
+            if self.answered == turn && !segment.has(TcpFlags::FIN) && segment.payload.is_empty() {
+                return Disposition::Drop(why);
+            }
+            self.answered = turn;
         }
-        self.answered = true;
-        self.answered_ms = env.now_ms;
         let timestamps = self.timestamps.then(|| Timestamps {
             value: env.now_ms.wrapping_add(ts_offset),
             echo: self.ts_recent,

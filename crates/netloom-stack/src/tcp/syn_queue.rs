@@ -16,7 +16,7 @@ pub(crate) struct HalfOpenEntry {
     pub(crate) links: Links,
 }
 
-const _: () = assert!(size_of::<HalfOpenEntry>() <= 72);
+const _: () = assert!(size_of::<HalfOpenEntry>() <= 64);
 
 impl Item for HalfOpenEntry {
     const EMPTY: HalfOpenEntry = HalfOpenEntry {

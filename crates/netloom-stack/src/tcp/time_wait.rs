@@ -14,7 +14,7 @@ pub(crate) struct TimeWaitEntry {
     pub(crate) links: Links,
 }
 
-const _: () = assert!(size_of::<TimeWaitEntry>() <= 72);
+const _: () = assert!(size_of::<TimeWaitEntry>() <= 64);
 
 impl Item for TimeWaitEntry {
     const EMPTY: TimeWaitEntry = TimeWaitEntry {
