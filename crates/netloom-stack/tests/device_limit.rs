@@ -38,3 +38,27 @@ fn an_answer_that_no_longer_fits_the_device_is_dropped_and_counted() {
         stack.counters().balance().unwrap();
     }
 }
+
+#[test]
+fn a_connections_segments_fit_the_device_as_it_is_now() {
+    for address in ["10.0.0.2:80", "[fd00::2]:80"] {
+        let mut pair = common::Pair::new(Profile::Heap, false);
+        pair.to_b.caps = TxCaps::plain(1400);
+        let listener = pair.b.tcp_listen(80).unwrap();
+        let client = pair.a.tcp_connect(address.parse().unwrap()).unwrap();
+        pair.settle();
+        let server = pair.b.tcp_accept(listener).unwrap().unwrap();
+        pair.a.tcp_write(client, &[7; 5_000]).unwrap();
+        let _ = pair.a.transmit(pair.now, IF, &mut pair.to_b);
+        assert_eq!(pair.to_b.frames.iter().map(Vec::len).max(), Some(1400));
+        pair.settle();
+        // It shrinks while data is in flight.
+        pair.to_b.caps = TxCaps::plain(1280);
+        pair.a.tcp_write(client, &[8; 5_000]).unwrap();
+        let _ = pair.a.transmit(pair.now, IF, &mut pair.to_b);
+        assert_eq!(pair.to_b.frames.iter().map(Vec::len).max(), Some(1280));
+        pair.settle();
+        pair.pass(1_000_000);
+        assert_eq!(pair.b.tcp_readable(server), Ok(10_000));
+    }
+}

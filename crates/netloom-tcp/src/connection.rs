@@ -232,6 +232,12 @@ impl Connection {
         self.rcv_buf = rcv_buf;
     }
 
+    /// How many octets of options and payload the path carries, as last set.
+    #[inline]
+    pub fn path_mss(&self) -> u16 {
+        self.path_mss
+    }
+
     /// Changes how many octets of options and payload the path carries (path MTU discovery:
     /// the path MTU less 40 for IPv4, 60 for IPv6). What is in flight in larger segments is
     /// retransmitted at once, without a penalty to the congestion window (RFC 8201 §5.4).

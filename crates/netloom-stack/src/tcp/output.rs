@@ -31,6 +31,7 @@ impl Stack {
     ) -> Turn {
         let gso_max = caps.gso_max.saturating_sub(GSO_HEADERS);
         let mut link = None;
+        self.heed_device(index, caps.mtu);
         for _ in 0..QUANTUM {
             let Some(slot) = self.tables.connections.get_mut(index) else {
                 return Turn::Done;
@@ -95,6 +96,19 @@ impl Stack {
             }
         }
         Turn::Again
+    }
+
+    /// A device may carry less than its interface was told, and from one moment to the next:
+    /// segments are cut to what it says now.
+    #[inline]
+    fn heed_device(&mut self, index: u32, mtu: u16) {
+        let Some(slot) = self.tables.connections.get_mut(index) else {
+            return;
+        };
+        let limit = mss_of(mtu, &slot.tuple.remote);
+        if slot.conn.path_mss() > limit {
+            slot.conn.set_path_mss(&mut slot.buffers.io(), limit);
+        }
     }
 
     /// Where a connection's segments go; `Err` if its turn is over.
