@@ -89,8 +89,8 @@ impl DeviceError {
             Some(libc::EBUSY) => DeviceError::Busy { name },
             Some(libc::EPERM) => DeviceError::PermissionDenied {
                 action: format!("{action} {name}"),
-                hint: "it needs the capability CAP_NET_ADMIN: run as root, or use `netloom run`, \
-                       which needs no rights"
+                hint: "it needs the capability CAP_NET_ADMIN: run as root, or inside a user and \
+                       network namespace of your own (`unshare -rn`)"
                     .to_owned(),
             },
             _ => DeviceError::Os {

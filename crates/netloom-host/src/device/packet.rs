@@ -412,9 +412,10 @@ fn open_error(error: io::Error) -> DeviceError {
     match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => DeviceError::PermissionDenied {
             action,
-            hint: "(it needs the capability CAP_NET_RAW): run as root, or use `netloom run`, \
-                   which needs no rights"
-                .to_owned(),
+            hint:
+                "(it needs the capability CAP_NET_RAW): run as root, or inside a user and network \
+                   namespace of your own (`unshare -rn`)"
+                    .to_owned(),
         },
         Some(libc::EAFNOSUPPORT) => DeviceError::Unsupported {
             what: "packet sockets (AF_PACKET)".to_owned(),

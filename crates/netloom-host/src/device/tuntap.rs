@@ -274,7 +274,9 @@ fn open_error(error: io::Error) -> DeviceError {
             );
             DeviceError::PermissionDenied {
                 action,
-                hint: format!("{who}: run as root, or use `netloom run`, which needs no rights"),
+                hint: format!(
+                    "{who}: run as root, or have root create the device for you with `ip tuntap add`"
+                ),
             }
         }
         Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => DeviceError::Unsupported {

@@ -40,6 +40,6 @@ fn messages_say_what_to_do() {
         text.starts_with("cannot configure eth7: Permission denied"),
         "{text}"
     );
-    assert!(text.contains("netloom run"), "{text}");
+    assert!(text.contains("run as root"), "{text}");
     assert_eq!(os(libc::ENODEV).to_string(), "there is no interface eth7");
 }

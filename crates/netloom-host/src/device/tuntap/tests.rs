@@ -15,7 +15,7 @@ fn missing_rights_name_the_file_its_owner_and_the_way_out() {
         text.starts_with("cannot open /dev/net/tun: Permission denied"),
         "{text}"
     );
-    let advice = ": run as root, or use `netloom run`, which needs no rights";
+    let advice = ": run as root, or have root create the device for you with `ip tuntap add`";
     assert!(text.ends_with(advice), "{text}");
     if std::fs::exists("/dev/net/tun").unwrap_or(false) {
         assert!(
