@@ -204,11 +204,23 @@ impl List {
     }
 
     /// Puts `r` at the end. False if it is on a list already or does not exist.
+    #[inline]
     pub fn push_back<N: Nodes + ?Sized>(&mut self, nodes: &mut N, r: Ref) -> bool {
-        if !link(nodes, r, self.tail, Ref::NONE) {
+        self.push_back_as(nodes, r, 0)
+    }
+
+    /// [`push_back`](List::push_back) that also says which list this is, as
+    /// [`Links::set_list`] does.
+    pub fn push_back_as<N: Nodes + ?Sized>(&mut self, nodes: &mut N, r: Ref, list: u16) -> bool {
+        if !link(nodes, r, self.tail, Ref::NONE, list) {
             return false;
         }
-        match nodes.links(self.tail) {
+        let last = if self.tail.is_none() {
+            None
+        } else {
+            nodes.links(self.tail)
+        };
+        match last {
             Some(last) => last.next = r,
             None => self.head = r,
         }
@@ -218,7 +230,7 @@ impl List {
 
     /// Puts `r` at the front. False if it is on a list already or does not exist.
     pub fn push_front<N: Nodes + ?Sized>(&mut self, nodes: &mut N, r: Ref) -> bool {
-        if !link(nodes, r, Ref::NONE, self.head) {
+        if !link(nodes, r, Ref::NONE, self.head, 0) {
             return false;
         }
         match nodes.links(self.head) {
@@ -230,8 +242,12 @@ impl List {
     }
 
     /// Takes the first member off the list; [`Ref::NONE`] becomes `None`.
+    #[inline]
     pub fn pop_front<N: Nodes + ?Sized>(&mut self, nodes: &mut N) -> Option<Ref> {
         let r = self.head;
+        if r.is_none() {
+            return None;
+        }
         if self.remove(nodes, r) {
             return Some(r);
         }
@@ -264,13 +280,15 @@ impl List {
             tag,
             ..Links::EMPTY
         };
-        match nodes.links(prev) {
-            Some(before) if prev.is_some() => before.next = next,
-            _ => self.head = next,
+        if prev.is_none() {
+            self.head = next;
+        } else if let Some(before) = nodes.links(prev) {
+            before.next = next;
         }
-        match nodes.links(next) {
-            Some(after) if next.is_some() => after.prev = prev,
-            _ => self.tail = prev,
+        if next.is_none() {
+            self.tail = prev;
+        } else if let Some(after) = nodes.links(next) {
+            after.prev = prev;
         }
         true
     }
@@ -296,8 +314,10 @@ impl List {
     }
 }
 
-/// Makes the links of `r`, if it exists and is on no list, say that it stands between two others.
-fn link<N: Nodes + ?Sized>(nodes: &mut N, r: Ref, prev: Ref, next: Ref) -> bool {
+/// Makes the links of `r`, if it exists and is on no list, say that it stands between two others
+/// on `list`.
+#[inline]
+fn link<N: Nodes + ?Sized>(nodes: &mut N, r: Ref, prev: Ref, next: Ref, list: u16) -> bool {
     if r.is_none() {
         return false;
     }
@@ -309,6 +329,6 @@ fn link<N: Nodes + ?Sized>(nodes: &mut N, r: Ref, prev: Ref, next: Ref) -> bool 
     }
     links.next = next;
     links.prev = prev;
-    links.on = LINKED;
+    links.on = LINKED | list;
     true
 }

@@ -171,7 +171,11 @@ pub(crate) fn segment(
                 !pseudo.finish()
             } else {
                 let sum = checksum::copy_and_sum(first, payload.0, pseudo.add(header));
-                let sum = checksum::copy_and_sum(second, payload.1, sum);
+                let sum = if payload.1.is_empty() {
+                    sum
+                } else {
+                    checksum::copy_and_sum(second, payload.1, sum)
+                };
                 match (ip.protocol, sum.finish()) {
                     // RFC 768: zero would mean that there is no checksum.
                     (protocol::UDP, 0) => 0xffff,

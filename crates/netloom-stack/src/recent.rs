@@ -58,6 +58,12 @@ impl Recent {
         (self.route_known && self.routed == *dst).then_some((self.leaves_by, self.next_hop))
     }
 
+    /// Whether the route last found was this destination's, and leaves by this interface.
+    #[inline]
+    pub(crate) fn leads_to(&self, dst: &Addr, iface: u8) -> bool {
+        self.route_known && self.leaves_by == iface && self.routed == *dst
+    }
+
     /// Notes where a destination lies.
     pub(crate) fn note_route(&mut self, dst: &Addr, iface: u8, next_hop: &Addr) {
         self.routed = *dst;

@@ -488,12 +488,11 @@ impl Stack {
     /// Puts an item on its interface's control list.
     pub(crate) fn push_control(&mut self, iface: u8, item: Ref) {
         if let Some(interface) = self.interfaces.get_mut(usize::from(iface)) {
-            if interface
-                .control
-                .push_back(&mut Sending(&mut self.tables), item)
-            {
-                self.mark(item, On::Control(iface));
-            }
+            interface.control.push_back_as(
+                &mut Sending(&mut self.tables),
+                item,
+                On::Control(iface).code(),
+            );
         }
     }
 
@@ -501,12 +500,11 @@ impl Stack {
     #[inline]
     pub(crate) fn owe(&mut self, iface: u8, item: Ref) {
         if let Some(interface) = self.interfaces.get_mut(usize::from(iface)) {
-            if interface
-                .owing
-                .push_back(&mut Sending(&mut self.tables), item)
-            {
-                self.mark(item, On::Owing(iface));
-            }
+            interface.owing.push_back_as(
+                &mut Sending(&mut self.tables),
+                item,
+                On::Owing(iface).code(),
+            );
         }
     }
 

@@ -419,7 +419,7 @@ impl Connection {
     }
 
     /// Whether [`Connection::next`] may be `Send` now: never `false` when it would be.
-    fn owes_frame(&self) -> bool {
+    pub(crate) fn owes_frame(&self) -> bool {
         const OWING: Flags = Flags::SYN_OWED
             .with(Flags::ACK_NOW)
             .with(Flags::FIN_LOST)

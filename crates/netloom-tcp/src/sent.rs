@@ -6,7 +6,7 @@ use netloom_wire::TcpFlags;
 use crate::congestion::Controller;
 use crate::flags::Flags;
 use crate::records::{LOST, Record};
-use crate::{Connection, Env, Io, Outcome, Plan, PlanKind, State};
+use crate::{Connection, Env, Io, Next, Outcome, Plan, PlanKind, State};
 
 impl Connection {
     /// `plan`, which [`Connection::next`] returned just before, was emitted.
@@ -38,8 +38,23 @@ impl Connection {
         if self.state == State::TimeWait && !self.flags.has(Flags::ACK_NOW) {
             self.leave_for_time_wait(&mut out);
         }
-        out.owes_frame = true;
+        out.owes_frame = self.has_more(env, io);
         out
+    }
+
+    /// Whether [`Connection::next`] is to be asked again: never `false` when it would be `Send`,
+    /// or start a timer.
+    #[inline]
+    fn has_more(&self, env: &Env<'_>, io: &Io<'_>) -> bool {
+        // Small machines ask always: for them the code is dearer than the time.
+        if !cfg!(target_pointer_width = "64") {
+            return true;
+        }
+        let more = self.owes_frame() || self.wants_keepalive_timer() || self.is_stuck();
+        debug_assert!(
+            more || self.due_timer(env).is_some() || matches!(self.next(env, io), Next::Wait(_))
+        );
+        more
     }
 
     /// What every segment with ACK does: it acknowledges, and it offers a window.

@@ -24,8 +24,11 @@ impl Connection {
         if self.close_reason.is_some() {
             return Next::Wait(None);
         }
-        if let Some(timer) = self.due_timer(env) {
-            return Next::Fire(timer);
+        let earliest = self.earliest(env);
+        if earliest.is_some_and(|deadline| deadline <= env.now) {
+            if let Some(timer) = self.due_timer(env) {
+                return Next::Fire(timer);
+            }
         }
         let plan = match self.state {
             State::Closed | State::Listen => None,
@@ -43,7 +46,7 @@ impl Connection {
             Some(plan) => Next::Send(plan),
             None if self.wants_persist_timer(io) => Next::Fire(Timer::Persist),
             None if self.wants_keepalive_timer() => Next::Fire(Timer::KeepAlive),
-            None => Next::Wait(self.earliest(env)),
+            None => Next::Wait(earliest),
         }
     }
 
@@ -457,10 +460,11 @@ impl Connection {
             self.close_deadline,
             self.user_deadline(env),
         ];
-        deadlines
-            .into_iter()
-            .filter(|&deadline| deadline != Instant::ZERO)
-            .min()
+        // One less, so that those that are off come last.
+        let least = deadlines.iter().fold(u64::MAX, |least, deadline| {
+            least.min(deadline.as_micros().wrapping_sub(1))
+        });
+        (least != u64::MAX).then(|| Instant::from_micros(least.wrapping_add(1)))
     }
 }
 

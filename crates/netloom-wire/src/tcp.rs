@@ -370,7 +370,7 @@ impl TcpRepr {
         let (options, rest) = rest
             .split_at_mut_checked(options_len)
             .ok_or(WireError::BufferTooSmall)?;
-        self.options.emit(options)?;
+        self.options.emit_exactly(options)?;
         let words = (HEADER_LEN + options_len) as u16 / 4;
         header.put_u16::<0>(self.src_port);
         header.put_u16::<2>(self.dst_port);

@@ -524,6 +524,17 @@ impl TcpOptions {
     #[inline]
     pub fn emit(&self, buf: &mut [u8]) -> Result<(), WireError> {
         let len = self.len();
+        if len > MAX_LEN {
+            return Err(WireError::BadOption);
+        }
+        let buf = buf.get_mut(..len).ok_or(WireError::BufferTooSmall)?;
+        self.emit_exactly(buf)
+    }
+
+    /// [`emit`](Self::emit) into a buffer of [`len`](Self::len) bytes.
+    #[inline]
+    pub(crate) fn emit_exactly(&self, buf: &mut [u8]) -> Result<(), WireError> {
+        let len = buf.len();
         if len == 0 {
             return Ok(());
         }

@@ -136,7 +136,7 @@ impl Stack {
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return;
         };
-        let tuple = slot.tuple;
+        let (iface, tuple) = (slot.iface, slot.tuple);
         if outcome.soft_error() {
             slot.flags.set(Flags::SOFT_ERROR);
         }
@@ -152,7 +152,7 @@ impl Stack {
         if let Some(reset) = outcome.reset {
             self.send_reply(&tuple, None, &reset.into());
         }
-        self.apply_path(&tuple, outcome);
+        self.apply_path(iface, &tuple, outcome);
         if outcome.established() {
             self.established(index);
         }
@@ -177,13 +177,17 @@ impl Stack {
     /// What a connection learned of its path goes to the neighbour cache: the hint that it
     /// works (RFC 4861 §7.3.1), or the advice that it does not (RFC 9293 §3.8.3).
     #[inline]
-    fn apply_path(&mut self, tuple: &Tuple, outcome: &Outcome) {
+    fn apply_path(&mut self, iface: u8, tuple: &Tuple, outcome: &Outcome) {
         #[cfg(feature = "ethernet")]
         {
             use netloom_tcp::News;
             let confirmed = outcome.news.contains(News::PATH_CONFIRMED);
             let suspected = outcome.news.contains(News::NEGATIVE_ADVICE);
             if !confirmed && !suspected {
+                return;
+            }
+            // No route is looked up for a link without neighbours.
+            if !self.interface(iface).is_some_and(|i| i.ethernet) {
                 return;
             }
             let Some((iface, next_hop)) = self.route_again(&tuple.remote, tuple.scope()) else {
@@ -199,7 +203,7 @@ impl Stack {
             }
         }
         #[cfg(not(feature = "ethernet"))]
-        let _ = (tuple, outcome);
+        let _ = (iface, tuple, outcome);
     }
 
     /// An ICMP error that quotes a segment of a connection (RFC 5927).

@@ -30,7 +30,7 @@ impl Stack {
         sent: &mut Sent,
     ) -> Turn {
         let gso_max = caps.gso_max.saturating_sub(GSO_HEADERS);
-        let mut link = None;
+        let mut link = self.known_link(iface, index);
         self.heed_device(index, caps.mtu);
         for _ in 0..QUANTUM {
             let Some(slot) = self.tables.connections.get_mut(index) else {
@@ -94,6 +94,9 @@ impl Stack {
             if gso_max > 0 && plan.len > u32::from(plan.mss) {
                 return Turn::Again;
             }
+            if cfg!(target_pointer_width = "64") && !outcome.owes_frame && self.rest_now(index) {
+                return Turn::Done;
+            }
         }
         Turn::Again
     }
@@ -109,6 +112,18 @@ impl Stack {
         if slot.conn.path_mss() > limit {
             slot.conn.set_path_mss(&mut slot.buffers.io(), limit);
         }
+    }
+
+    /// The link header of a connection's segments where nothing has to be asked for it: its
+    /// route was the last one looked up, and leads to a link without addresses.
+    #[inline]
+    fn known_link(&self, iface: u8, index: u32) -> Option<LinkHeader> {
+        if !cfg!(target_pointer_width = "64") || self.interface(iface)?.ethernet {
+            return None;
+        }
+        let tuple = &self.tables.connections.get(index)?.tuple;
+        let known = tuple.scope().is_none() && self.recent.leads_to(&tuple.remote, iface);
+        known.then_some(LinkHeader::None)
     }
 
     /// Where a connection's segments go; `Err` if its turn is over.
@@ -167,7 +182,22 @@ impl Stack {
         self.recorded(index, plan.kind, &outcome);
     }
 
+    /// A connection said that it owes nothing: it rests, unless one of its timers is due.
+    #[inline]
+    fn rest_now(&mut self, index: u32) -> bool {
+        let Some(slot) = self.tables.connections.get(index) else {
+            return false;
+        };
+        let until = slot.conn.deadline(&self.clock.env(&self.tunables.tcp, 0));
+        if until.is_some_and(|until| until <= self.clock.now) {
+            return false;
+        }
+        self.rest(index, until);
+        true
+    }
+
     /// A connection owes nothing: its timer is armed and what it drained is taken back.
+    #[inline]
     fn rest(&mut self, index: u32, until: Option<Instant>) {
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return;
@@ -175,7 +205,11 @@ impl Stack {
         if is_far(until, self.clock.now) {
             self.tcp.buffers.reclaim(&mut slot.conn, &mut slot.buffers);
         }
+        let armed = slot.is_armed_by(until);
         slot.wake_at = until.unwrap_or(Instant::ZERO);
+        if armed {
+            return;
+        }
         if let Some(until) = until {
             self.tcp.deadlines.arm(
                 &mut ConnectionTimers(&mut self.tables.connections),

@@ -109,6 +109,19 @@ impl TcpSlot {
     }
 }
 
+impl TcpSlot {
+    /// Whether the wheel, as it was armed last, hands the connection out by `until`: mostly so,
+    /// because deadlines move away with every acknowledgment.
+    #[inline]
+    pub(crate) fn is_armed_by(&self, until: Option<Instant>) -> bool {
+        #[cfg(feature = "alloc")]
+        if let Some(until) = until {
+            return self.timer.is_armed() && self.wake_at != Instant::ZERO && self.wake_at <= until;
+        }
+        until.is_none()
+    }
+}
+
 impl Item for TcpSlot {
     const EMPTY: TcpSlot = TcpSlot::NEW;
 
