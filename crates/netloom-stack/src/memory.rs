@@ -2,7 +2,7 @@
 //!
 //! * [`Mem`]: a slice that is lent, on the heap, or absent.
 //! * [`Slab`]: items of one kind, found by index; they never move.
-//! * [`Pool`](pool::Pool): byte buffers in powers of two under one budget (feature `alloc`).
+//! * [`pool::Pool`]: byte buffers in powers of two under one budget (feature `alloc`).
 
 pub mod mem;
 #[cfg(feature = "alloc")]
