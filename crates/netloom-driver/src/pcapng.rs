@@ -27,7 +27,7 @@ use crate::{Direction, Instant};
 
 pub use wrapper::Pcapng;
 
-/// Where a capture is written: a vector, or with the feature `std` a [`StdOutput`].
+/// Where a capture is written: a vector, or with the feature `std` a `StdOutput`.
 pub trait Output {
     /// What can go wrong.
     type Error: core::fmt::Debug;

@@ -252,7 +252,12 @@ impl Stack {
     }
 
     /// Hands over every frame a device has; returns how many there were.
-    pub fn receive_all(&mut self, now: Instant, iface: IfaceId, driver: &mut dyn Driver) -> usize {
+    pub fn receive_all(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        driver: &mut (impl Driver + ?Sized),
+    ) -> usize {
         self.clock.advance(now);
         driver.receive(&mut |frame, meta| self.input(iface.0, frame, meta))
     }
@@ -292,7 +297,12 @@ impl Stack {
     }
 
     /// [`transmit`](Stack::transmit) into a driver's sink.
-    pub fn transmit_to(&mut self, now: Instant, iface: IfaceId, driver: &mut dyn Driver) -> Sent {
+    pub fn transmit_to(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        driver: &mut (impl Driver + ?Sized),
+    ) -> Sent {
         self.transmit(now, iface, driver.sink())
     }
 
