@@ -418,7 +418,17 @@ impl Connection {
         }
     }
 
+    /// Whether a receive ring of `capacity` octets takes `segment` as it is, because its text, if
+    /// any, is the next in order: then [`Connection::rx_need`] does not have to be asked.
+    #[inline]
+    pub fn rx_fits(&self, segment: &Segment<'_>, capacity: usize) -> bool {
+        let len = segment.payload.len();
+        len == 0 || (segment.seq == self.rcv_nxt && len <= self.rx.room(capacity))
+    }
+
     /// Whether [`Connection::next`] may be `Send` now: never `false` when it would be.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn owes_frame(&self) -> bool {
         const OWING: Flags = Flags::SYN_OWED
             .with(Flags::ACK_NOW)

@@ -50,7 +50,7 @@ impl Connection {
         if !cfg!(target_pointer_width = "64") {
             return true;
         }
-        let more = self.owes_frame() || self.wants_keepalive_timer() || self.is_stuck();
+        let more = self.unsent() > 0 || self.wants_keepalive_timer() || self.owes_frame();
         debug_assert!(
             more || self.due_timer(env).is_some() || matches!(self.next(env, io), Next::Wait(_))
         );

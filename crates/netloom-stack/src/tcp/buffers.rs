@@ -85,6 +85,12 @@ impl Buffers {
         }
     }
 
+    /// Octets of the receive ring.
+    #[inline]
+    pub(crate) fn rx_len(&self) -> usize {
+        self.rx.len()
+    }
+
     /// The storage a call on the connection works with.
     #[inline]
     pub(crate) fn io(&mut self) -> Io<'_> {

@@ -69,7 +69,11 @@ impl Stack {
             .get_mut(index)
             .ok_or(DropReason::TcpNoSocket)?;
         let env = self.clock.env(&self.tunables.tcp, 0);
-        let need = slot.conn.rx_need(segment);
+        let need = if slot.conn.rx_fits(segment, slot.buffers.rx_len()) {
+            0
+        } else {
+            slot.conn.rx_need(segment)
+        };
         if need > 0 {
             // What cannot be stored is dropped by the connection, and said so.
             let buffers = &mut self.tcp.buffers;
@@ -124,7 +128,8 @@ impl Stack {
     }
 
     /// Tells everybody whom the outcome of a call on a connection concerns.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline)]
     pub(crate) fn apply(&mut self, index: u32, outcome: &Outcome) {
         if outcome.news.is_empty() && outcome.end.is_none() && outcome.reset.is_none() {
             return;
