@@ -422,6 +422,10 @@ impl Connection {
     /// any, is the next in order: then [`Connection::rx_need`] does not have to be asked.
     #[inline]
     pub fn rx_fits(&self, segment: &Segment<'_>, capacity: usize) -> bool {
+        // Small machines ask always: for them the code is dearer than the time.
+        if !cfg!(target_pointer_width = "64") {
+            return false;
+        }
         let len = segment.payload.len();
         len == 0 || (segment.seq == self.rcv_nxt && len <= self.rx.room(capacity))
     }

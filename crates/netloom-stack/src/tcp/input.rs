@@ -191,8 +191,11 @@ impl Stack {
             if !confirmed && !suspected {
                 return;
             }
-            // No route is looked up for a link without neighbours.
-            if !self.interface(iface).is_some_and(|i| i.ethernet) {
+            // No route is looked up for a link without neighbours. Small machines, which have one
+            // link, are told that below.
+            if cfg!(target_pointer_width = "64")
+                && !self.interface(iface).is_some_and(|i| i.ethernet)
+            {
                 return;
             }
             let Some((iface, next_hop)) = self.route_again(&tuple.remote, tuple.scope()) else {
