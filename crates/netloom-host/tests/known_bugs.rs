@@ -124,6 +124,8 @@ fn w04_a_reset_ends_a_write_that_waits() {
             }
         });
         told.recv().unwrap();
+        // Time to fall asleep; without it the write fails at once, which is right too.
+        thread::sleep(Duration::from_millis(50));
         client.abort().unwrap();
         let error = writer.join().unwrap();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);

@@ -302,7 +302,7 @@ fn s21_the_rings_hold_what_a_queue_would() {
             stack.tcp_set_receive_buffer(handle, RING as u32).unwrap();
         }
         let (mut there, mut back) = (Stream::default(), Stream::default());
-        let end = pair.now.plus_micros(100_000_000_000);
+        let end = pair.now.plus_micros(2_000_000_000);
         while there.read.min(back.read) < TOTAL {
             // From single bytes to all there is.
             let mut len = || {
@@ -389,9 +389,7 @@ fn m09_a_lost_window_update_stalls_nothing() {
             if window == 0 {
                 // Its update is lost: only the answer to the next probe tells of it.
                 window = 4;
-                while net.out.is_empty() {
-                    net.pass_s(1);
-                }
+                net.pass_s(61);
             }
         }
         assert_eq!(got, b"0123456789");
