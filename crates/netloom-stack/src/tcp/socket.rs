@@ -288,7 +288,8 @@ impl Stack {
         })
     }
 
-    /// Why the connection ended; `None` while it has not.
+    /// Why the connection ended; `None` while it has not. An aborted one has not before its reset
+    /// has left, in the next transmit turn.
     ///
     /// # Errors
     /// [`Error::StaleHandle`].
