@@ -151,7 +151,7 @@ impl<'a> EthernetView<'a> {
     #[cfg(feature = "ipv4")]
     #[inline]
     pub fn arp(&self) -> Result<crate::ArpView<'a>, WireError> {
-        self.expect(EtherType::ARP)?;
+        self.carries(EtherType::ARP)?;
         crate::ArpView::new(self.payload)
     }
 
@@ -163,7 +163,7 @@ impl<'a> EthernetView<'a> {
     #[cfg(feature = "ipv4")]
     #[inline]
     pub fn ipv4(&self) -> Result<crate::Ipv4View<'a>, WireError> {
-        self.expect(EtherType::IPV4)?;
+        self.carries(EtherType::IPV4)?;
         crate::Ipv4View::new(self.payload)
     }
 
@@ -175,7 +175,7 @@ impl<'a> EthernetView<'a> {
     #[cfg(feature = "ipv6")]
     #[inline]
     pub fn ipv6(&self) -> Result<crate::Ipv6View<'a>, WireError> {
-        self.expect(EtherType::IPV6)?;
+        self.carries(EtherType::IPV6)?;
         crate::Ipv6View::new(self.payload)
     }
 
@@ -196,7 +196,7 @@ impl<'a> EthernetView<'a> {
 
     #[inline]
     #[allow(dead_code, reason = "unused without an IP version")]
-    fn expect(&self, ethertype: EtherType) -> Result<(), WireError> {
+    fn carries(&self, ethertype: EtherType) -> Result<(), WireError> {
         if self.ethertype == ethertype {
             Ok(())
         } else {
