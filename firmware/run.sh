@@ -8,23 +8,31 @@
 # script with status 1, a missing tool with status 2. An image above its goal is named aloud, but
 # fails only above its ceiling, a little above what it weighs today.
 #
-# NETLOOM_RAM_KIB (default here: 12) is the RAM an image gets, stack included.
+# NETLOOM_RAM_KIB (default here: 12, for dhcp-echo 16) is the RAM an image gets, stack included.
 set -euo pipefail
 cd "$(dirname "$0")"
-export NETLOOM_RAM_KIB=${NETLOOM_RAM_KIB:-12} PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1
+. ./toolchain.sh
 
 # Bytes each image may use: the goal for text, the ceiling for text, data + bss, stack; and the
 # statics that must lie in .bss.
 limits() {
     case $1 in
         frame-echo) echo "1896 1896 1536 1024 frame_echo::FRAME" ;;
-        tcp-echo) echo "20480 48128 8192 4096 tcp_echo::FRAME tcp_echo::NET" ;;
+        tcp-echo) echo "20480 28800 8192 3072 tcp_echo::FRAME tcp_echo::NET" ;;
+        dhcp-echo) echo "52736 52736 11776 4608 dhcp_echo::FRAME dhcp_echo::NET dhcp_echo::DHCP" ;;
         *) return 1 ;;
     esac
 }
-images=(frame-echo tcp-echo)
+# KiB of RAM an image gets, its stack included.
+ram() {
+    case $1 in
+        dhcp-echo) echo "${NETLOOM_RAM_KIB:-16}" ;;
+        *) echo "${NETLOOM_RAM_KIB:-12}" ;;
+    esac
+}
+images=(frame-echo tcp-echo dhcp-echo)
 
-target=thumbv7m-none-eabi
 failed=0
 
 fail() {
@@ -34,48 +42,6 @@ fail() {
 
 skip() {
     echo "SKIP: $*"
-}
-
-# The first of several commands that exists; else says which package has it.
-tool() {
-    local package=$1 candidate
-    shift
-    for candidate in "$@"; do
-        if command -v "$candidate"; then return; fi
-    done
-    echo "$1 is missing: apt-get install $package" >&2
-    exit 2
-}
-
-# A toolchain with the target's `core`, or Debian's, which builds `core` from its sources.
-choose_toolchain() {
-    local core
-    if core=$(rustc --print target-libdir --target "$target" 2>/dev/null) && [ -d "$core" ]; then
-        echo "toolchain: $(rustc --version), $target installed"
-        cargo=cargo
-        return
-    fi
-    local debian=${NETLOOM_DEBIAN_RUST:-/usr}
-    if [ -x "$debian/bin/rustc" ] && [ -x "$debian/bin/cargo" ] &&
-        [ -d "$("$debian/bin/rustc" --print sysroot)/lib/rustlib/src/rust/library/core" ]; then
-        cargo=$debian/bin/cargo
-        # Building `core` is an unstable feature of a stable compiler.
-        export RUSTC=$debian/bin/rustc RUSTC_BOOTSTRAP=1
-        export CARGO_UNSTABLE_BUILD_STD=core
-        export CARGO_UNSTABLE_BUILD_STD_FEATURES=compiler-builtins-mem
-        # Debian's compiler comes without the linker that rustup's brings.
-        CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER=$(tool lld ld.lld)
-        export CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER
-        echo "toolchain: $("$RUSTC" --version), building core"
-        return
-    fi
-    echo "no toolchain for $target: rustup target add $target," \
-        "or apt-get install rustc-web cargo-web rust-web-src lld" >&2
-    exit 2
-}
-
-elf() {
-    echo "target/$target/release/$1"
 }
 
 # Prints an image's sizes and where its statics lie, and compares both with the limits.
@@ -128,6 +94,7 @@ boot() {
         skip "frame-echo: QEMU older than 7.2 has no -netdev stream"
     fi
     run_check 300 "$python" check/tcp_image.py user "$(elf tcp-echo)" "$nm" "$(stack_limit tcp-echo)"
+    run_check 300 "$python" check/tcp_image.py dhcp "$(elf dhcp-echo)" "$nm" "$(stack_limit dhcp-echo)"
     if reason=$(no_tap); then
         skip "tcp-echo over TAP: $reason"
     else
@@ -150,17 +117,17 @@ no_tap() {
     fi
 }
 
-size=$(tool binutils-arm-none-eabi arm-none-eabi-size llvm-size size)
-nm=$(tool binutils-arm-none-eabi arm-none-eabi-nm llvm-nm nm)
 choose_toolchain
 for image in "${images[@]}"; do
-    "$cargo" build --release --quiet -p "$image"
+    NETLOOM_RAM_KIB=$(ram "$image") "$cargo" build --release --quiet -p "$image"
 done
 
 printf '%-12s %8s %6s %6s %10s\n' image text data bss data+bss
 for image in "${images[@]}"; do
     check_size "$image"
 done
+
+./services.sh || fail 'the services'
 
 if [ "${1:-all}" = all ]; then
     python=$(tool python3 python3)

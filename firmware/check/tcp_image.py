@@ -1,10 +1,12 @@
 """Boots an image that answers ping and echoes TCP on port 7, and checks it.
 
 usage: tcp_image.py user ELF NM STACK_LIMIT    through QEMU's own network, no rights needed
+       tcp_image.py dhcp ELF NM STACK_LIMIT    the same, the address coming from QEMU's DHCP server
        tcp_image.py tap ELF NM STACK_LIMIT     the kernel of this machine as the peer: needs
                                                root; makes a namespace of its own and removes it
 
-The image's address is 10.0.2.15/24 (its default).
+The image's address is 10.0.2.15/24 (its default), or what the DHCP server gives it: that serves a
+network which no image and no emulator has as its default.
 """
 
 import contextlib
@@ -17,6 +19,7 @@ import sys
 from board import Board, symbols
 
 ADDRESS, PEER, PORT = "10.0.2.15", "10.0.2.2/24", 7
+LEASED, LEASED_NETWORK = "10.85.3.77", "10.85.3.0/24"
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -71,6 +74,8 @@ def over_tap(inside):
     # 496 bytes with the headers: the most that the image's memory for packets that wait to be
     # sent holds, one piece of it being kept for ARP.
     ping(inside, "-c", "3", "-s", "468")
+    ping(inside, "-c", "3", "-s", "1400")
+    ping(inside, "-c", "3", "-s", "1472")
     ping(inside, "-f", "-c", "1000")
     tcp_check(inside, ADDRESS, PORT, 500)
 
@@ -85,7 +90,11 @@ def main():
             over_tap(inside)
         else:
             port = free_port()
-            nic = ["-nic", f"user,model=lan9118,hostfwd=tcp:127.0.0.1:{port}-{ADDRESS}:{PORT}"]
+            address, network = ADDRESS, ""
+            if mode == "dhcp":
+                address, network = LEASED, f"net={LEASED_NETWORK},dhcpstart={LEASED},"
+            forward = f"hostfwd=tcp:127.0.0.1:{port}-{address}:{PORT}"
+            nic = ["-nic", f"user,model=lan9118,{network}{forward}"]
             board = stack.enter_context(Board(elf, nic))
             tcp_check([], "127.0.0.1", port, 100)
         peak = board.stack_peak(symbols(nm, elf))

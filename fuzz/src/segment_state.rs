@@ -30,6 +30,16 @@ fn script(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     Ok(())
 }
 
+/// Options as they arrive: with as many SACK blocks as a header holds.
+fn emit<'a>(options: &TcpOptions, buffer: &'a mut [u8; 40]) -> &'a [u8] {
+    let mut options = *options;
+    while options.len() > buffer.len() {
+        options.sack.truncate(options.sack.len() - 1);
+    }
+    options.emit(buffer).expect("it fits");
+    &buffer[..options.len()]
+}
+
 /// Byte `n` of a stream.
 fn byte(stream: u32, n: u32) -> u8 {
     (n.wrapping_add(stream).wrapping_mul(0x9e37_79b1) >> 24) as u8
@@ -138,13 +148,16 @@ impl Host {
         };
         self.timestamps = options.timestamps.is_some();
         let window = u.arbitrary()?;
+        let mut bytes = [0; 40];
+        let bytes = emit(&options, &mut bytes);
         let syn = |flags, ack| Segment {
             seq: irs,
             ack,
             flags,
             window,
             urgent: 0,
-            options,
+            timestamps: options.timestamps,
+            options: bytes,
             payload: &[],
             count: 1,
             ce: false,
@@ -282,12 +295,12 @@ impl Host {
                 Outcome::default()
             }
             5 => {
-                let mut io = Io {
-                    rx: &mut self.rx,
-                    tx: &mut self.tx,
-                    records: &mut self.records,
-                    ranges: &mut self.ranges,
-                };
+                let mut io = Io::new(
+                    &mut self.rx,
+                    &mut self.tx,
+                    &mut self.records,
+                    &mut self.ranges,
+                );
                 connection.set_path_mss(&mut io, u.arbitrary()?);
                 Outcome::default()
             }
@@ -368,7 +381,8 @@ impl Host {
             flags,
             window: u.arbitrary()?,
             urgent: if u.ratio(1, 8)? { u.arbitrary()? } else { 0 },
-            options,
+            timestamps,
+            options: emit(&options, &mut [0; 40]),
             payload: &payload,
             count: 1 + (len / 1460) as u16,
             ce: u.ratio(1, 16)?,
@@ -391,16 +405,18 @@ impl Host {
 
     fn send_from(&mut self, seq: SeqNum, ack: SeqNum, flags: TcpFlags, len: usize, window: u16) {
         let payload = self.payload(seq, flags, len);
+        let options = TcpOptions {
+            timestamps: self.stamps(),
+            ..TcpOptions::default()
+        };
         self.deliver(&Segment {
             seq,
             ack,
             flags,
             window,
             urgent: 0,
-            options: TcpOptions {
-                timestamps: self.stamps(),
-                ..TcpOptions::default()
-            },
+            timestamps: options.timestamps,
+            options: emit(&options, &mut [0; 40]),
             payload: &payload,
             count: 1,
             ce: false,
@@ -491,14 +507,14 @@ impl Host {
                 let before = connection.state();
                 let need = connection.rx_need(segment);
                 assert!(need <= self.rx.len(), "{need} bytes were never promised");
-                let mut io = Io {
-                    rx: &mut self.rx,
-                    tx: &mut self.tx,
-                    records: &mut self.records,
-                    ranges: &mut self.ranges,
-                };
+                let mut io = Io::new(
+                    &mut self.rx,
+                    &mut self.tx,
+                    &mut self.records,
+                    &mut self.ranges,
+                );
                 let out = connection.receive(&env, &mut io, segment);
-                if !out.owes_frame && out.end.is_none() {
+                if !connection.owes_frame() && !out.ended() {
                     let next = connection.next(&env, &io);
                     assert!(
                         !matches!(next, Next::Send(_)),
@@ -537,12 +553,12 @@ impl Host {
                 return Ok(());
             };
             let before = connection.state();
-            let mut io = Io {
-                rx: &mut self.rx,
-                tx: &mut self.tx,
-                records: &mut self.records,
-                ranges: &mut self.ranges,
-            };
+            let mut io = Io::new(
+                &mut self.rx,
+                &mut self.tx,
+                &mut self.records,
+                &mut self.ranges,
+            );
             let out = match connection.next(&env, &io) {
                 Next::Wait(at) => {
                     assert!(at.is_none_or(|at| at > env.now), "waits for what was");
@@ -591,7 +607,13 @@ impl Host {
     }
 
     fn apply(&mut self, out: &Outcome) {
-        let Some(end) = out.end else { return };
+        if !out.ended() {
+            return;
+        }
+        let Life::Live(connection) = &self.life else {
+            return;
+        };
+        let end = connection.ended().expect("it said so");
         assert!(!self.ended, "it ended twice");
         self.ended = true;
         // What arrived before the end can be read after it.
@@ -609,12 +631,12 @@ impl Host {
         let Life::Live(connection) = &mut self.life else {
             return;
         };
-        let mut io = Io {
-            rx: &mut self.rx,
-            tx: &mut self.tx,
-            records: &mut self.records,
-            ranges: &mut self.ranges,
-        };
+        let mut io = Io::new(
+            &mut self.rx,
+            &mut self.tx,
+            &mut self.records,
+            &mut self.ranges,
+        );
         let room = connection.write_room(&io);
         let n = connection.write(&mut io, &data);
         assert_eq!(n, room.min(len));
@@ -625,12 +647,12 @@ impl Host {
         let Life::Live(connection) = &mut self.life else {
             return;
         };
-        let mut io = Io {
-            rx: &mut self.rx,
-            tx: &mut self.tx,
-            records: &mut self.records,
-            ranges: &mut self.ranges,
-        };
+        let mut io = Io::new(
+            &mut self.rx,
+            &mut self.tx,
+            &mut self.records,
+            &mut self.ranges,
+        );
         let mut buffer = vec![0; most.min(connection.readable_bytes())];
         let n = connection.read(&mut io, &mut buffer);
         assert_eq!(n, buffer.len());

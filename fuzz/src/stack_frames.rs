@@ -544,6 +544,7 @@ impl World {
         let options = ListenOptions {
             backlog: u.int_in_range(0..=4)?,
             reuse_port: u.arbitrary()?,
+            ..ListenOptions::default()
         };
         let port = PORTS[u.choose_index(2)?];
         if let Ok(listener) = self.stack.tcp_listen_with(port.into(), options) {

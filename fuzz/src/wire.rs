@@ -4,6 +4,9 @@ use core::fmt::Write;
 
 use netloom_wire::checksum::copy_and_sum;
 use netloom_wire::describe;
+use netloom_wire::dhcpv4::{Dhcpv4Repr, Dhcpv4View, code};
+use netloom_wire::dns::{DnsView, DnsWriter, Name, NameView, Section};
+use netloom_wire::ntp::{NtpRepr, NtpView};
 use netloom_wire::{
     Addr, ArpRepr, ArpView, EthernetRepr, EthernetView, Frame, Icmpv4Repr, Icmpv4View, Icmpv6Repr,
     Icmpv6View, IpView, Ipv4Repr, Ipv4View, Ipv6Repr, Ipv6View, NdpView, Quoted, Sum,
@@ -20,6 +23,9 @@ pub fn run(data: &[u8]) {
     icmpv4(data);
     icmpv6(data);
     arp(data);
+    dns(data);
+    ntp(data);
+    dhcpv4(data);
     checksum(data);
     describe_all(data);
     addresses(data);
@@ -203,6 +209,106 @@ fn arp(data: &[u8]) {
     repr.emit(&mut buffer).expect("28 bytes are enough");
     let again = ArpView::new(&buffer).expect("what was emitted parses");
     assert_eq!(ArpRepr::parse(&again), repr);
+}
+
+fn dns(data: &[u8]) {
+    if let Ok(text) = core::str::from_utf8(data) {
+        if let Ok(name) = text.parse::<Name>() {
+            let again = name
+                .to_string()
+                .parse::<Name>()
+                .expect("what is shown is a name");
+            assert!(again.view().is_identical(&name.view()));
+        }
+    }
+    if let Ok((name, end)) = NameView::parse(data, 0) {
+        assert!(end <= data.len() && name.len() <= 255);
+        assert_eq!(name, name.to_name());
+    }
+    let _ = DnsView::of_beginning(data).map(|view| view.answers().count());
+    let Ok(view) = DnsView::new(data) else { return };
+    let mut buffer = vec![0; 65_535];
+    let mut writer = DnsWriter::new(&mut buffer, view.header()).expect("the header fits");
+    if let Some(question) = view.question() {
+        writer.question(&question).expect("a question fits");
+    }
+    let sections = [Section::Answer, Section::Authority, Section::Additional];
+    let mut fits = !view.is_cut();
+    for section in sections {
+        for record in view.records(section) {
+            let _ = record.data.to_string();
+            // Without its compression a hostile message can be too long.
+            fits &= writer.record(section, &record).is_ok();
+        }
+    }
+    if fits {
+        let again = DnsView::new(writer.as_octets()).expect("what was emitted parses");
+        for section in sections {
+            assert!(again.records(section).eq(view.records(section)));
+        }
+    }
+}
+
+fn ntp(data: &[u8]) {
+    let Ok(view) = NtpView::new(data) else { return };
+    let repr = NtpRepr::parse(&view);
+    let mut buffer = [0; 48];
+    repr.emit(&mut buffer).expect("48 bytes are enough");
+    assert_eq!(buffer, data[..48]);
+    let _ = repr.transmit.nanos_since(repr.receive);
+}
+
+/// As it is, and as the options behind a header of each kind.
+fn dhcpv4(data: &[u8]) {
+    dhcpv4_message(data);
+    let mut message = vec![0; 240];
+    message[..4].copy_from_slice(&[2, 1, 6, 0]);
+    message[236..].copy_from_slice(&[99, 130, 83, 99]);
+    let (fields, options) = data.split_at(data.len().min(192));
+    if !options.is_empty() {
+        message[44..44 + fields.len()].copy_from_slice(fields);
+        message.extend([52, 1, 1 + options[0] % 3]);
+        message.extend(options);
+        dhcpv4_message(&message);
+    }
+    message.truncate(240);
+    message.extend(data);
+    dhcpv4_message(&message);
+}
+
+fn dhcpv4_message(data: &[u8]) {
+    let Ok(view) = Dhcpv4View::new(data) else {
+        return;
+    };
+    let repr = Dhcpv4Repr::parse(&view);
+    let mut buffer = vec![0; data.len() + 300];
+    let mut writer = repr.emit(&mut buffer).expect("the buffer fits");
+    let mut kept = Vec::new();
+    let mut total = 0;
+    for (code, piece) in view.options() {
+        total += 2 + piece.len();
+        let value = view.option(code).expect("there is a piece of it");
+        let _ = (value.u8(), value.u16(), value.u32(), value.addr());
+        let routes = value.classless_routes().count();
+        assert!(value.addrs().count() + routes <= value.len());
+        if let Some(name) = value.fqdn() {
+            let _ = name.text(&mut [0; 255]);
+        }
+        let bytes: Vec<u8> = value.collect();
+        if code != code::OVERLOAD
+            && kept.iter().all(|(known, _)| *known != code)
+            && writer.put_if_room(code, &bytes)
+        {
+            kept.push((code, bytes));
+        }
+    }
+    assert!(total <= data.len(), "options that take no bytes");
+    let len = writer.finish().expect("only what fits was put");
+    let again = Dhcpv4View::new(&buffer[..len]).expect("what was emitted parses");
+    assert_eq!(Dhcpv4Repr::parse(&again).xid, repr.xid);
+    for (code, bytes) in kept {
+        assert!(again.option(code).is_some_and(|value| value.eq(bytes)));
+    }
 }
 
 /// Copying and summing agree with summing, however the bytes are cut; both agree with RFC 1071.

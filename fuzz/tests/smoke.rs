@@ -71,6 +71,21 @@ fn stack_frames() {
 }
 
 #[test]
+fn services() {
+    inputs(netloom_fuzz::services::run, 30_000, 1500);
+}
+
+#[test]
+fn dhcp() {
+    inputs(netloom_fuzz::dhcp::run, 3_000, 1500);
+}
+
+#[test]
 fn segment_state() {
     inputs(netloom_fuzz::segment_state::run, 100_000, 1500);
+}
+
+#[test]
+fn http() {
+    inputs(netloom_fuzz::http::run, 30_000, 2048);
 }

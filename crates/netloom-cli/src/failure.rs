@@ -19,6 +19,15 @@ impl Failure {
         }
     }
 
+    /// The command line makes no sense: exit code 2.
+    #[must_use]
+    pub fn usage(what: impl Into<String>) -> Failure {
+        Failure::new(what).with_exit_code(Failure::USAGE)
+    }
+
+    /// The exit code of a command line that makes no sense.
+    pub const USAGE: u8 = 2;
+
     /// The same with another exit code, for callers that must tell failures apart.
     #[must_use]
     pub fn with_exit_code(mut self, exit_code: u8) -> Failure {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use netloom_cli::demo::DemoArgs;
+use netloom_cli::failure::Failure;
 
 /// A TCP/IP stack outside the kernel.
 ///
@@ -21,13 +22,42 @@ struct Program {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    #[cfg(target_os = "linux")]
+    Bench(netloom_cli::bench::BenchArgs),
     Demo(DemoArgs),
     #[cfg(target_os = "linux")]
+    Dhcp(netloom_cli::dhcp::DhcpArgs),
+    #[cfg(target_os = "linux")]
+    Dhcpd(netloom_cli::dhcpd::DhcpdArgs),
+    #[cfg(target_os = "linux")]
+    Dns(netloom_cli::dns::DnsArgs),
+    #[cfg(target_os = "linux")]
+    Doctor(netloom_cli::doctor::DoctorArgs),
+    #[cfg(target_os = "linux")]
+    Get(netloom_cli::get::GetArgs),
+    #[cfg(target_os = "linux")]
+    Ntp(netloom_cli::ntp::NtpArgs),
+    #[cfg(target_os = "linux")]
+    Ping(netloom_cli::ping::PingArgs),
+    Plot(netloom_cli::plot::PlotArgs),
+    #[cfg(target_os = "linux")]
+    Proxy(netloom_cli::proxy::ProxyArgs),
+    Replay(netloom_cli::replay::ReplayArgs),
+    #[cfg(target_os = "linux")]
+    Run(netloom_cli::run::RunArgs),
+    /// What `run` starts in the namespace.
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    RunInside(netloom_cli::run::InsideArgs),
+    #[cfg(target_os = "linux")]
     Serve(netloom_cli::serve::command::ServeArgs),
+    #[cfg(target_os = "linux")]
+    Ss(netloom_cli::ss::SsArgs),
+    #[cfg(target_os = "linux")]
+    Stat(netloom_cli::stat::StatArgs),
+    #[cfg(target_os = "linux")]
+    Sysctl(netloom_cli::sysctl::SysctlArgs),
 }
-
-/// The command line makes no sense.
-const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let program = match Program::try_parse() {
@@ -36,9 +66,42 @@ fn main() -> ExitCode {
     };
     let result = match program.command {
         None => DemoArgs::default().run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Bench(args)) => args.run(),
         Some(Command::Demo(args)) => args.run(),
         #[cfg(target_os = "linux")]
+        Some(Command::Dhcp(args)) => args.run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Dhcpd(args)) => args.run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Dns(args)) => args.run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Doctor(args)) => args.run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Get(args)) => args.run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Ntp(args)) => args.run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Ping(args)) => args.run(),
+        Some(Command::Plot(args)) => args.run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Proxy(args)) => args.run(),
+        Some(Command::Replay(args)) => args.run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Run(args)) => match args.run() {
+            Ok(code) => return ExitCode::from(code),
+            Err(failure) => Err(failure),
+        },
+        #[cfg(target_os = "linux")]
+        Some(Command::RunInside(args)) => args.run(),
+        #[cfg(target_os = "linux")]
         Some(Command::Serve(args)) => args.run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Ss(args)) => args.run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Stat(args)) => args.run(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Sysctl(args)) => args.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,7 +125,7 @@ fn explain(error: &clap::Error) -> ExitCode {
         .unwrap_or_default()
         .trim_start_matches("error: ");
     complain(&format!("{what}: see `netloom --help`"));
-    ExitCode::from(USAGE)
+    ExitCode::from(Failure::USAGE)
 }
 
 fn complain(what: &str) {

@@ -64,6 +64,25 @@ fn what_makes_no_sense_is_one_line_and_code_2() {
         &["serve", "--nothing"],
         &["serve", "--tap", "--listen", "127.0.0.1:1"],
         &["serve", "a", "b"],
+        &["serve", "--address", "10.0.0.1/24"],
+        &["serve", "--tap", "--tun"],
+        &["serve", "--upload-limit", "1G"],
+        &["serve", "--upload", ".", "--upload-limit", "much"],
+        &["get"],
+        &["run"],
+        &["ping"],
+        &["ping", "name"],
+        &["ping", "-s", "70000", "10.71.0.1"],
+        &["get", "--resolve", "x", "http://x/"],
+        &["dns"],
+        &["dns", "--tap", "--type", "XYZ", "example.org"],
+        &["dns", "--tap", "--server", "nobody", "example.org"],
+        &["dns", "--tap", "--search", "a..b", "example.org"],
+        &["ntp"],
+        &["ntp", "--tap", "--samples", "9", "10.71.0.1"],
+        &["ntp", "--tap", "--serve", "10.71.0.1"],
+        &["ntp", "--tap", "--stratum", "3", "10.71.0.1"],
+        &["get", "--timeout", "0", "http://127.0.0.1/"],
     ] {
         assert_fails(args, 2, &["--help"]);
     }
@@ -71,7 +90,17 @@ fn what_makes_no_sense_is_one_line_and_code_2() {
 
 #[test]
 fn help_has_an_example() {
-    for (command, option) in [("serve", "--listen"), ("demo", "--pcap")] {
+    for (command, option) in [
+        ("serve", "--upload"),
+        ("demo", "--pcap"),
+        ("get", "--continue"),
+        ("run", "--serve"),
+        ("doctor", "--json"),
+        ("bench", "--seconds"),
+        ("ping", "--interval"),
+        ("dns", "--server"),
+        ("ntp", "--samples"),
+    ] {
         let (code, output, _) = run(&[command, "--help"]);
         assert_eq!(code, Some(0));
         assert!(

@@ -70,6 +70,32 @@ fn the_same_seed_is_the_same_capture() {
 }
 
 #[test]
+fn the_picture_of_the_page_is_the_one_that_plot_draws() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = netloom(folder.path(), &["demo"]);
+    assert!(output.status.success(), "{output:?}");
+    let output = netloom(folder.path(), &["plot", "demo.pcapng"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "wrote demo.svg\n");
+    let picture = fs::read_to_string(folder.path().join("demo.svg")).unwrap();
+    for part in ["sent again", "congestion window", "smoothed", "</svg>"] {
+        assert!(picture.contains(part), "{part}");
+    }
+    let page = fs::read_to_string(folder.path().join("demo.html")).unwrap();
+    assert!(page.contains(&picture));
+    let output = netloom(folder.path(), &["plot", "-n", "2", "demo.pcapng"]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "netloom: demo.pcapng: there is no connection 2: it has 1, see --list\n"
+    );
+    let output = netloom(folder.path(), &["plot", "--list", "demo.pcapng"]);
+    let listed = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        listed.starts_with("  1  10.0.0.2:80 > 10.0.0.1:47826  "),
+        "{listed}"
+    );
+}
+
+#[test]
 fn a_capture_that_cannot_be_written_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let output = netloom(folder.path(), &["demo", "--pcap", "missing/a.pcapng"]);
@@ -80,4 +106,33 @@ fn a_capture_that_cannot_be_written_is_one_line() {
         errors.contains("missing/a.pcapng") && errors.contains("--pcap"),
         "{errors}"
     );
+}
+
+/// The part of the output that is the same on every machine: up to the kernel's turn, without the
+/// time it took.
+fn reproducible(output: &str) -> Vec<&str> {
+    output
+        .lines()
+        .take_while(|line| !line.starts_with("The kernel's TCP"))
+        .map(|line| line.split(" (and ").next().unwrap_or(line))
+        .collect()
+}
+
+#[test]
+fn readme_shows_what_the_demo_prints() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    // A packaged crate stands alone.
+    let Ok(readme) = fs::read_to_string(readme) else {
+        println!("skipped: readme_shows_what_the_demo_prints: there is no README of the workspace");
+        return;
+    };
+    let shown = readme
+        .split_once("```text\n")
+        .and_then(|(_, rest)| rest.split_once("```"))
+        .map(|(block, _)| block)
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let output = netloom(folder.path(), &["demo"]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(reproducible(shown), reproducible(&printed));
 }

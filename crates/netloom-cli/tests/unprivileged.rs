@@ -67,7 +67,7 @@ fn a_device_needs_rights_and_the_error_says_what_to_do() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert_eq!(errors.lines().count(), 1, "{errors}");
-    assert!(errors.contains("leave out --tap"), "{errors}");
+    assert!(errors.contains("leave out the device"), "{errors}");
 }
 
 #[test]

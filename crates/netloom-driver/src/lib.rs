@@ -8,6 +8,7 @@
 //! * [`FrameSink`]: where frames are written, straight into the device's own memory.
 //! * [`RxMeta`], [`TxMeta`], [`TxCaps`]: what a device says of a frame it received, what the
 //!   stack says of a frame it sends, and what a device can do for the stack.
+//! * `FrameQueue` (feature `alloc`): a device that is memory, for tests and to join two stacks.
 //! * [`Instant`]: microseconds of a monotonic clock; time is always an argument.
 //!
 //! Behind features of their own there are wrappers that any device can wear, and that are
@@ -69,11 +70,15 @@ mod meta;
 pub mod narrate;
 #[cfg(feature = "pcapng")]
 pub mod pcapng;
+#[cfg(feature = "alloc")]
+mod queue;
 #[cfg(all(test, any(feature = "impair", feature = "narrate", feature = "pcapng")))]
 mod test_device;
 mod time;
 
 pub use meta::{Gso, PartialChecksum, RxChecksum, RxMeta, TxCaps, TxMeta};
+#[cfg(feature = "alloc")]
+pub use queue::FrameQueue;
 pub use time::Instant;
 
 /// A sink had no room for the frame. Nothing was written; offer the frame again after the
@@ -128,12 +133,45 @@ pub trait FrameSink {
     ///
     /// # Errors
     /// [`Full`] when there is no room now.
+    #[doc(alias = "l3_tx_buffer")]
+    #[doc(alias = "l3_tx")]
     fn frame(
         &mut self,
         len: usize,
         meta: &TxMeta,
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(), Full>;
+
+    /// Sends one frame whose end already stands somewhere: `head_len` bytes that `fill` writes,
+    /// then the two pieces of `payload`. Used for what needs no checksum from the stack
+    /// ([`TxMeta::checksum`]); all else is as for [`frame`](FrameSink::frame), into which the
+    /// payload is copied unless a device can do better.
+    ///
+    /// # Errors
+    /// [`Full`] when there is no room now.
+    #[cfg(feature = "gather")]
+    fn gather(
+        &mut self,
+        head_len: usize,
+        meta: &TxMeta,
+        fill: &mut dyn FnMut(&mut [u8]),
+        payload: (&[u8], &[u8]),
+    ) -> Result<(), Full> {
+        let (first, second) = payload;
+        let len = head_len
+            .saturating_add(first.len())
+            .saturating_add(second.len());
+        self.frame(len, meta, &mut |frame| {
+            let (head, rest) = frame.split_at_mut(head_len.min(frame.len()));
+            fill(head);
+            let (to_first, to_second) = rest.split_at_mut(first.len().min(rest.len()));
+            for (to, from) in [(to_first, first), (to_second, second)] {
+                if to.len() == from.len() {
+                    to.copy_from_slice(from);
+                }
+            }
+        })
+    }
 
     /// Rings the doorbell: called once at the end of a transmit turn in which at least one
     /// frame was accepted.
@@ -147,6 +185,20 @@ pub trait Driver {
     /// Must not block, and should hand over a bounded batch (64 is a good number) so that a
     /// flooded device cannot keep timers from running; 0 says that nothing is waiting.
     fn receive(&mut self, each: &mut dyn FnMut(&[u8], &RxMeta)) -> usize;
+
+    /// [`receive`](Driver::receive) for a device that can send a frame from where it received it:
+    /// `each` may turn the frame into the answer to it, whose length it returns, at most the
+    /// frame's own; 0 if there is none. Only frames whose answer the device has room for are
+    /// handed over; the others stay where they are.
+    ///
+    /// `None`, and nothing was done, if the device cannot do that.
+    fn receive_answering(
+        &mut self,
+        each: &mut dyn FnMut(&mut [u8], &RxMeta) -> usize,
+    ) -> Option<usize> {
+        let _ = each;
+        None
+    }
 
     /// Where frames for this device go.
     fn sink(&mut self) -> &mut dyn FrameSink;
@@ -166,6 +218,12 @@ pub trait Driver {
 impl<D: Driver + ?Sized> Driver for &mut D {
     fn receive(&mut self, each: &mut dyn FnMut(&[u8], &RxMeta)) -> usize {
         (**self).receive(each)
+    }
+    fn receive_answering(
+        &mut self,
+        each: &mut dyn FnMut(&mut [u8], &RxMeta) -> usize,
+    ) -> Option<usize> {
+        (**self).receive_answering(each)
     }
     fn sink(&mut self) -> &mut dyn FrameSink {
         (**self).sink()

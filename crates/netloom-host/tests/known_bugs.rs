@@ -5,14 +5,16 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use netloom_host::device::{DeviceError, LinkEnd, PacketSocket, Tap, Tun};
-use netloom_host::net::{Net, TcpStream, reason};
-use netloom_stack::{CloseReason, Error};
+use netloom_host::net::{
+    Backoff, Error, Interest, Net, PollEntry, Reason, TcpConnection, TcpStream,
+};
+use netloom_stack::CloseReason;
 
 /// How long to wait for what must come. Only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,6 +33,227 @@ fn connected() -> (TcpStream, TcpStream) {
     let listener = b.tcp_listen("10.0.0.2:80").unwrap();
     let client = a.tcp_connect("10.0.0.2:80").unwrap();
     (client, listener.accept().unwrap().0)
+}
+
+/// [`connected`], the client's side held by name; the client's stack comes last.
+fn connection() -> (TcpConnection, TcpStream, Net) {
+    let (a, b) = pair();
+    let listener = b.tcp_listen("10.0.0.2:80").unwrap();
+    let client = TcpConnection::connect(&a, "10.0.0.2:80", PATIENCE).unwrap();
+    (client, listener.accept().unwrap().0, a)
+}
+
+/// Repeats until `done`, giving the other stack time in between.
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn w01_asking_disturbs_nothing_and_would_block_is_not_closed() {
+    let (mut client, mut server, net) = connection();
+    // Waiting half a second each time, this would take an hour and a half.
+    let asked = Instant::now();
+    for _ in 0..10_000 {
+        assert!(client.is_connected(), "nothing to read is not an end");
+    }
+    assert!(asked.elapsed() < PATIENCE);
+    client.stream().unwrap().set_nonblocking(true).unwrap();
+    assert!(client.is_connected());
+    server.write_all(b"all of it").unwrap();
+    let mut buffer = [0; 16];
+    eventually("never came", || {
+        client
+            .stream()
+            .unwrap()
+            .peek(&mut buffer)
+            .is_ok_and(|n| n == 9)
+    });
+    for _ in 0..3 {
+        assert!(client.is_connected());
+    }
+    assert_eq!(client.read_at_least_one(&mut buffer, PATIENCE), Ok(9));
+    assert_eq!(&buffer[..9], b"all of it");
+    // What was sent before the end is still there to be had.
+    server.write_all(b"rest").unwrap();
+    server.shutdown(Shutdown::Write).unwrap();
+    let finished = |client: &TcpConnection| {
+        let stream = client.stream().unwrap();
+        let mut entry = [PollEntry::new(stream, Interest::READABLE)];
+        net.poll(&mut entry, Some(PATIENCE)).unwrap();
+        entry[0].ready().read_closed
+    };
+    eventually("never finished", || finished(&client));
+    assert!(client.is_connected());
+    assert_eq!(client.read_at_least_one(&mut buffer, PATIENCE), Ok(4));
+    assert!(!client.is_connected(), "nothing will come any more");
+    // Asking has destroyed nothing: this direction is open.
+    client.write_within(b"still", PATIENCE).unwrap();
+    server.read_exact(&mut buffer[..5]).unwrap();
+    assert_eq!(&buffer[..5], b"still");
+}
+
+#[test]
+fn w01_an_interrupted_question_is_not_an_end() {
+    catch_signals();
+    let (client, _server, _net) = connection();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let asker = thread::Builder::new().name("waits".into());
+        let asker = asker.spawn_scoped(scope, || {
+            while !stop.load(Ordering::SeqCst) {
+                assert!(client.is_connected());
+            }
+        });
+        interrupt(30);
+        stop.store(true, Ordering::SeqCst);
+        asker.unwrap().join().unwrap();
+    });
+    assert!(client.is_connected());
+}
+
+#[test]
+fn w02_no_connection_is_an_error_before_anything_is_done_with_it() {
+    let (mut client, _server, _net) = connection();
+    // The only one there was is taken: nobody listens.
+    let error = client.reconnect(Backoff::ONCE).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    for _ in 0..3 {
+        assert!(!client.is_connected());
+        assert_eq!(client.close_reason(), None);
+        let partial = client.write_within(b"x", PATIENCE).unwrap_err();
+        assert_eq!(partial.written, 0);
+        for error in [
+            client.read_at_least_one(&mut [0], PATIENCE).unwrap_err(),
+            client.tcp_info().unwrap_err(),
+            client.stream().unwrap_err(),
+            partial.error,
+        ] {
+            assert_eq!(error.kind(), ErrorKind::NotConnected);
+        }
+        client.set_nodelay(true).unwrap();
+    }
+}
+
+#[test]
+fn w03_data_the_end_a_timeout_and_an_error_are_four_things() {
+    let (mut client, mut server, _net) = connection();
+    let mut buffer = [0; 16];
+    let short = Duration::from_millis(5);
+    let late = client.read_at_least_one(&mut buffer, short).unwrap_err();
+    assert_eq!(
+        (late.kind(), late.reason()),
+        (ErrorKind::TimedOut, &Reason::TimedOut)
+    );
+    server.write_all(b"data").unwrap();
+    assert_eq!(client.read_at_least_one(&mut buffer, PATIENCE), Ok(4));
+    server.shutdown(Shutdown::Write).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.read_at_least_one(&mut buffer, PATIENCE), Ok(0));
+    }
+    let (mut client, server, _net) = connection();
+    server.abort().unwrap();
+    for _ in 0..3 {
+        let lost = client.read_at_least_one(&mut buffer, PATIENCE).unwrap_err();
+        assert_eq!(lost.kind(), ErrorKind::ConnectionReset);
+        assert_eq!(lost.reason(), &Reason::Closed(CloseReason::PeerReset));
+    }
+}
+
+#[test]
+fn w04_a_write_has_one_time_for_all_and_tells_how_much_went() {
+    let (mut client, mut server, _net) = connection();
+    let sent: Vec<u8> = (0..4 << 20).map(|i: u32| (i % 251) as u8).collect();
+    // Nobody reads: there is room for a part only.
+    let short = Duration::from_millis(50);
+    let partial = client.write_within(&sent, short).unwrap_err();
+    assert_eq!(partial.error.kind(), ErrorKind::TimedOut);
+    assert!(partial.written > 0 && partial.written < sent.len());
+    assert!(client.is_connected());
+    // A reader that takes a byte at a time makes room, but no more time.
+    let writer = thread::spawn(move || {
+        let first = partial.written;
+        let rest = client.write_within(&sent[first..], PATIENCE);
+        client.stream().unwrap().shutdown(Shutdown::Write).unwrap();
+        (rest, sent)
+    });
+    let mut received = Vec::new();
+    server.read_to_end(&mut received).unwrap();
+    let (rest, sent) = writer.join().unwrap();
+    rest.unwrap();
+    assert!(received == sent, "the count was wrong");
+}
+
+#[test]
+fn w04_room_made_slowly_makes_no_more_time() {
+    let (mut client, server, _net) = connection();
+    let reader = thread::spawn(move || {
+        let mut buffer = [0; 65_536];
+        while matches!((&server).read(&mut buffer), Ok(1..)) {
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    // Five seconds' worth for this reader, who makes room all the time.
+    let data = vec![0; 64 << 20];
+    let partial = client
+        .write_within(&data, Duration::from_millis(100))
+        .unwrap_err();
+    assert_eq!(partial.error.kind(), ErrorKind::TimedOut);
+    client.stream().unwrap().abort().unwrap();
+    reader.join().unwrap();
+}
+
+#[test]
+fn w04_a_reset_ends_a_write_within_its_time() {
+    let (mut client, server, _net) = connection();
+    let writer = thread::spawn(move || {
+        let partial = client
+            .write_within(&vec![7; 64 << 20], 4 * PATIENCE)
+            .unwrap_err();
+        // And every time again.
+        let again = client.write_within(b"x", PATIENCE).unwrap_err();
+        (partial, again)
+    });
+    let mut taken = [0; 65_536];
+    (&server).read_exact(&mut taken).unwrap();
+    server.abort().unwrap();
+    let (partial, again) = writer.join().unwrap();
+    assert!(partial.written >= taken.len());
+    assert_eq!(again.written, 0);
+    for error in [partial.error, again.error] {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
+}
+
+#[test]
+fn w05_connecting_has_a_timeout() {
+    let (a, _b) = pair();
+    // Nobody has the address, which the stack would find out after three seconds.
+    let error = TcpConnection::connect(&a, "10.0.0.99:80", Duration::from_millis(20)).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.reason()),
+        (ErrorKind::TimedOut, &Reason::TimedOut)
+    );
+    assert_eq!(a.usage().connections, 0, "the attempt goes on");
+}
+
+#[test]
+fn w06_each_end_has_an_error_of_its_own() {
+    let (mut client, server, _net) = connection();
+    client.stream().unwrap().shutdown(Shutdown::Write).unwrap();
+    let partial = client.write_within(b"late", PATIENCE).unwrap_err();
+    assert_eq!(partial.error.kind(), ErrorKind::BrokenPipe);
+    drop(server);
+    let (mut client, server, _net) = connection();
+    server.abort().unwrap();
+    let error = client.read_at_least_one(&mut [0], PATIENCE).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    // A silent peer: `a_silent_peer_is_found_out_by_keepalive` in tests/tcp_connection.rs.
+    let end = CloseReason::KeepAliveTimedOut;
+    assert_eq!(Error::from(Reason::Closed(end)).kind(), ErrorKind::TimedOut);
 }
 
 #[test]
@@ -62,7 +285,7 @@ fn w02_a_closed_handle_is_an_error_and_harms_nobody() {
         // Others have their places now.
         let _ = stack.tcp_listen(83).unwrap();
         let _ = stack.udp_bind(5_001).unwrap();
-        let stale = Err(Error::StaleHandle);
+        let stale = Err(netloom_stack::Error::StaleHandle);
         for _ in 0..3 {
             assert_eq!(stack.tcp_accept(listener).map(drop), stale);
             assert_eq!(stack.tcp_close_listener(listener), stale);
@@ -97,8 +320,8 @@ fn w04_writing_after_a_reset_fails_every_time() {
         let several = server.write_vectored(&parts).unwrap_err();
         for error in [one, several] {
             assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-            let due = Error::Closed(CloseReason::PeerReset);
-            assert_eq!(reason(&error), Some(due));
+            let due = Reason::Closed(CloseReason::PeerReset);
+            assert_eq!(Error::of(&error).map(Error::reason), Some(&due));
         }
     }
     assert_eq!(server.close_reason(), Some(CloseReason::PeerReset));
@@ -139,7 +362,8 @@ fn w04_writing_after_the_own_end_is_a_broken_pipe() {
     for _ in 0..3 {
         let error = client.write(b"late").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-        assert_eq!(reason(&error), Some(Error::SendAfterShutdown));
+        let due = Reason::Stack(netloom_stack::Error::SendAfterShutdown);
+        assert_eq!(Error::of(&error).map(Error::reason), Some(&due));
     }
     // The other direction is open, and closing it too ends the connection in order.
     server.write_all(b"still").unwrap();

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use common::Need::Program;
 use common::{
-    carries, eventually, experimental_frame, in_namespace, pseudo_header, receive_until, run, send,
-    sum, veth_pair,
+    announced, carries, eventually, experimental_frame, in_namespace, pseudo_header, receive_until,
+    run, send, sum, veth_pair,
 };
 use netloom_driver::{Driver, LinkState, PartialChecksum, RxChecksum};
 use netloom_host::device::{Device, DeviceError, Interest, Medium, PacketSocket, Waiter};
@@ -165,7 +165,8 @@ fn an_interface_set_down_and_up_again_carries_on() {
         carries("renamed");
         carries("nlp0");
         assert_eq!((a.link(), b.link()), (LinkState::Up, LinkState::Up));
-        assert_eq!(b.refresh_mtu().unwrap(), 1500);
+        b.refresh().unwrap();
+        assert_eq!(b.mtu(), 1500);
         let frame = experimental_frame(mac(&a), mac(&b), b"again");
         assert!(send(&mut a, &frame));
         assert_eq!(receive_experimental(&mut b), frame);
@@ -185,7 +186,21 @@ fn a_frame_too_long_teaches_the_mtu() {
         assert_eq!(a.counters().tx_dropped, 1);
         assert_eq!(a.sink().caps().mtu, 1000);
         run("ip link set nlp0 mtu 1300");
-        assert_eq!(a.refresh_mtu().unwrap(), 1300);
+        assert!(announced(&a));
+        a.refresh().unwrap();
+        assert!(!announced(&a));
+        assert_eq!(a.mtu(), 1300);
+        run("ip link set nlp1 down");
+        eventually("the loss of the carrier was never announced", || {
+            announced(&a)
+        });
+        eventually("the loss of the carrier was never noticed", || {
+            a.link() == LinkState::Down
+        });
+        run("ip link delete nlp0");
+        assert!(announced(&a));
+        assert!(matches!(a.refresh(), Err(DeviceError::Removed { .. })));
+        assert!(matches!(a.fault(), Some(DeviceError::Removed { .. })));
     });
 }
 

@@ -10,6 +10,7 @@ use std::thread;
 use common::{Need, carries, eventually, in_namespace, run};
 use netloom_host::device::{KernelEnd, PacketSocket, Tap, Tun, create_veth_pair};
 use netloom_host::net::Net;
+use netloom_stack::CloseReason;
 
 fn on_tap(name: &str) -> Net {
     let tap = Tap::create(name).expect("a TAP interface");
@@ -169,7 +170,8 @@ fn a_removed_device_ends_all_blocked_calls() {
             let mut buffer = [0; 8];
             assert_eq!(stream.read(&mut buffer).unwrap(), 4);
             let error = stream.read(&mut buffer).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotConnected);
+            assert_eq!(error.kind(), ErrorKind::NetworkDown);
+            assert_eq!(stream.close_reason(), Some(CloseReason::InterfaceRemoved));
         },
     );
 }

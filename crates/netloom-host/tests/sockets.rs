@@ -3,13 +3,14 @@
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use netloom_host::device::LinkEnd;
-use netloom_host::net::{Keepalive, Net, TcpListener, TcpStream, reason};
-use netloom_stack::{CloseReason, Error};
+use netloom_host::net::{Error, Keepalive, Net, Reason, TcpListener, TcpStream};
+use netloom_stack::CloseReason;
+use netloom_stack::icmp::EchoError;
 
 /// Two stacks, 10.0.0.1 and fd00::1, 10.0.0.2 and fd00::2.
 fn pair() -> (Net, Net) {
@@ -104,7 +105,8 @@ fn connecting_fails_as_it_does_elsewhere() {
     let (a, _b) = pair();
     let refused = a.tcp_connect("10.0.0.2:81").unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-    assert_eq!(reason(&refused), Some(Error::Closed(CloseReason::Refused)));
+    let reason = Reason::Closed(CloseReason::Refused);
+    assert_eq!(Error::of(&refused).map(Error::reason), Some(&reason));
     let nowhere = a.tcp_connect("192.0.2.1:80").unwrap_err();
     assert_eq!(nowhere.kind(), ErrorKind::NetworkUnreachable);
     let late = a
@@ -481,10 +483,12 @@ fn datagrams_fail_as_they_do_elsewhere() {
     socket.send(b"anybody there?").unwrap();
     let refused = socket.recv(&mut [0; 1]).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-    assert_eq!(reason(&refused), Some(Error::PortUnreachable));
+    let reason = Reason::Stack(netloom_stack::Error::PortUnreachable);
+    assert_eq!(Error::of(&refused).map(Error::reason), Some(&reason));
 }
 
-/// More than the queue holds: the sender waits for room instead of losing datagrams.
+/// More than the queue holds: the sender waits for room instead of losing datagrams. What overflows
+/// is the receiver's queue, and what comes through comes in order.
 #[test]
 fn a_sender_waits_for_room() {
     let (a, b) = pair();
@@ -492,21 +496,27 @@ fn a_sender_waits_for_room() {
     let client = a.udp_bind("10.0.0.1:0").unwrap();
     client.connect("10.0.0.2:9").unwrap();
     thread::scope(|scope| {
-        scope.spawn(|| {
+        // Dropped when the receiver is done, or has failed.
+        let (_receiving, is_over) = mpsc::channel::<()>();
+        let client = &client;
+        scope.spawn(move || {
             for i in 0..1000_u32 {
                 client
                     .send(&[i.to_le_bytes().as_slice(), &[0; 1000]].concat())
                     .unwrap();
             }
-            client.send(b"end").unwrap();
+            // The queue may have no room for any one of these, but it has when it was emptied.
+            let pause = Duration::from_millis(1);
+            while is_over.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                client.send(b"end").unwrap();
+            }
         });
         let mut buffer = [0; 2000];
         let mut last = None;
-        // The receiver's queue may overflow, but order is kept.
         server
-            .set_read_timeout(Some(Duration::from_secs(5)))
+            .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        while let Ok(len @ 4..) = server.recv(&mut buffer) {
+        while let len @ 4.. = server.recv(&mut buffer).unwrap() {
             let number = u32::from_le_bytes(buffer[..4].try_into().unwrap());
             assert!(last < Some(number) && len == 1004);
             last = Some(number);
@@ -535,4 +545,39 @@ fn a_call_that_makes_something_due_wakes_the_sleeping_driver() {
     thread::sleep(Duration::from_millis(50));
     let silent = a.tcp_connect("10.0.0.99:80").unwrap_err();
     assert_eq!(silent.kind(), ErrorKind::HostUnreachable);
+}
+
+#[test]
+fn echoes_are_answered_and_silence_is_told() {
+    let (a, _b) = pair();
+    let echo = a.echo_open().unwrap();
+    echo.set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    for (sequence, to) in (0..).zip(["10.0.0.2", "fd00::2", "10.0.0.1"]) {
+        let to = to.parse().unwrap();
+        let data = pattern(100 + usize::from(sequence));
+        let sent = echo.send_to(to, sequence, None, &data).unwrap();
+        let mut received = [0; 200];
+        let reply = echo.recv(&mut received).unwrap();
+        assert_eq!(
+            (reply.from, reply.sequence, reply.error),
+            (to, sequence, None)
+        );
+        assert_eq!(received[..reply.len], data);
+        let round_trip = reply.at.duration_since(sent);
+        assert!(round_trip < Duration::from_secs(10), "{round_trip:?}");
+    }
+    let nobody = "10.0.0.77".parse().unwrap();
+    echo.send_to(nobody, 7, Some(1), b"").unwrap();
+    let reply = echo.recv(&mut []).unwrap();
+    assert_eq!(reply.error, Some(EchoError::HostUnreachable));
+    assert_eq!(reply.from, "10.0.0.1".parse::<std::net::IpAddr>().unwrap());
+    echo.set_read_timeout(Some(Duration::from_millis(10)))
+        .unwrap();
+    assert_eq!(
+        echo.recv(&mut []).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
+    let too_long = echo.send_to("10.0.0.2".parse().unwrap(), 8, None, &[0; 1473]);
+    assert_eq!(too_long.unwrap_err().kind(), ErrorKind::InvalidInput);
 }

@@ -8,9 +8,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use common::Need::{Program, Tun as TunDevice};
-use common::{eventually, in_namespace, pseudo_header, receive_until, run, send, sum};
+use common::{announced, eventually, in_namespace, pseudo_header, receive_until, run, send, sum};
 use netloom_driver::{Driver, LinkState};
-use netloom_host::device::{Device, DeviceError, Interest, Medium, Tap, Tun, Waiter};
+use netloom_host::device::{Device, DeviceError, Interest, Medium, Offload, Tap, Tun, Waiter};
 
 const KERNEL: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 71, 0, 1));
 const KERNEL6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd71, 0, 0, 0, 0, 0, 0, 1));
@@ -24,7 +24,9 @@ fn udp_socket(address: IpAddr) -> UdpSocket {
 #[test]
 fn tap_resolves_and_carries_a_datagram() {
     in_namespace("tap_resolves_and_carries_a_datagram", &[TunDevice], || {
-        let mut tap = Tap::create("nlt%d").unwrap();
+        let mut tap = Tap::create("nlt%d")
+            .and_then(|tap| tap.with_offload(Offload::None))
+            .unwrap();
         assert_eq!(tap.name(), "nlt0");
         assert_eq!(tap.mac()[0] & 3, 2, "a local station's address");
         let kernel_mac = [2, 0, 0, 0, 0, 1];
@@ -92,7 +94,9 @@ fn turn_round(packet: &mut [u8]) {
 #[test]
 fn tun_carries_both_versions_both_ways() {
     in_namespace("tun_carries_both_versions_both_ways", &[TunDevice], || {
-        let mut tun = Tun::create("nlt0").unwrap();
+        let mut tun = Tun::create("nlt0")
+            .and_then(|tun| tun.with_offload(Offload::None))
+            .unwrap();
         assert_eq!(tun.medium(), Medium::Ip);
         let mut kernel = tun.kernel_end().unwrap();
         kernel
@@ -236,7 +240,10 @@ fn the_mtu_follows_the_interface() {
         let mut tap = Tap::create("nlt0").unwrap();
         assert_eq!((tap.mtu(), tap.sink().caps().mtu), (1500, 1500));
         tap.kernel_end().unwrap().mtu(1400).unwrap();
-        assert_eq!(tap.refresh_mtu().unwrap(), 1400);
+        assert!(announced(&tap));
+        tap.refresh().unwrap();
+        assert!(!announced(&tap));
+        assert_eq!(tap.mtu(), 1400);
         assert_eq!(tap.sink().caps().mtu, 1400);
         let error = tap.kernel_end().unwrap().mtu(65_535).unwrap_err();
         assert!(matches!(error, DeviceError::Os { .. }));
@@ -327,10 +334,7 @@ fn a_removed_interface_is_a_fault_and_no_spin() {
         assert!(send(&mut tap, &[0; 60]));
         assert_eq!(tap.counters().tx_dropped, 1);
         assert!(matches!(tap.kernel_end(), Err(DeviceError::Removed { .. })));
-        assert!(matches!(
-            tap.refresh_mtu(),
-            Err(DeviceError::Removed { .. })
-        ));
+        assert!(matches!(tap.refresh(), Err(DeviceError::Removed { .. })));
     });
 }
 

@@ -168,7 +168,7 @@ impl Recorder {
             at,
             host,
             direction: Direction::Outbound,
-            medium: channel.medium,
+            medium: channel.wire.medium,
             frame,
             verdict,
         };

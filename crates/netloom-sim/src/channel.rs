@@ -1,41 +1,11 @@
-//! One direction of a link at work: a queue, a transmitter, and frames on their way.
+//! A direction of a world's link: a wire, and what it joins.
 
-#[cfg(test)]
-mod tests;
-
-use std::collections::VecDeque;
-
-use netloom_driver::impair::{DelayLine, Dice, Fate};
-use netloom_driver::{FrameSink, Full, Instant, TxCaps, TxMeta};
+use netloom_driver::{Direction, FrameSink, Full, Instant, TxCaps, TxMeta};
 
 use crate::capture::{Recorder, Verdict};
-use crate::link::{Link, LinkId, Medium, Path};
+use crate::link::{Link, LinkId};
 use crate::network::Node;
-
-/// What became of the frames of one direction of a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ChannelStats {
-    /// Frames the sender handed over.
-    pub offered: u64,
-    /// Copies made of them on the way.
-    pub duplicated: u64,
-    /// Frames that arrived, good or corrupted, copies included.
-    pub delivered: u64,
-    /// Frames lost by chance or by a filter.
-    pub lost: u64,
-    /// Frames that found the queue full.
-    pub queue_full: u64,
-    /// Frames larger than the MTU.
-    pub too_big: u64,
-    /// Frames lost because the link was down.
-    pub down: u64,
-    /// Of those on their way or delivered, how many had a bit flipped.
-    pub corrupted: u64,
-    /// Of those on their way or delivered, how many were held back to be overtaken.
-    pub reordered: u64,
-    /// Bytes handed over, link headers included.
-    pub bytes: u64,
-}
+use crate::wire::Wire;
 
 /// Decides for each frame, by its number on this direction from 0 and its bytes, whether it is
 /// lost.
@@ -45,19 +15,8 @@ pub(crate) struct Channel {
     pub(crate) link: LinkId,
     pub(crate) from: Node,
     pub(crate) to: Node,
-    pub(crate) medium: Medium,
-    pub(crate) mtu: u16,
-    path: Path,
-    dice: Dice,
-    up: bool,
+    pub(crate) wire: Wire,
     filter: Option<Filter>,
-    /// When each frame that still occupies the queue has left it, in nanoseconds, and its size.
-    queue: VecDeque<(u64, usize)>,
-    queued_bytes: usize,
-    /// When the transmitter is free again, in nanoseconds.
-    free_at: u64,
-    line: DelayLine<Vec<u8>>,
-    stats: ChannelStats,
 }
 
 impl std::fmt::Debug for Channel {
@@ -65,8 +24,7 @@ impl std::fmt::Debug for Channel {
         f.debug_struct("Channel")
             .field("from", &self.from)
             .field("to", &self.to)
-            .field("stats", &self.stats)
-            .field("in_flight", &self.line.len())
+            .field("wire", &self.wire)
             .finish_non_exhaustive()
     }
 }
@@ -74,178 +32,30 @@ impl std::fmt::Debug for Channel {
 impl Channel {
     pub(crate) fn new(
         link: LinkId,
-        ends: (Node, Node),
+        (from, to): (Node, Node),
         config: &Link,
-        path: &Path,
+        direction: Direction,
         seed: u64,
     ) -> Channel {
         Channel {
             link,
-            from: ends.0,
-            to: ends.1,
-            medium: config.medium,
-            mtu: config.mtu,
-            path: path.clone(),
-            dice: Dice::new(seed),
-            up: true,
+            from,
+            to,
+            wire: Wire::new(config, direction, seed),
             filter: None,
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            free_at: 0,
-            line: DelayLine::new(),
-            stats: ChannelStats::default(),
         }
-    }
-
-    pub(crate) fn stats(&self) -> ChannelStats {
-        self.stats
-    }
-
-    pub(crate) fn in_flight(&self) -> usize {
-        self.line.len()
-    }
-
-    pub(crate) fn set_up(&mut self, up: bool) {
-        self.up = up;
     }
 
     pub(crate) fn set_filter(&mut self, filter: Filter) {
         self.filter = Some(filter);
     }
 
-    /// Frames in = delivered + dropped + on their way?
-    pub(crate) fn is_balanced(&self) -> bool {
-        let s = &self.stats;
-        s.offered + s.duplicated
-            == s.delivered + s.lost + s.queue_full + s.too_big + s.down + self.line.len() as u64
-    }
-
-    fn is_down(&self, now: Instant) -> bool {
-        !self.up
-            || self
-                .path
-                .outages
-                .iter()
-                .any(|(from, until)| (*from..*until).contains(&now))
-    }
-
-    /// Whether the sender's device has room for another frame.
-    fn has_room(&mut self, now: Instant) -> bool {
-        self.drain_queue(now);
-        self.path
-            .device_ring
-            .is_none_or(|ring| self.queue.len() < ring)
-    }
-
-    /// When a frame leaves the queue next.
-    pub(crate) fn next_departure(&self) -> Option<Instant> {
-        let (nanos, _) = self.queue.front()?;
-        Some(Instant::from_micros(nanos.div_ceil(1_000)))
-    }
-
-    fn drain_queue(&mut self, now: Instant) {
-        let now = now.as_micros().saturating_mul(1_000);
-        while let Some((_, bytes)) = self.queue.pop_front_if_before(now) {
-            self.queued_bytes -= bytes;
-        }
-    }
-
     /// Takes a frame from the sender.
     pub(crate) fn offer(&mut self, now: Instant, frame: Vec<u8>) -> Verdict {
-        let number = self.stats.offered;
-        self.stats.offered += 1;
-        self.stats.bytes += frame.len() as u64;
-        // Drawn before anything else, so that a frame's fate depends on its number alone.
-        let fate = self.dice.fate(&self.path.impairments);
-        if self.is_down(now) {
-            self.stats.down += 1;
-            return Verdict::Down;
+        match &mut self.filter {
+            Some(filter) => self.wire.offer_unless(now, frame, filter),
+            None => self.wire.offer(now, frame),
         }
-        if frame.len() > usize::from(self.mtu) + self.medium.header_len() {
-            self.stats.too_big += 1;
-            return Verdict::TooBig;
-        }
-        self.drain_queue(now);
-        let fits = self.queue.len() < self.path.queue_packets
-            && (self.queue.is_empty() || self.queued_bytes + frame.len() <= self.path.queue_bytes);
-        if !fits {
-            self.stats.queue_full += 1;
-            return Verdict::QueueFull;
-        }
-        let departure = self.depart(now, frame.len());
-        let filtered = self
-            .filter
-            .as_mut()
-            .is_some_and(|filter| filter(number, &frame));
-        if fate.lost || filtered {
-            self.stats.lost += 1;
-            return Verdict::Lost;
-        }
-        self.launch(departure, frame, &fate)
-    }
-
-    /// Puts a frame's bits on the wire, after those ahead of it; returns when the last one has
-    /// left.
-    fn depart(&mut self, now: Instant, bytes: usize) -> Instant {
-        let Some(rate) = self.path.rate else {
-            return now;
-        };
-        let start = self.free_at.max(now.as_micros().saturating_mul(1_000));
-        self.free_at = start + rate.nanos(bytes);
-        self.queue.push_back((self.free_at, bytes));
-        self.queued_bytes += bytes;
-        Instant::from_micros(self.free_at.div_ceil(1_000))
-    }
-
-    fn launch(&mut self, departure: Instant, mut frame: Vec<u8>, fate: &Fate) -> Verdict {
-        let flipped = fate.flipped_bit(frame.len());
-        fate.corrupt(&mut frame);
-        self.stats.corrupted += u64::from(flipped.is_some());
-        self.stats.reordered += u64::from(fate.overtaken_by > 0);
-        let due = departure.plus_micros(fate.delay);
-        let wait = self.path.impairments.reorder_wait;
-        if fate.duplicated {
-            self.stats.duplicated += 1;
-            self.line.push(frame.clone(), due, fate.overtaken_by, wait);
-            self.line.push(frame, due, 0, wait);
-        } else {
-            self.line.push(frame, due, fate.overtaken_by, wait);
-        }
-        Verdict::Sent {
-            duplicated: fate.duplicated,
-            flipped_bit: flipped,
-            overtaken_by: fate.overtaken_by,
-        }
-    }
-
-    /// When the next frame arrives.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.line.next_due()
-    }
-
-    /// Takes out the next frame that has arrived.
-    pub(crate) fn arrive(&mut self, now: Instant) -> Option<Vec<u8>> {
-        loop {
-            let frame = self.line.pop(now)?;
-            if self.is_down(now) {
-                self.stats.down += 1;
-                continue;
-            }
-            self.stats.delivered += 1;
-            return Some(frame);
-        }
-    }
-}
-
-/// What a queue of departures needs.
-trait Departures {
-    fn pop_front_if_before(&mut self, nanos: u64) -> Option<(u64, usize)>;
-}
-
-impl Departures for VecDeque<(u64, usize)> {
-    fn pop_front_if_before(&mut self, nanos: u64) -> Option<(u64, usize)> {
-        let (left, _) = self.front()?;
-        (*left <= nanos).then(|| self.pop_front()).flatten()
     }
 }
 
@@ -258,7 +68,7 @@ pub(crate) struct Port<'a> {
 
 impl FrameSink for Port<'_> {
     fn caps(&self) -> TxCaps {
-        TxCaps::plain(self.channel.mtu)
+        TxCaps::plain(self.channel.wire.mtu)
     }
 
     fn frame(
@@ -267,7 +77,7 @@ impl FrameSink for Port<'_> {
         _meta: &TxMeta,
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(), Full> {
-        if !self.channel.has_room(self.now) {
+        if !self.channel.wire.has_room(self.now) {
             return Err(Full);
         }
         // Bytes the stack forgets to write would be seen by the receiver.

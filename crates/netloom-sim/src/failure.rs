@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use netloom_driver::Instant;
 use netloom_stack::Imbalance;
 
-use crate::channel::ChannelStats;
 use crate::context::HostId;
 use crate::link::LinkId;
+use crate::wire::ChannelStats;
 
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,6 +28,7 @@
 //! # let _ = Ipv4Addr::LOCALHOST;
 //! ```
 //!
+//! * **packetdrill scripts** run against a single host: [`drill`].
 //! * **Programs are plain futures** on the world's clock: [`TcpListener`], [`TcpStream`],
 //!   [`UdpSocket`], [`sleep`], [`now`], [`spawn`](fn@spawn). They run when the world [steps](Sim::step).
 //! * **Stacks can be held by hand**: [`Sim::stack_mut`] and [`Sim::step`].
@@ -35,13 +36,16 @@
 //!   with the same seed sends the same bytes at the same times.
 //! * **Nothing gets lost unseen**: after every step, at every layer of every host and on every
 //!   link, packets in = delivered + dropped + held, or the run fails.
+//! * **Paths are measured** by [`Bulk`] transfers over a [`Bottleneck`].
 //! * **Nothing hangs**: a world in which nothing can happen any more while programs wait ends
 //!   with a [`Failure`] that says what each of them waits for.
 #![forbid(unsafe_code)]
 
+mod bulk;
 mod capture;
 mod channel;
 mod context;
+pub mod drill;
 mod error;
 mod executor;
 mod failure;
@@ -53,9 +57,10 @@ mod switch;
 mod tcp;
 mod udp;
 mod units;
+mod wire;
 
+pub use bulk::{Bottleneck, Bulk, BulkReport, Flow, FlowReport, Sample, fairness};
 pub use capture::{Capture, Seen, Verdict};
-pub use channel::ChannelStats;
 pub use context::{
     Elapsed, HostId, join, now, set_link, sleep, sleep_until, spawn, this_host, timeout, yield_now,
 };
@@ -68,6 +73,7 @@ pub use sim::Sim;
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
 pub use units::{Rate, gbit, kbit, mbit, ms, secs, us};
+pub use wire::{ChannelStats, Wire};
 
 pub use netloom_driver::{Direction, Instant};
 pub use netloom_stack as stack;

@@ -48,6 +48,7 @@ pub struct Path {
     pub(crate) queue_bytes: usize,
     pub(crate) device_ring: Option<usize>,
     pub(crate) outages: Vec<(Instant, Instant)>,
+    pub(crate) seed: Option<u64>,
 }
 
 impl Default for Path {
@@ -60,6 +61,7 @@ impl Default for Path {
             queue_bytes: usize::MAX,
             device_ring: None,
             outages: Vec::new(),
+            seed: None,
         }
     }
 }
@@ -117,6 +119,9 @@ settings! {
         path.impairments.reorder_by = places;
         path.impairments.reorder_wait = micros(wait);
     };
+    /// What the fates of its frames are drawn from, whatever the world's seed is: the fate of the
+    /// n-th frame is the same in every world, and on a [`Wire`](crate::Wire) alone.
+    seed(seed: u64) |path, seed| path.seed = Some(seed);
     /// Frames that leave or arrive in this time, counted from the clock's origin, are lost.
     outage(from: Instant, until: Instant) |path, from, until| path.outages.push((from, until));
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::task::Waker;
 
 use netloom_driver::impair::Dice;
-use netloom_driver::{Instant, RxMeta};
+use netloom_driver::{Direction, Instant, RxMeta};
 use netloom_wire::{Addr, Cidr};
 
 use crate::capture::Recorder;
@@ -141,10 +141,10 @@ impl Network {
     fn add_channels(&mut self, (a, b): (Node, Node), config: &Link) -> LinkId {
         let link = LinkId(self.links.len());
         let first = self.channels.len();
-        for (ends, path) in [((a, b), &config.forward), ((b, a), &config.backward)] {
+        for (ends, direction) in [((a, b), Direction::Outbound), ((b, a), Direction::Inbound)] {
             let seed = self.seeds.next_u64();
             self.channels
-                .push(Channel::new(link, ends, config, path, seed));
+                .push(Channel::new(link, ends, config, direction, seed));
         }
         self.links.push([first, first + 1]);
         link
@@ -158,7 +158,7 @@ impl Network {
 
     pub(crate) fn set_link(&mut self, link: LinkId, up: bool) {
         for channel in self.links[link.0] {
-            self.channels[channel].set_up(up);
+            self.channels[channel].wire.set_up(up);
         }
     }
 
@@ -167,13 +167,16 @@ impl Network {
     /// When something happens next.
     pub(crate) fn next_event(&self) -> Option<Instant> {
         let hosts = self.hosts.iter().filter_map(Host::deadline);
-        let arrivals = self.channels.iter().filter_map(Channel::next_due);
+        let arrivals = self
+            .channels
+            .iter()
+            .filter_map(|channel| channel.wire.next_due());
         let room = self
             .hosts
             .iter()
             .filter(|host| host.blocked)
             .flat_map(|host| &host.ports)
-            .filter_map(|(_, channel)| self.channels[*channel].next_departure());
+            .filter_map(|(_, channel)| self.channels[*channel].wire.next_departure());
         let sleeper = self.sleepers.peek().map(|Reverse((at, _))| *at);
         hosts.chain(arrivals).chain(room).chain(sleeper).min()
     }
@@ -211,7 +214,7 @@ impl Network {
     pub(crate) fn arrive(&mut self) -> bool {
         let mut any = false;
         for index in 0..self.channels.len() {
-            while let Some(frame) = self.channels[index].arrive(self.now) {
+            while let Some(frame) = self.channels[index].wire.arrive(self.now) {
                 any = true;
                 match self.channels[index].to {
                     Node::Host { host, port } => self.deliver(host, port, index, &frame),
@@ -223,7 +226,7 @@ impl Network {
     }
 
     fn deliver(&mut self, id: HostId, port: usize, channel: usize, frame: &[u8]) {
-        let medium = self.channels[channel].medium;
+        let medium = self.channels[channel].wire.medium;
         self.recorder.received(self.now, (id, port), medium, frame);
         let host = &mut self.hosts[id.0];
         host.dirty = true;
@@ -286,11 +289,15 @@ impl Network {
                 });
             }
         }
-        match self.channels.iter().find(|channel| !channel.is_balanced()) {
+        match self
+            .channels
+            .iter()
+            .find(|channel| !channel.wire.is_balanced())
+        {
             Some(channel) => Err(Cause::LinkImbalance {
                 link: channel.link,
-                stats: Box::new(channel.stats()),
-                in_flight: channel.in_flight(),
+                stats: Box::new(channel.wire.stats()),
+                in_flight: channel.wire.in_flight(),
             }),
             None => Ok(()),
         }

@@ -12,13 +12,14 @@ use netloom_stack::{Counters, Stack};
 use netloom_wire::Cidr;
 
 use crate::capture::{Capture, Seen};
-use crate::channel::{Channel, ChannelStats};
+use crate::channel::Channel;
 use crate::context::HostId;
 use crate::executor::{Executor, Task, TaskResult, submit};
 use crate::failure::{Cause, Failure, Waiting};
 use crate::host::HostSetup;
 use crate::link::{Link, LinkId};
 use crate::network::{Network, Node};
+use crate::wire::ChannelStats;
 
 /// Turns at one instant before it counts as a livelock. A burst of a million frames at once is
 /// two turns; programs that wake each other without end are one turn each.
@@ -168,8 +169,8 @@ impl Sim {
         let network = self.network.borrow();
         let [forward, backward] = network.links[link.0];
         (
-            network.channels[forward].stats(),
-            network.channels[backward].stats(),
+            network.channels[forward].wire.stats(),
+            network.channels[backward].wire.stats(),
         )
     }
 

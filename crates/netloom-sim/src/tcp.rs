@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
-use netloom_stack::tcp::{How, ListenAddr};
+use netloom_stack::tcp::{ConnectFrom, How, ListenAddr, ListenOptions, TcpSettings};
 use netloom_stack::{CloseReason, ListenerHandle, Stack, State, TcpHandle, TcpInfo};
 
 use crate::context::{Current, Wait, current};
@@ -34,6 +34,22 @@ impl TcpListener {
     pub fn bind(at: impl Into<ListenAddr>) -> Result<TcpListener, Error> {
         let world = current();
         let handle = use_stack(&world, |stack| stack.tcp_listen(at.into()))?;
+        Ok(TcpListener { world, handle })
+    }
+
+    /// [`bind`](TcpListener::bind) with options.
+    ///
+    /// # Errors
+    /// As [`Stack::tcp_listen_with`].
+    ///
+    /// # Panics
+    /// Outside of a program of a world.
+    pub fn bind_with(
+        at: impl Into<ListenAddr>,
+        options: ListenOptions,
+    ) -> Result<TcpListener, Error> {
+        let world = current();
+        let handle = use_stack(&world, |stack| stack.tcp_listen_with(at.into(), options))?;
         Ok(TcpListener { world, handle })
     }
 
@@ -114,6 +130,22 @@ impl TcpStream {
         let world = current();
         let handle = use_stack(&world, |stack| stack.tcp_connect(remote))?;
         TcpStream { world, handle }.connected().await
+    }
+
+    /// Begins to connect, with data for the SYN where that may be
+    /// ([`Stack::tcp_connect_with_data`]); says how much was taken. Does not wait for the handshake.
+    ///
+    /// # Errors
+    /// As [`Stack::tcp_connect_with_data`].
+    ///
+    /// # Panics
+    /// Outside of a program of a world.
+    pub fn connect_with_data(remote: SocketAddr, data: &[u8]) -> Result<(TcpStream, usize), Error> {
+        let world = current();
+        let (handle, taken) = use_stack(&world, |stack| {
+            stack.tcp_connect_with_data(ConnectFrom::default(), remote, data)
+        })?;
+        Ok((TcpStream { world, handle }, taken))
     }
 
     /// Connects from a chosen address and port; an unspecified address and port 0 are chosen by
@@ -326,6 +358,16 @@ impl TcpStream {
         use_stack(&self.world, |stack| stack.tcp_peer_addr(self.handle))
     }
 
+    /// Sends at no more than so many octets of payload a second, evenly.
+    ///
+    /// # Errors
+    /// As [`Stack::tcp_set_max_pacing_rate`].
+    pub fn set_max_pacing_rate(&self, octets: Option<u64>) -> Result<(), Error> {
+        use_stack(&self.world, |stack| {
+            stack.tcp_set_max_pacing_rate(self.handle, octets)
+        })
+    }
+
     /// Switches the Nagle algorithm off (`true`) or on.
     ///
     /// # Errors
@@ -334,6 +376,44 @@ impl TcpStream {
         use_stack(&self.world, |stack| {
             stack.tcp_set_nodelay(self.handle, nodelay)
         })
+    }
+
+    /// Chooses the congestion control algorithm by its name.
+    ///
+    /// # Errors
+    /// As [`Stack::tcp_set_congestion`].
+    pub fn set_congestion(&self, name: &str) -> Result<(), Error> {
+        use_stack(&self.world, |stack| {
+            stack.tcp_set_congestion(self.handle, name)
+        })
+    }
+
+    /// Bounds what is queued to be sent, in bytes; from then on the bound does not change by itself.
+    ///
+    /// # Errors
+    /// As [`Stack::tcp_set_send_buffer`].
+    pub fn set_send_buffer(&self, bytes: u32) -> Result<(), Error> {
+        use_stack(&self.world, |stack| {
+            stack.tcp_set_send_buffer(self.handle, bytes)
+        })
+    }
+
+    /// Bounds what the window promises, in bytes; from then on the bound does not change by itself.
+    ///
+    /// # Errors
+    /// As [`Stack::tcp_set_receive_buffer`].
+    pub fn set_receive_buffer(&self, bytes: u32) -> Result<(), Error> {
+        use_stack(&self.world, |stack| {
+            stack.tcp_set_receive_buffer(self.handle, bytes)
+        })
+    }
+
+    /// What is set of the connection.
+    ///
+    /// # Errors
+    /// As [`Stack::tcp_settings`].
+    pub fn settings(&self) -> Result<TcpSettings, Error> {
+        use_stack(&self.world, |stack| stack.tcp_settings(self.handle))
     }
 
     /// The connection's handle in its host's stack, for what has no call here.

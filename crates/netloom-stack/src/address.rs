@@ -135,7 +135,7 @@ pub struct AddressTable {
 impl AddressTable {
     /// A table without memory: nothing can be added.
     pub const fn empty() -> Self {
-        Self::over(Mem::None)
+        Self::over(Mem::none())
     }
 
     /// A table in lent memory.

@@ -127,6 +127,19 @@ pub fn select_source_with<'a>(
     candidates: impl Iterator<Item = &'a InterfaceAddress>,
     policies: &[Policy],
 ) -> Option<Addr> {
+    if !cfg!(feature = "routes") {
+        // One address, or the one that shares a network with the next hop.
+        let mut chosen = None;
+        for candidate in candidates {
+            if candidate.iface == query.out_iface && candidate.is_assigned() {
+                let near = candidate.cidr.contains(query.next_hop);
+                if near || chosen.is_none() {
+                    chosen = Some(*candidate.addr());
+                }
+            }
+        }
+        return chosen;
+    }
     let version = query.dst.is_v4();
     let label_of = |addr| policy_of(policies, addr).map(|policy| policy.label);
     // IPv4 knows no labels; and where there is only IPv4, the table is not even linked.
@@ -164,12 +177,12 @@ fn is_candidate(query: &SourceQuery<'_>, candidate: &InterfaceAddress) -> bool {
 }
 
 /// How good a candidate is: the first rule that differs decides, and more is better.
-type Rank = [u8; 9];
+type Rank = u64;
 
 /// The rules of RFC 6724 §5. Rule 4 (home addresses) is void: this is no mobile node.
 fn rank_v6(query: &SourceQuery<'_>, candidate: &InterfaceAddress, label_matches: bool) -> Rank {
     let addr = candidate.addr();
-    [
+    u64::from_be_bytes([
         // Rule 1: Prefer same address.
         u8::from(addr == query.dst),
         // Rule 2: Prefer appropriate scope.
@@ -190,14 +203,13 @@ fn rank_v6(query: &SourceQuery<'_>, candidate: &InterfaceAddress, label_matches:
         u8::from(candidate.temporary != query.prefer_public),
         // Rule 8: Use longest matching prefix.
         common_prefix_len(&candidate.cidr, query.dst),
-        0,
-    ]
+    ])
 }
 
 /// RFC 1122 §3.3.4.3, its route tables having been consulted for the next hop already.
 fn rank_v4(query: &SourceQuery<'_>, candidate: &InterfaceAddress) -> Rank {
     let addr = candidate.addr();
-    [
+    u64::from_be_bytes([
         u8::from(addr == query.dst),
         u8::from(candidate.iface == query.out_iface && candidate.cidr.contains(query.next_hop)),
         u8::from(candidate.iface == query.out_iface),
@@ -206,8 +218,7 @@ fn rank_v4(query: &SourceQuery<'_>, candidate: &InterfaceAddress) -> Rank {
         u8::from(candidate.cidr.contains(query.next_hop)),
         common_prefix_len(&candidate.cidr, query.dst),
         0,
-        0,
-    ]
+    ])
 }
 
 /// Rule 2 as a number: of the scopes that reach the destination the smallest is best, then of

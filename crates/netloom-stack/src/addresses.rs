@@ -16,6 +16,7 @@ impl Stack {
     /// [`Error::NoSuchInterface`]; [`Error::InvalidArgument`] for an address that cannot be a
     /// host's; [`Error::AddressInUse`] if the interface has it already;
     /// [`Error::CapacityExhausted`].
+    #[doc(alias = "SetAddr")]
     pub fn add_address(&mut self, iface: IfaceId, cidr: Cidr) -> Result<(), Error> {
         self.interface(iface.0).ok_or(Error::NoSuchInterface)?;
         if !cidr.addr.is_unicast() || cidr.addr.is_unspecified() {
@@ -25,10 +26,14 @@ impl Stack {
             return Err(Error::AddressInUse);
         }
         self.recent.forget();
+        if !cfg!(feature = "routes") && self.routes.is_full() {
+            return Err(Error::CapacityExhausted);
+        }
         self.addresses
             .add(InterfaceAddress::new(iface.0, cidr))
             .map_err(|_| Error::CapacityExhausted)?;
-        if self.routes.add(Route::on_link(cidr, iface.0)).is_err() {
+        let added = self.routes.add(Route::on_link(cidr, iface.0));
+        if cfg!(feature = "routes") && added.is_err() {
             self.addresses.remove(iface.0, &cidr.addr);
             return Err(Error::CapacityExhausted);
         }
@@ -78,6 +83,8 @@ impl Stack {
         if route.via.is_some_and(|via| !via.is_unicast()) {
             return Err(Error::InvalidArgument);
         }
+        // What was found before may lie elsewhere from now on.
+        self.recent.forget();
         self.routes.add(route).map_err(|_| Error::CapacityExhausted)
     }
 
@@ -85,6 +92,38 @@ impl Stack {
     pub fn remove_route(&mut self, dst: Cidr, via: Option<Addr>, iface: IfaceId) -> bool {
         self.recent.forget();
         self.routes.remove(dst, via, iface.0)
+    }
+
+    /// The largest IP packet an interface sends, in bytes, as far as the stack knows: the device's
+    /// own limit applies too.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchInterface`].
+    pub fn interface_mtu(&self, iface: IfaceId) -> Result<u16, Error> {
+        let interface = self.interface(iface.0).ok_or(Error::NoSuchInterface)?;
+        Ok(interface.mtu)
+    }
+
+    /// Changes it, as what configures the interface may have to (RFC 2132 §5.1).
+    ///
+    /// # Errors
+    /// [`Error::NoSuchInterface`]; [`Error::InvalidArgument`] for an MTU below 68 bytes.
+    pub fn set_interface_mtu(&mut self, iface: IfaceId, mtu: u16) -> Result<(), Error> {
+        if mtu < 68 {
+            return Err(Error::InvalidArgument);
+        }
+        let interface = self.interface_mut(iface.0).ok_or(Error::NoSuchInterface)?;
+        interface.mtu = mtu;
+        Ok(())
+    }
+
+    /// Whether an address is one this stack may speak for: its own, or, with flows, anybody's.
+    pub(crate) fn speaks_for(&self, addr: &Addr) -> bool {
+        #[cfg(feature = "flows")]
+        if self.flows.is_open() {
+            return true;
+        }
+        self.addresses.is_local(addr)
     }
 
     /// All addresses.
@@ -107,6 +146,18 @@ impl Stack {
             &SourceQuery::new(dst, iface, next_hop),
             self.addresses.addresses().iter(),
         )
+    }
+
+    /// [`source_for`](Stack::source_for) a destination that is routed, for those who open many
+    /// connections.
+    #[cfg(all(feature = "tcp", feature = "active-open"))]
+    pub(crate) fn source_again(&mut self, dst: &Addr, iface: u8, next_hop: &Addr) -> Option<Addr> {
+        if let Some(known) = self.recent.source(dst, iface) {
+            return Some(known);
+        }
+        let source = self.source_for(dst, iface, next_hop)?;
+        self.recent.note_source(dst, iface, &source);
+        Some(source)
     }
 
     /// Gives an Ethernet interface its link-local address (RFC 4291 §2.5.1, appendix A).

@@ -3,7 +3,7 @@
 use netloom_wire::arp::{ArpOperation, ArpRepr, ArpView};
 use netloom_wire::{Addr, EtherType, EthernetRepr, MacAddr};
 
-use crate::counters::{DropReason, Layer};
+use crate::counters::DropReason;
 use crate::error::Error;
 use crate::event::IfaceId;
 use crate::neighbor::Learn;
@@ -58,6 +58,8 @@ impl Stack {
         if !sender_mac.is_unicast() || sender_mac == mac {
             return Err(DropReason::ArpBadSender);
         }
+        #[cfg(feature = "acd")]
+        self.hear_claim(iface, &view);
         let for_us = self
             .addresses
             .get(iface, &target)
@@ -67,11 +69,9 @@ impl Stack {
             if !sender_ip.is_unicast() || self.addresses.contains(iface, &sender_ip) {
                 return Err(DropReason::ArpBadSender);
             }
-            //= https://www.rfc-editor.org/rfc/rfc826
-            //# If the pair <protocol type, sender protocol address> is
-            //# already in my translation table, update the sender
-            //# hardware address field of the entry with the new
-            //# information in the packet and set Merge_flag to true.
+            // RFC 826: "If the pair <protocol type, sender protocol address> is already in my
+            // translation table, update the sender hardware address field of the entry with the new
+            // information in the packet and set Merge_flag to true."
             let how = match view.operation() {
                 ArpOperation::Reply if for_us => Learn::Reply {
                     solicited: true,
@@ -101,30 +101,14 @@ impl Stack {
         dst: MacAddr,
         repr: &ArpRepr,
     ) -> Result<(), DropReason> {
-        self.counters.receive(Layer::Output);
-        let item = self.tables.packets.insert(
+        let mut frame = [0; FRAME_LEN];
+        emit(&mut frame, dst, repr);
+        self.hold(
             iface,
             PacketKind::Frame,
             Addr::UNSPECIFIED,
-            FRAME_LEN,
-            &mut |writer| {
-                let mut frame = [0; FRAME_LEN];
-                if emit(&mut frame, dst, repr) == FRAME_LEN {
-                    writer.write(&frame);
-                }
-            },
-        );
-        match item {
-            Some(item) => {
-                self.counters.hold(Layer::Output);
-                self.push_control(iface, item);
-                Ok(())
-            }
-            None => {
-                self.counters.discard(DropReason::PacketMemory);
-                Err(DropReason::PacketMemory)
-            }
-        }
+            [&frame, &[], &[]],
+        )
     }
 
     /// Sends an ARP probe: asks whether anybody uses `addr`, without claiming it

@@ -2,6 +2,55 @@
 
 use netloom_driver::Instant;
 
+/// A time in which nothing is due, so that it need not be looked for: never too long, perhaps too
+/// short. On 32 bits, where little is waited for, it is not kept.
+#[cfg(feature = "tcp")]
+pub(crate) struct Quiet {
+    #[cfg(target_pointer_width = "64")]
+    until: Instant,
+}
+
+#[cfg(feature = "tcp")]
+impl Quiet {
+    /// Over already.
+    pub(crate) const NONE: Quiet = Quiet {
+        #[cfg(target_pointer_width = "64")]
+        until: Instant::ZERO,
+    };
+
+    /// Whether nothing is due yet.
+    #[inline]
+    pub(crate) fn lasts(&self, now: Instant) -> bool {
+        #[cfg(target_pointer_width = "64")]
+        return now < self.until;
+        #[cfg(not(target_pointer_width = "64"))]
+        {
+            let _ = now;
+            false
+        }
+    }
+
+    /// Begins: nothing is due before `until`.
+    #[inline]
+    pub(crate) fn begin(&mut self, until: Instant) {
+        #[cfg(target_pointer_width = "64")]
+        {
+            self.until = until;
+        }
+        let _ = until;
+    }
+
+    /// Something more is waited for, and due at `at` or later.
+    #[inline]
+    pub(crate) fn end_by(&mut self, at: Instant) {
+        #[cfg(target_pointer_width = "64")]
+        {
+            self.until = self.until.min(at);
+        }
+        let _ = at;
+    }
+}
+
 /// The time of the call in progress.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {

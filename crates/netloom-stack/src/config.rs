@@ -106,10 +106,8 @@ impl Config {
     /// Sets the default router of its address's version.
     #[must_use]
     pub fn gateway(mut self, router: Addr) -> Config {
-        let slot = usize::from(!router.is_v4());
-        if let Some(gateway) = self.gateways.get_mut(slot) {
-            *gateway = Some(router);
-        }
+        let [v4, v6] = &mut self.gateways;
+        *(if router.is_v4() { v4 } else { v6 }) = Some(router);
         self
     }
 
@@ -135,6 +133,8 @@ pub struct Limits {
     pub listeners: u32,
     /// UDP sockets.
     pub udp: u32,
+    /// Echo sockets, with the feature `echo`; each may hold 256 KiB of replies not yet read.
+    pub echo: u8,
     /// Network interfaces (at most 255).
     pub interfaces: u8,
     /// Addresses of all interfaces together.
@@ -163,6 +163,7 @@ impl Default for Limits {
             time_wait: 1 << 16,
             listeners: 1 << 12,
             udp: 1 << 16,
+            echo: 32,
             interfaces: 64,
             addresses: 256,
             routes: 256,

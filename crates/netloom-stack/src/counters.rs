@@ -1,11 +1,13 @@
 //! Every packet is accounted for: delivered, dropped under a reason, or held.
 
 /// A counter: as wide as the machine's word, so that 32-bit firmware pays 4 bytes each. Wraps.
+#[cfg(feature = "counters")]
 pub type Count = usize;
 
 macro_rules! drop_reasons {
     ($($layer:ident { $($(#[$doc:meta])* $name:ident = $text:literal,)+ })+) => {
         /// Why a packet was dropped.
+        #[cfg(any(test, feature = "counters", feature = "udp", feature = "ipv6", feature = "log", feature = "defmt"))]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         #[non_exhaustive]
@@ -13,6 +15,24 @@ macro_rules! drop_reasons {
             $($($(#[$doc])* $name,)+)+
         }
 
+        /// Why a packet was dropped: of no weight where nothing counts or tells the reasons.
+        #[cfg(not(any(test, feature = "counters", feature = "udp", feature = "ipv6", feature = "log", feature = "defmt")))]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub struct DropReason;
+
+        #[cfg(not(any(test, feature = "counters", feature = "udp", feature = "ipv6", feature = "log", feature = "defmt")))]
+        #[expect(non_upper_case_globals, reason = "they stand for the variants of the enum")]
+        impl DropReason {
+            $($($(#[$doc])* pub const $name: DropReason = DropReason;)+)+
+
+            /// What stands for every reason.
+            pub const fn name(self) -> &'static str {
+                "dropped"
+            }
+        }
+
+        #[cfg(any(test, feature = "counters", feature = "udp", feature = "ipv6", feature = "log", feature = "defmt"))]
         impl DropReason {
             /// Every reason.
             pub const ALL: &'static [DropReason] = &[$($(DropReason::$name,)+)+];
@@ -90,8 +110,10 @@ drop_reasons! {
         IcmpBroadcast = "icmp-broadcast",
         /// Neighbour discovery from beyond the link or otherwise invalid (RFC 4861 §7.1).
         NdInvalid = "nd-invalid",
-        /// There was no memory for the answer.
+        /// There was no memory for the answer, or in the queue of the echo socket it is for.
         IcmpNoMemory = "icmp-no-memory",
+        /// An echo whose flow the program refused.
+        IcmpFlowRefused = "icmp-flow-refused",
     }
     Udp {
         /// Cut short or contradictory.
@@ -102,6 +124,10 @@ drop_reasons! {
         UdpNoSocket = "udp-no-socket",
         /// The socket's queue is full.
         UdpQueueFull = "udp-queue-full",
+        /// A datagram whose flow the program refused.
+        UdpFlowRefused = "udp-flow-refused",
+        /// A datagram for a new flow while flows took all they may.
+        UdpFlowsFull = "udp-flows-full",
     }
     Tcp {
         /// Cut short, a bad data offset or bad options.
@@ -144,6 +170,10 @@ drop_reasons! {
         TcpAfterClose = "tcp-after-close",
         /// The segment meant nothing in the connection's state.
         TcpBadState = "tcp-bad-state",
+        /// A SYN whose flow the program refused.
+        TcpFlowRefused = "tcp-flow-refused",
+        /// A SYN for a new flow while flows took all they may.
+        TcpFlowsFull = "tcp-flows-full",
     }
     Output {
         /// No route led to the destination.
@@ -209,14 +239,29 @@ impl Layer {
     }
 }
 
+#[cfg(feature = "counters")]
 const REASONS: usize = DropReason::ALL.len();
+#[cfg(feature = "counters")]
 const LAYERS: usize = Layer::ALL.len();
+
+/// Adds one to a field of a stack's counters, if they are compiled in.
+macro_rules! count {
+    ($stack:expr, $field:ident) => {{
+        #[cfg(feature = "counters")]
+        {
+            let count = &mut $stack.counters.$field;
+            *count = count.wrapping_add(1);
+        }
+    }};
+}
+pub(crate) use count;
 
 /// What happened to every packet so far.
 ///
 /// At each layer, at any moment outside a call:
 /// `received = delivered + dropped + held` ([`Counters::balance`]). For [`Layer::Output`],
 /// "received" means handed over for sending and "delivered" means accepted by a device.
+#[cfg(feature = "counters")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counters {
     received: [Count; LAYERS],
@@ -233,6 +278,8 @@ pub struct Counters {
     pub tcp_active_opens: Count,
     /// Connections opened by peers (handshakes completed).
     pub tcp_passive_opens: Count,
+    /// Connections opened at once by data on a SYN (RFC 7413).
+    pub tcp_fast_opens: Count,
     /// SYN cookies sent.
     pub tcp_syn_cookies_sent: Count,
     /// SYN cookies that came back valid.
@@ -248,6 +295,7 @@ pub struct Counters {
 }
 
 /// A layer whose packets do not add up: a bug in the stack.
+#[cfg(feature = "counters")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Imbalance {
     /// Where.
@@ -258,6 +306,7 @@ pub struct Imbalance {
     pub accounted: Count,
 }
 
+#[cfg(feature = "counters")]
 impl Counters {
     pub(crate) const EMPTY: Counters = Counters {
         received: [0; LAYERS],
@@ -269,6 +318,7 @@ impl Counters {
         tcp_resets_sent: 0,
         tcp_active_opens: 0,
         tcp_passive_opens: 0,
+        tcp_fast_opens: 0,
         tcp_syn_cookies_sent: 0,
         tcp_syn_cookies_accepted: 0,
         tcp_time_wait_evicted: 0,
@@ -362,4 +412,19 @@ impl Counters {
             *n = n.wrapping_add(1);
         }
     }
+}
+
+/// Nothing is counted: the feature `counters` is off.
+#[cfg(not(feature = "counters"))]
+pub(crate) struct Counters;
+
+#[cfg(not(feature = "counters"))]
+impl Counters {
+    pub(crate) const EMPTY: Counters = Counters;
+
+    pub(crate) fn receive(&mut self, _: Layer) {}
+    pub(crate) fn deliver(&mut self, _: Layer) {}
+    pub(crate) fn hold(&mut self, _: Layer) {}
+    pub(crate) fn unhold(&mut self, _: Layer) {}
+    pub(crate) fn discard(&mut self, _: DropReason) {}
 }

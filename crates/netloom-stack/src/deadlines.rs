@@ -96,17 +96,17 @@ impl Deadlines {
         None
     }
 
-    /// No item is due before this instant.
-    pub(crate) fn next(&self, truth: &impl Truth) -> Option<Instant> {
+    /// No item is due before this instant: [`Instant::FAR_FUTURE`] if none has a deadline.
+    pub(crate) fn next(&self, truth: &impl Truth) -> Instant {
         #[cfg(feature = "alloc")]
         if let Some(wheel) = &self.wheel {
             // The wheel's bound may be earlier: calling then would find nothing.
             return wheel
                 .next_deadline()
-                .map(|bound| bound.max(self.not_before));
+                .map_or(Instant::FAR_FUTURE, |bound| bound.max(self.not_before));
         }
         (0..truth.bound())
             .filter_map(|index| truth.deadline(index))
-            .min()
+            .fold(Instant::FAR_FUTURE, Instant::min)
     }
 }

@@ -14,7 +14,7 @@ pub(crate) const UDP: u8 = 17;
 pub(crate) struct Demux {
     #[cfg(feature = "alloc")]
     index: Option<crate::index::Index>,
-    /// What the last lookup found: bulk transfers hit it.
+    /// What was found or added last: bulk transfers and handshakes hit it.
     #[cfg(feature = "alloc")]
     last: Ref,
     /// The hash computed last, and of what: who is looked up in vain is often inserted next.
@@ -72,25 +72,42 @@ impl Demux {
         scan(tables, protocol, tuple)
     }
 
+    /// The connection that was found last, if that was one and it is there still. Whether it has
+    /// the tuple of a segment is to be looked at.
+    #[cfg(all(
+        feature = "alloc",
+        feature = "tcp",
+        feature = "ipv4",
+        feature = "fast-retransmit",
+        target_pointer_width = "64"
+    ))]
+    #[inline]
+    pub(crate) fn last_connection(&self) -> Option<u32> {
+        (self.last.kind() == Some(Kind::Connection)).then(|| self.last.index())
+    }
+
     /// Adds an item under its tuple. Says whether there was memory for it.
     pub(crate) fn insert(&mut self, keys: &Keys, protocol: u8, tuple: &Tuple, item: Ref) -> bool {
         #[cfg(feature = "alloc")]
         if let Some(index) = &mut self.index {
             let hash = remembered(&mut self.hashed, keys, protocol, tuple);
+            // What is added is what is looked for next.
+            self.last = item;
             return index.insert(hash, item).is_ok();
         }
         let _ = (keys, protocol, tuple, item);
         true
     }
 
-    /// Puts an item in another's place, as when a connection goes to TIME-WAIT.
+    /// Puts an item in another's place, as when a handshake is complete or a connection goes to
+    /// TIME-WAIT.
     pub(crate) fn replace(&mut self, keys: &Keys, protocol: u8, tuple: &Tuple, old: Ref, new: Ref) {
         #[cfg(feature = "alloc")]
         if let Some(index) = &mut self.index {
             let hash = remembered(&mut self.hashed, keys, protocol, tuple);
             index.replace(hash, old, new);
             if self.last == old {
-                self.last = Ref::NONE;
+                self.last = new;
             }
         }
         let _ = (keys, protocol, tuple, old, new);
@@ -100,7 +117,12 @@ impl Demux {
     pub(crate) fn remove(&mut self, keys: &Keys, protocol: u8, tuple: &Tuple, item: Ref) {
         #[cfg(feature = "alloc")]
         if let Some(index) = &mut self.index {
-            let hash = remembered(&mut self.hashed, keys, protocol, tuple);
+            // Mostly of a TIME-WAIT that is over: what was hashed last is needed again before.
+            let hash = if self.hashed.0 == protocol && self.hashed.1 == *tuple {
+                self.hashed.2
+            } else {
+                keys.index_hash(protocol, tuple)
+            };
             index.remove(hash, item);
             if self.last == item {
                 self.last = Ref::NONE;
@@ -121,7 +143,9 @@ fn remembered(last: &mut (u8, Tuple, u64), keys: &Keys, protocol: u8, tuple: &Tu
 }
 
 /// Whether an item is of the protocol and has the tuple.
-#[inline]
+// On 64 bits without a call: it is asked of what was found last for every segment.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(target_pointer_width = "64"), inline)]
 fn is_at(tables: &Tables, item: Ref, protocol: u8, tuple: &Tuple) -> bool {
     let index = item.index();
     match item.kind() {
@@ -159,11 +183,11 @@ fn is_at(tables: &Tables, item: Ref, protocol: u8, tuple: &Tuple) -> bool {
         }
         #[cfg(feature = "udp")]
         Some(Kind::Udp) => {
-            protocol == UDP
+            protocol != TCP
                 && tables
                     .udp
                     .get(index)
-                    .is_some_and(|u| u.live && u.tuple == *tuple)
+                    .is_some_and(|u| u.live && u.is_of(protocol) && u.tuple == *tuple)
         }
         Some(_) | None => false,
     }
@@ -173,7 +197,7 @@ fn is_at(tables: &Tables, item: Ref, protocol: u8, tuple: &Tuple) -> bool {
 fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
     #[cfg(feature = "tcp")]
     if protocol == TCP {
-        for (kind, bound) in [
+        for &(kind, bound) in &[
             (Kind::Connection, tables.connections.high_water()),
             (Kind::HalfOpen, tables.half_open.high_water()),
             (Kind::TimeWait, tables.time_wait.high_water()),
@@ -188,7 +212,7 @@ fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
         }
     }
     #[cfg(feature = "udp")]
-    if protocol == UDP {
+    if protocol != TCP {
         for index in 0..tables.udp.high_water() {
             let item = Ref::new(Kind::Udp, index);
             if is_at(tables, item, protocol, tuple) {

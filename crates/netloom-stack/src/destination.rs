@@ -53,11 +53,80 @@ pub struct PathMetrics {
     pub rttvar: u32,
     /// Slow start threshold, bytes; 0: never reached.
     pub ssthresh: u32,
+    /// Whether packets overtook each other.
+    pub reordering: bool,
+    /// Whether SYNs that ask for ECN get lost.
+    pub ecn_failed: bool,
 }
+
+impl PathMetrics {
+    /// What is known after one more connection: round trips and thresholds are the mean of what
+    /// was known and what is new, where both are.
+    //= https://www.rfc-editor.org/rfc/rfc9040#section-6.3
+    //# As a result, the cached RTT (and its variation)
+    //# is an average of its previous value with the contents of the
+    //# currently active TCB for that host, when a TCB is closed.
+    //= https://www.rfc-editor.org/rfc/rfc9040#section-6.3
+    //# The updates for RTT, RTTVAR, and ssthresh rely on existing
+    //# information, i.e., old values.  Should no such values exist, the
+    //# current values are cached instead.
+    #[must_use]
+    pub fn merged(self, new: PathMetrics) -> PathMetrics {
+        let mean = |old: u32, new: u32| match (old, new) {
+            (0, value) | (value, 0) => value,
+            (old, new) => (old >> 1) + (new >> 1) + (old & new & 1),
+        };
+        if self.srtt == 0 {
+            return new;
+        }
+        PathMetrics {
+            srtt: mean(self.srtt, new.srtt),
+            rttvar: mean(self.rttvar, new.rttvar),
+            ssthresh: mean(self.ssthresh, new.ssthresh),
+            reordering: new.reordering,
+            ecn_failed: self.ecn_failed || new.ecn_failed,
+        }
+    }
+}
+
+/// What a server has given for fast opens, and when they failed (RFC 7413 §4.1.3).
+#[cfg(feature = "fastopen")]
+#[derive(Debug, Clone, Copy)]
+struct FastOpenPath {
+    cookie: Option<netloom_wire::FastOpenCookie>,
+    /// The MSS option that came with it.
+    mss: u16,
+    /// The port to which one failed last, and until when none is tried there.
+    failed_port: u16,
+    failed_until: Instant,
+}
+
+#[cfg(feature = "fastopen")]
+impl FastOpenPath {
+    const NONE: FastOpenPath = FastOpenPath {
+        cookie: None,
+        mss: 0,
+        failed_port: 0,
+        failed_until: Instant::ZERO,
+    };
+}
+
+/// How long no fast open is tried where one has failed.
+#[cfg(feature = "fastopen")]
+const FAST_OPEN_PAUSE_MICROS: u64 = 3_600_000_000;
+
+/// The largest MSS that a SYN with data counts on: more may be fragmented, or puzzle others.
+//= https://www.rfc-editor.org/rfc/rfc7413#section-4.1.3
+//# Therefore, the client MAY limit the cached MSS
+//# to 1460 bytes for IPv4 or 1440 for IPv6.
+#[cfg(feature = "fastopen")]
+const FAST_OPEN_MSS: u16 = 1440;
 
 /// An entry of the cache.
 #[derive(Debug)]
 pub struct Destination {
+    #[cfg(feature = "fastopen")]
+    fast_open: FastOpenPath,
     links: TableLinks,
     addr: Addr,
     /// The next hop a Redirect told of, else unspecified.
@@ -73,6 +142,8 @@ pub struct Destination {
 impl Destination {
     /// An unused entry; all-zero bytes.
     pub const EMPTY: Destination = Destination {
+        #[cfg(feature = "fastopen")]
+        fast_open: FastOpenPath::NONE,
         links: TableLinks::EMPTY,
         addr: Addr::UNSPECIFIED,
         redirect: Addr::UNSPECIFIED,
@@ -84,6 +155,8 @@ impl Destination {
             srtt: 0,
             rttvar: 0,
             ssthresh: 0,
+            reordering: false,
+            ecn_failed: false,
         },
         metrics_until: Instant::ZERO,
     };
@@ -243,7 +316,8 @@ impl DestinationCache {
         (now < entry.metrics_until).then_some(entry.metrics)
     }
 
-    /// A connection to `dst` has ended and knew this.
+    /// A connection to `dst` has ended and knew this. What was known, and is still believed, is
+    /// [merged](PathMetrics::merged) with it.
     pub fn record_metrics(
         &mut self,
         now: Instant,
@@ -253,9 +327,52 @@ impl DestinationCache {
     ) {
         let until = now.plus_micros(u64::from(tunables.metrics_expire) * 1_000_000);
         if let Some(entry) = self.touch_or_insert(dst) {
-            entry.metrics = metrics;
+            entry.metrics = if now < entry.metrics_until {
+                entry.metrics.merged(metrics)
+            } else {
+                metrics
+            };
             entry.metrics_until = until;
         }
+    }
+
+    /// The cookie that a server has given, and the MSS option that came with it.
+    #[cfg(feature = "fastopen")]
+    pub fn fast_open(&mut self, dst: &Addr) -> Option<(netloom_wire::FastOpenCookie, u16)> {
+        let known = self.touch(dst)?.fast_open;
+        Some((known.cookie?, known.mss))
+    }
+
+    /// A server gave a cookie, and this MSS option with it, in octets.
+    #[cfg(feature = "fastopen")]
+    pub fn set_fast_open(&mut self, dst: &Addr, cookie: &netloom_wire::FastOpenCookie, mss: u16) {
+        if let Some(entry) = self.touch_or_insert(dst) {
+            entry.fast_open = FastOpenPath {
+                cookie: Some(*cookie),
+                mss: mss.min(FAST_OPEN_MSS),
+                ..FastOpenPath::NONE
+            };
+        }
+    }
+
+    /// A fast open to a port failed: none is tried there for an hour, and the cookie is forgotten.
+    #[cfg(feature = "fastopen")]
+    pub fn fail_fast_open(&mut self, now: Instant, dst: &Addr, port: u16) {
+        if let Some(entry) = self.touch_or_insert(dst) {
+            entry.fast_open = FastOpenPath {
+                failed_port: port,
+                failed_until: now.plus_micros(FAST_OPEN_PAUSE_MICROS),
+                ..FastOpenPath::NONE
+            };
+        }
+    }
+
+    /// Whether one failed there of late.
+    #[cfg(feature = "fastopen")]
+    pub fn fast_open_failed(&mut self, now: Instant, dst: &Addr, port: u16) -> bool {
+        self.touch(dst).is_some_and(|entry| {
+            entry.fast_open.failed_port == port && now < entry.fast_open.failed_until
+        })
     }
 
     /// A valid Redirect said that packets to `dst` better go to `next_hop`.

@@ -49,6 +49,9 @@ pub enum Error {
     NoSuchTunable,
     /// The value lies outside the tunable's range.
     OutOfRange,
+    /// There is no congestion control algorithm of that name; the text names those there are.
+    #[cfg(feature = "tcp")]
+    NoSuchCongestionControl,
     /// An ICMP error said that the remote port is closed.
     PortUnreachable,
     /// An ICMP error said that the remote host cannot be reached.
@@ -93,6 +96,8 @@ impl Error {
             | Error::NoSuchInterface
             | Error::NoSuchTunable
             | Error::OutOfRange => ErrorKind::Usage,
+            #[cfg(feature = "tcp")]
+            Error::NoSuchCongestionControl => ErrorKind::Usage,
             Error::PortsExhausted | Error::CapacityExhausted | Error::OutOfMemory => {
                 ErrorKind::Exhausted
             }
@@ -132,8 +137,17 @@ impl fmt::Display for Error {
             Error::HostUnreachable => "the remote host is unreachable",
             Error::NetworkUnreachable => "the remote network is unreachable",
             #[cfg(feature = "tcp")]
+            Error::NoSuchCongestionControl => return netloom_tcp::NoSuchCongestionControl.fmt(f),
+            #[cfg(feature = "tcp")]
             Error::Closed(reason) => return fmt::Display::fmt(reason, f),
         })
+    }
+}
+
+#[cfg(feature = "tcp")]
+impl From<netloom_tcp::NoSuchCongestionControl> for Error {
+    fn from(_: netloom_tcp::NoSuchCongestionControl) -> Error {
+        Error::NoSuchCongestionControl
     }
 }
 

@@ -56,6 +56,11 @@ handle! {
     /// A UDP socket of a stack.
     UdpHandle
 }
+#[cfg(feature = "echo")]
+handle! {
+    /// An echo socket of a stack.
+    EchoHandle
+}
 
 /// What can be done with a socket now, without waiting.
 ///
@@ -91,4 +96,27 @@ pub enum Event {
     Acceptable(ListenerHandle),
     /// A UDP socket's readiness changed.
     Udp(UdpHandle, Readiness),
+    /// Another station said something of an address that [`Stack::arp_watch`] was told to watch,
+    /// or answered [`Stack::echo_probe`]: [`Stack::arp_claim_heard`] tells what,
+    /// [`Stack::echo_probe_answered`] whether. There may be more such addresses than this one.
+    ///
+    /// [`Stack::arp_watch`]: crate::Stack::arp_watch
+    /// [`Stack::arp_claim_heard`]: crate::Stack::arp_claim_heard
+    /// [`Stack::echo_probe`]: crate::Stack::echo_probe
+    /// [`Stack::echo_probe_answered`]: crate::Stack::echo_probe_answered
+    #[cfg(feature = "acd")]
+    AddressClaimed(IfaceId, netloom_wire::Addr),
+    /// An echo socket's readiness changed.
+    #[cfg(feature = "echo")]
+    Echo(EchoHandle, Readiness),
+    /// A flow wants to open, and is held: [`Stack::flow_accept`](crate::Stack::flow_accept) or
+    /// [`Stack::flow_refuse`](crate::Stack::flow_refuse) decides.
+    #[cfg(feature = "flows")]
+    FlowOpening(crate::flow::FlowId),
+    /// An accepted flow is open: [`Stack::flow_socket`](crate::Stack::flow_socket) says what it is.
+    #[cfg(feature = "flows")]
+    FlowReady(crate::flow::FlowId),
+    /// A flow ended before it was open.
+    #[cfg(feature = "flows")]
+    FlowClosed(crate::flow::FlowId, netloom_tcp::CloseReason),
 }

@@ -59,7 +59,7 @@ enum Shape {
 impl Index {
     /// An index for nothing.
     pub const fn none() -> Index {
-        Index::small(Mem::None)
+        Index::small(Mem::none())
     }
 
     /// An index for as many items as `memory` has. It compares them all, which is the fastest way

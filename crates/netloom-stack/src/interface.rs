@@ -4,6 +4,7 @@
 use netloom_wire::MacAddr;
 
 use crate::config::{InterfaceConfig, Medium};
+#[cfg(feature = "alloc")]
 use crate::list::List;
 
 /// An interface and the lists of what waits to be sent on it.
@@ -17,8 +18,10 @@ pub(crate) struct Interface {
     #[cfg(feature = "ethernet")]
     pub(crate) mac: MacAddr,
     /// Answers, resolutions, SYN-ACKs: sent before any data.
+    #[cfg(feature = "alloc")]
     pub(crate) control: List,
     /// Connections and sockets that may owe frames, in turn.
+    #[cfg(feature = "alloc")]
     pub(crate) owing: List,
 }
 
@@ -31,7 +34,9 @@ impl Interface {
         mtu: 0,
         #[cfg(feature = "ethernet")]
         mac: MacAddr([0; 6]),
+        #[cfg(feature = "alloc")]
         control: List::EMPTY,
+        #[cfg(feature = "alloc")]
         owing: List::EMPTY,
     };
 
@@ -47,10 +52,5 @@ impl Interface {
             }
             Medium::Ip => {}
         }
-    }
-
-    /// Whether a transmit turn would find something to look at.
-    pub(crate) fn has_work(&self) -> bool {
-        !self.control.is_empty() || !self.owing.is_empty()
     }
 }

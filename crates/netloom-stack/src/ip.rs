@@ -57,6 +57,9 @@ pub(crate) enum IcmpError {
         pointer: u32,
         even_if_multicast: bool,
     },
+    /// A flow was refused like this.
+    #[cfg(feature = "flows")]
+    Unreachable(crate::flow::Unreachable),
 }
 
 impl From<DropReason> for Refusal {
@@ -69,6 +72,19 @@ impl Stack {
     /// Takes in an IP packet of either version.
     #[inline]
     pub(crate) fn ip_input(&mut self, arrival: &Arrival<'_>, bytes: &[u8]) {
+        #[cfg(all(
+            feature = "alloc",
+            feature = "tcp",
+            feature = "ipv4",
+            feature = "fast-retransmit",
+            target_pointer_width = "64"
+        ))]
+        if !arrival.link_group
+            && !arrival.has_flow_handler()
+            && self.plain_input(arrival.iface, bytes, arrival.meta)
+        {
+            return;
+        }
         self.counters.receive(Layer::Ip);
         let result = match bytes.first().map(|b| b >> 4) {
             #[cfg(feature = "ipv4")]
@@ -120,6 +136,10 @@ impl Stack {
         let loopback = self
             .interface(arrival.iface)
             .is_some_and(|interface| interface.loopback);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+        //# |  An incoming SYN with an invalid source address MUST be ignored
+        //# |  either by TCP or by the IP layer [(MUST-63)] (see
+        //# |  Section 3.2.1.3).
         martian::check(
             &martian::Arrival {
                 src,
@@ -133,6 +153,17 @@ impl Stack {
         .map_err(|_| DropReason::Martian)?;
         if self.addresses.is_local_on(arrival.iface, dst) || loopback {
             return Ok(!dst.is_multicast());
+        }
+        #[cfg(feature = "flows")]
+        if self.flows.takes_all(arrival.iface)
+            && dst.is_unicast()
+            && !self.addresses.is_broadcast_for(arrival.iface, dst)
+        {
+            return Ok(true);
+        }
+        #[cfg(all(feature = "alloc", feature = "udp"))]
+        if self.udp.groups.contains(arrival.iface, dst) {
+            return Ok(false);
         }
         #[cfg(feature = "ipv6")]
         if ipv6
@@ -218,7 +249,7 @@ impl Stack {
     /// Sends the ICMP error a refusal calls for, if the packet may be answered and the rate
     /// allows it.
     fn tell(&mut self, packet: &Packet<'_>, refusal: &Refusal) {
-        #[cfg(any(feature = "ipv4", feature = "ipv6"))]
+        #[cfg(all(feature = "icmp-errors", any(feature = "ipv4", feature = "ipv6")))]
         if let Refusal::Tell(_, error) = refusal {
             self.send_icmp_error(packet, *error);
         }

@@ -115,7 +115,7 @@ const MOST: usize = u16::MAX as usize - 1;
 impl<T: Keyed> KeyedTable<T> {
     /// A table without memory: every insertion fails.
     pub(crate) const fn empty() -> Self {
-        Self::over(Mem::None)
+        Self::over(Mem::none())
     }
 
     /// A table in lent memory, whose items must be `EMPTY`.
@@ -223,6 +223,9 @@ impl<T: Keyed> KeyedTable<T> {
     /// [`find`](Self::find) that remembers nothing.
     #[cfg(feature = "alloc")]
     pub(crate) fn lookup(&self, iface: u8, addr: &Addr) -> Option<u16> {
+        if self.len == 0 {
+            return None;
+        }
         let mut link = self.get(self.bucket(iface, addr))?.links().bucket;
         while let Some(index) = link.checked_sub(1) {
             let item = self.get(index)?;

@@ -29,7 +29,12 @@ pub(crate) enum Purpose {
 impl Keys {
     pub(crate) fn new(rng: &Rng) -> Keys {
         Keys {
-            index: rng.derive_key(1),
+            // Without an index, and without listeners that share, nobody asks for its hash.
+            index: if cfg!(any(feature = "alloc", feature = "reuseport")) {
+                rng.derive_key(1)
+            } else {
+                SipHash13::new(0, 0)
+            },
             tuple: rng.derive_key(2),
             #[cfg(feature = "syn-cookies")]
             cookie: rng.derive_key(3),

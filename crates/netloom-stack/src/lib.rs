@@ -17,28 +17,8 @@
 //!
 //! ```
 //! # #[cfg(all(feature = "alloc", feature = "ipv4"))] {
-//! use netloom_stack::driver::{FrameSink, Full, Instant, RxMeta, TxCaps, TxMeta};
+//! use netloom_stack::driver::{FrameQueue, Instant, RxMeta};
 //! use netloom_stack::{Config, IfaceId, Limits, Seed, Stack};
-//!
-//! /// A wire: frames in a vector.
-//! #[derive(Default)]
-//! struct Wire(Vec<Vec<u8>>);
-//! impl FrameSink for Wire {
-//!     fn caps(&self) -> TxCaps {
-//!         TxCaps::plain(1500)
-//!     }
-//!     fn frame(
-//!         &mut self,
-//!         len: usize,
-//!         _: &TxMeta,
-//!         fill: &mut dyn FnMut(&mut [u8]),
-//!     ) -> Result<(), Full> {
-//!         let mut frame = vec![0; len];
-//!         fill(&mut frame);
-//!         self.0.push(frame);
-//!         Ok(())
-//!     }
-//! }
 //!
 //! let stack = |address: &str, seed| {
 //!     let config = Config::ip().address(address.parse().unwrap());
@@ -51,13 +31,13 @@
 //!
 //! let now = Instant::from_secs(1);
 //! for _ in 0..3 {
-//!     let mut wire = Wire::default();
+//!     let mut wire = FrameQueue::default();
 //!     let _ = a.transmit(now, IfaceId::FIRST, &mut wire);
-//!     for frame in wire.0.drain(..) {
+//!     for frame in wire.frames.drain(..) {
 //!         b.receive(now, IfaceId::FIRST, &frame, &RxMeta::default());
 //!     }
 //!     let _ = b.transmit(now, IfaceId::FIRST, &mut wire);
-//!     for frame in wire.0.drain(..) {
+//!     for frame in wire.frames.drain(..) {
 //!         a.receive(now, IfaceId::FIRST, &frame, &RxMeta::default());
 //!     }
 //! }
@@ -81,12 +61,20 @@
 //! # What is dropped, and why a connection ended
 //!
 //! Every packet is delivered, held, or dropped under a [`DropReason`]: [`Stack::counters`], and
-//! [`Counters::balance`] checks it. Every connection ends with a [`CloseReason`].
+//! [`Counters::balance`] checks it (feature `counters`). Every connection ends with a [`CloseReason`].
 //!
 //! # Features
 //!
-//! `alloc`, `ethernet`, `ipv4`, `ipv6`, `tcp`, `udp` (all on by default) are code that can be left
-//! out; `log` and `defmt` send notes to the crates of those names. Capacities and limits are values.
+//! `alloc`, `acd`, `ethernet`, `ipv4`, `ipv6`, `tcp`, `udp`, `syn-cookies`, `icmp-errors`, `counters`,
+//! `flows` (all on by default) are code that can be left out, and so are the parts that `full` (on by
+//! default) names: `nud`, without which a neighbour is asked for again every half minute instead of
+//! watched while it is used; `routes`, without which routes have no metrics and none to fall back
+//! on, and the source address is the one that shares a network with the next hop; `reuseport`, without
+//! which a port has one listener; `vlan`, without which tagged frames are dropped; and `sack`,
+//! `fast-retransmit`, `out-of-order`, `timestamps`, `window-scale`, `keepalive`, `user-timeout`,
+//! `linger`, `delayed-ack`, `slow-start-after-idle`, `half-closed-timeout`, of which netloom-tcp tells. `inspect` lists what the stack holds;
+//! `log` and `defmt` send notes to the crates of those
+//! names. Capacities and limits are values.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -99,7 +87,9 @@
 #![cfg_attr(
     not(all(
         feature = "alloc",
+        feature = "counters",
         feature = "ethernet",
+        feature = "icmp-errors",
         feature = "ipv4",
         feature = "ipv6",
         feature = "tcp",
@@ -109,6 +99,7 @@
         dead_code,
         unreachable_code,
         unused_imports,
+        unused_macros,
         unused_mut,
         unused_variables
     )
@@ -124,6 +115,8 @@ pub mod address_selection;
 mod addresses;
 #[cfg(all(feature = "ethernet", feature = "ipv4"))]
 mod arp;
+#[cfg(feature = "acd")]
+mod arp_watch;
 mod clock;
 mod config;
 mod counters;
@@ -132,9 +125,13 @@ mod demux;
 pub mod destination;
 mod error;
 mod event;
+#[cfg(feature = "flows")]
+pub mod flow;
 pub mod icmp;
 #[cfg(feature = "alloc")]
 pub mod index;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 mod interface;
 mod ip;
 mod keyed_table;
@@ -165,16 +162,24 @@ mod tunables;
 mod tuple;
 #[cfg(feature = "udp")]
 pub mod udp;
+mod usage;
 mod version;
+mod waiting;
 
 #[cfg(any(feature = "tcp", feature = "udp"))]
 pub mod port_alloc;
 
+#[cfg(feature = "acd")]
+pub use arp_watch::ArpClaim;
 #[cfg(feature = "alloc")]
 pub use config::Limits;
 pub use config::{Config, InterfaceConfig, Medium};
-pub use counters::{Count, Counters, DropReason, Imbalance, Layer};
+#[cfg(feature = "counters")]
+pub use counters::{Count, Counters, Imbalance};
+pub use counters::{DropReason, Layer};
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "echo")]
+pub use event::EchoHandle;
 #[cfg(feature = "udp")]
 pub use event::UdpHandle;
 pub use event::{Event, IfaceId, Readiness};
@@ -184,8 +189,11 @@ pub use rand::Seed;
 pub use stack::{Sent, Stack};
 pub use storage::Storage;
 pub use tunables::{Tunable, Tunables};
+pub use usage::Usage;
 
 pub use netloom_driver as driver;
+#[cfg(feature = "bbr")]
+pub use netloom_tcp::BbrInfo;
 #[cfg(feature = "tcp")]
 pub use netloom_tcp::{CloseReason, Keepalive, State, TcpInfo};
 pub use netloom_wire as wire;

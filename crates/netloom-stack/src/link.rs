@@ -1,10 +1,13 @@
 //! Frames in: Ethernet II or bare IP packets.
 
+use core::cell::Cell;
+
 use netloom_driver::RxMeta;
 #[cfg(feature = "ethernet")]
-use netloom_wire::{EtherType, EthernetView, MacAddr};
+use netloom_wire::{EtherType, EthernetView, MacAddr, WireError};
 
 use crate::counters::{DropReason, Layer};
+use crate::icmp::ReplyInPlace;
 use crate::stack::Stack;
 
 /// How a packet arrived: what the layers above the link need to know of it.
@@ -14,7 +17,30 @@ pub(crate) struct Arrival<'a> {
     /// The link-layer destination was a group: whatever is inside must not be answered with a
     /// reset or an ICMP error (RFC 1122 §3.2.2, §4.2.3.10).
     pub(crate) link_group: bool,
+    /// Where an echo reply is noted that can be made of the frame itself: `None` if it cannot.
+    pub(crate) echo: Option<&'a Cell<Option<ReplyInPlace>>>,
+    /// The handler of flows, if the packet came to [`Flows`](crate::flow::Flows).
+    #[cfg(feature = "flows")]
+    pub(crate) flow: Option<&'a dyn crate::flow::FlowCalls>,
     pub(crate) meta: &'a RxMeta,
+}
+
+impl Arrival<'_> {
+    /// Whether text may be handed to a handler from where it lies.
+    #[cfg(all(
+        feature = "alloc",
+        feature = "tcp",
+        feature = "ipv4",
+        feature = "fast-retransmit",
+        target_pointer_width = "64"
+    ))]
+    #[inline]
+    pub(crate) fn has_flow_handler(&self) -> bool {
+        #[cfg(feature = "flows")]
+        return self.flow.is_some();
+        #[cfg(not(feature = "flows"))]
+        false
+    }
 }
 
 impl Stack {
@@ -25,17 +51,21 @@ impl Stack {
         iface: u8,
         frame: &[u8],
         meta: &RxMeta,
+        echo: Option<&Cell<Option<ReplyInPlace>>>,
     ) -> Result<(), DropReason> {
         let interface = self.interface(iface).ok_or(DropReason::NoInterface)?;
         #[cfg(feature = "ethernet")]
         if interface.ethernet {
             let mac = interface.mac;
-            return self.ethernet_input(iface, mac, frame, meta);
+            return self.ethernet_input(iface, mac, frame, meta, echo);
         }
         let _ = interface;
         let arrival = Arrival {
             iface,
             link_group: false,
+            echo,
+            #[cfg(feature = "flows")]
+            flow: None,
             meta,
         };
         self.ip_input(&arrival, frame);
@@ -50,8 +80,9 @@ impl Stack {
         mac: MacAddr,
         frame: &[u8],
         meta: &RxMeta,
+        echo: Option<&Cell<Option<ReplyInPlace>>>,
     ) -> Result<(), DropReason> {
-        let view = EthernetView::new(frame).map_err(|_| DropReason::LinkTruncated)?;
+        let view = ethernet_view(frame).map_err(|_| DropReason::LinkTruncated)?;
         let dst = view.dst();
         let link_group = dst.is_multicast();
         if !link_group && dst != mac {
@@ -68,6 +99,10 @@ impl Stack {
         let arrival = Arrival {
             iface,
             link_group,
+            // An answer is sent without a tag.
+            echo: echo.filter(|_| view.vlan().is_none()),
+            #[cfg(feature = "flows")]
+            flow: None,
             meta,
         };
         match view.ethertype() {
@@ -86,5 +121,16 @@ impl Stack {
             _ => return Err(DropReason::UnknownEthertype),
         }
         Ok(())
+    }
+}
+
+/// What an Ethernet frame says.
+#[cfg(feature = "ethernet")]
+#[inline]
+pub(crate) fn ethernet_view(frame: &[u8]) -> Result<EthernetView<'_>, WireError> {
+    if cfg!(feature = "vlan") {
+        EthernetView::new(frame)
+    } else {
+        EthernetView::untagged(frame)
     }
 }

@@ -5,6 +5,7 @@
 //! needs no memory of its own, and every operation takes constant time.
 
 #[cfg(test)]
+#[cfg(feature = "alloc")]
 mod tests;
 
 /// What a [`Ref`] refers to.
@@ -28,6 +29,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) const ALL: [Kind; 7] = [
+        Kind::Connection,
+        Kind::HalfOpen,
+        Kind::TimeWait,
+        Kind::Udp,
+        Kind::Packet,
+        Kind::Listener,
+        Kind::Echo,
+    ];
+
     const fn from_bits(bits: u32) -> Option<Kind> {
         Some(match bits {
             1 => Kind::Connection,
@@ -76,6 +89,12 @@ impl Ref {
         self.0 & Self::INDEX_MASK
     }
 
+    /// The item of the same kind at the index after this one's.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) const fn next(self) -> Ref {
+        Ref(self.0.wrapping_add(1))
+    }
+
     /// Whether this is [`Ref::NONE`].
     #[inline]
     pub const fn is_none(self) -> bool {
@@ -99,6 +118,7 @@ impl core::fmt::Debug for Ref {
 }
 
 /// A member's place on a list. 12 bytes, all zero when it is on none.
+#[cfg(feature = "alloc")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Links {
     next: Ref,
@@ -110,8 +130,10 @@ pub struct Links {
 }
 
 /// Set in [`Links::on`] while the member is on a list.
+#[cfg(feature = "alloc")]
 const LINKED: u16 = 1 << 15;
 
+#[cfg(feature = "alloc")]
 impl Links {
     /// On no list. All bytes zero.
     pub const EMPTY: Links = Links {
@@ -155,7 +177,59 @@ impl Links {
     }
 }
 
+/// Where a member waits, and since when. 12 bytes, all zero when it is on no list.
+#[cfg(not(feature = "alloc"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Links {
+    since: u32,
+    on: u32,
+    /// The owner's, whether the member is on a list or not: the time it was put there, say.
+    pub tag: u16,
+}
+
+#[cfg(not(feature = "alloc"))]
+impl Links {
+    /// On no list. All bytes zero.
+    pub const EMPTY: Links = Links {
+        since: 0,
+        on: 0,
+        tag: 0,
+    };
+
+    /// Puts the member on a list, whose name is not 0.
+    pub(crate) fn put(&mut self, list: u32, since: u32) {
+        self.on = list;
+        self.since = since;
+    }
+
+    /// Takes the member off its list.
+    pub(crate) fn clear(&mut self) {
+        self.on = 0;
+    }
+
+    /// Whether the member is on a list.
+    pub const fn is_linked(&self) -> bool {
+        self.on != 0
+    }
+
+    /// Which list the member is on; 0 is none.
+    pub const fn list(&self) -> u32 {
+        self.on
+    }
+
+    /// When the member was put on its list, by a count of its owner's.
+    pub(crate) const fn since(&self) -> u32 {
+        self.since
+    }
+
+    /// For a slab's free list while the member is not in use.
+    pub(crate) fn raw(&mut self) -> &mut u32 {
+        &mut self.since
+    }
+}
+
 /// Where lists find the links of their members.
+#[cfg(feature = "alloc")]
 pub trait Nodes {
     /// The links of `r`; `None` if there is no such item.
     fn links(&mut self, r: Ref) -> Option<&mut Links>;
@@ -165,12 +239,14 @@ pub trait Nodes {
 ///
 /// A member is on one list at a time (per [`Links`]). What cannot be done, as putting an item on a
 /// list that is on one already, or that does not exist, is not done, and said so.
+#[cfg(feature = "alloc")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct List {
     head: Ref,
     tail: Ref,
 }
 
+#[cfg(feature = "alloc")]
 impl List {
     /// A list of nothing. All bytes zero.
     pub const EMPTY: List = List {
@@ -228,6 +304,39 @@ impl List {
         true
     }
 
+    /// [`push_back_as`](List::push_back_as) for who has the links of `r` at hand: one look at the
+    /// member is enough if the list is empty. True if `r` is on a list now, as it may have been
+    /// before; false, and nothing is changed, if it has to be linked to another member.
+    #[inline]
+    pub fn begin_with(&mut self, links: &mut Links, r: Ref, list: u16) -> bool {
+        if links.is_linked() {
+            return true;
+        }
+        if !self.is_empty() || r.is_none() {
+            return false;
+        }
+        links.next = Ref::NONE;
+        links.prev = Ref::NONE;
+        links.on = LINKED | list;
+        *self = List { head: r, tail: r };
+        true
+    }
+
+    /// [`pop_front`](List::pop_front) for who has the links of `r` at hand, which is the only
+    /// member. False, and nothing is changed, if it is not.
+    #[inline]
+    pub fn end_with(&mut self, links: &mut Links, r: Ref) -> bool {
+        if self.head != r || self.tail != r || r.is_none() {
+            return false;
+        }
+        *links = Links {
+            tag: links.tag,
+            ..Links::EMPTY
+        };
+        *self = List::EMPTY;
+        true
+    }
+
     /// Puts `r` at the front. False if it is on a list already or does not exist.
     pub fn push_front<N: Nodes + ?Sized>(&mut self, nodes: &mut N, r: Ref) -> bool {
         if !link(nodes, r, Ref::NONE, self.head, 0) {
@@ -244,17 +353,33 @@ impl List {
     /// Takes the first member off the list; [`Ref::NONE`] becomes `None`.
     #[inline]
     pub fn pop_front<N: Nodes + ?Sized>(&mut self, nodes: &mut N) -> Option<Ref> {
-        let r = self.head;
-        if r.is_none() {
+        // Most lists that are asked are empty.
+        if self.is_empty() {
             return None;
         }
-        if self.remove(nodes, r) {
-            return Some(r);
+        self.pop_first(nodes)
+    }
+
+    fn pop_first<N: Nodes + ?Sized>(&mut self, nodes: &mut N) -> Option<Ref> {
+        let r = self.head;
+        let Some(links) = nodes.links(r).filter(|links| links.is_linked()) else {
+            // The first member was freed while on the list: then the others cannot be reached
+            // either, and an empty list is the one that cannot loop.
+            *self = List::EMPTY;
+            return None;
+        };
+        let next = links.next;
+        *links = Links {
+            tag: links.tag,
+            ..Links::EMPTY
+        };
+        self.head = next;
+        if next.is_none() {
+            self.tail = Ref::NONE;
+        } else if let Some(links) = nodes.links(next) {
+            links.prev = Ref::NONE;
         }
-        // Empty already, or the first member was freed while on the list: then the others cannot
-        // be reached either, and an empty list is the one that cannot loop.
-        *self = List::EMPTY;
-        None
+        Some(r)
     }
 
     /// Takes `r` off the list. False, and nothing changes, if it is on no list, does not exist, or
@@ -316,6 +441,7 @@ impl List {
 
 /// Makes the links of `r`, if it exists and is on no list, say that it stands between two others
 /// on `list`.
+#[cfg(feature = "alloc")]
 #[inline]
 fn link<N: Nodes + ?Sized>(nodes: &mut N, r: Ref, prev: Ref, next: Ref, list: u16) -> bool {
     if r.is_none() {

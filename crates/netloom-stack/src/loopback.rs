@@ -106,7 +106,7 @@ impl Stack {
             return;
         };
         for _ in 0..ROUNDS {
-            if !self.interface(iface).is_some_and(|i| i.has_work()) {
+            if !self.has_work(IfaceId(iface)) {
                 return;
             }
             let mut loopback = core::mem::replace(
@@ -124,7 +124,7 @@ impl Stack {
                 let Some((frame, after)) = after.split_at_checked(len) else {
                     break;
                 };
-                self.input(iface, frame, &RxMeta::VERIFIED);
+                self.input(iface, frame, &RxMeta::VERIFIED, None);
                 rest = after;
             }
             loopback.used = 0;

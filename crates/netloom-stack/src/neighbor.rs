@@ -29,7 +29,20 @@
 
 mod cache;
 mod learn;
+#[cfg(feature = "alloc")]
+mod queues;
+#[cfg(not(feature = "alloc"))]
+#[path = "neighbor/scan.rs"]
+mod queues;
 mod unreachability;
+
+/// Whether neighbours are watched while they are used (RFC 4861 §7.3). Without it what is known of
+/// one is believed for its time, then asked for again.
+//= https://www.rfc-editor.org/rfc/rfc1122#section-2.3.2.1
+//# An implementation of the Address Resolution Protocol (ARP)
+//# [LINK:2] MUST provide a mechanism to flush out-of-date cache
+//# entries.
+const NUD: bool = cfg!(feature = "nud");
 
 use netloom_driver::Instant;
 use netloom_wire::{Addr, MacAddr};
@@ -37,6 +50,7 @@ use netloom_wire::{Addr, MacAddr};
 pub use cache::NeighborCache;
 
 use crate::keyed_table::{ItemId, Keyed, TableLinks};
+#[cfg(feature = "alloc")]
 use crate::list::List;
 
 /// Where an entry stands (RFC 4861 §7.3.2).
@@ -118,8 +132,9 @@ pub struct Neighbor {
     /// Who waits for the answer, in order. The stack appends to it while the entry is
     /// [`Incomplete`](NeighborState::Incomplete), and empties it when the cache says that the
     /// entry was resolved or has failed.
+    #[cfg(feature = "alloc")]
     pub waiting: List,
-    /// How many wait: kept, and bounded, by whoever changes `waiting`.
+    /// How many wait: kept, and bounded, by whoever has them wait.
     pub waiting_count: u16,
     links: TableLinks,
     addr: Addr,
@@ -144,6 +159,7 @@ pub struct Neighbor {
 impl Neighbor {
     /// A free slot; all-zero bytes.
     pub const EMPTY: Neighbor = Neighbor {
+        #[cfg(feature = "alloc")]
         waiting: List::EMPTY,
         waiting_count: 0,
         links: TableLinks::EMPTY,

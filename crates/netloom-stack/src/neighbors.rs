@@ -6,11 +6,10 @@ use netloom_wire::{Addr, MacAddr};
 use crate::counters::DropReason;
 use crate::error::Error;
 use crate::event::IfaceId;
-use crate::list::{Kind, Ref};
+use crate::list::Kind;
 use crate::log::note;
 use crate::neighbor::{Action, Learn, Neighbor, NeighborId};
 use crate::stack::{Sent, Stack};
-use crate::tables::Sending;
 
 /// Header, IPv6 header, solicitation with an option.
 const SOLICITATION_MAX: usize = 14 + 40 + 32;
@@ -32,7 +31,7 @@ impl Stack {
         if !link_local && !self.routes.is_on_link(iface, addr) {
             return;
         }
-        if self.routes.set_gateway_reachable(iface, addr, true) {
+        if cfg!(feature = "nud") && self.routes.set_gateway_reachable(iface, addr, true) {
             self.recent.forget();
         }
         if let Some(id) = self.neighbors.learn(self.clock.now, iface, addr, mac, how) {
@@ -51,24 +50,22 @@ impl Stack {
         }
     }
 
-    fn pop_waiting(&mut self, id: NeighborId) -> Option<Ref> {
-        let neighbor = self.neighbors.get_mut(id)?;
-        let item = neighbor.waiting.pop_front(&mut Sending(&mut self.tables))?;
-        neighbor.waiting_count = neighbor.waiting_count.saturating_sub(1);
-        Some(item)
-    }
-
     /// Asks for an interface's neighbours that are to be asked for, and tells those who waited
     /// in vain. `false` if the device was full.
     ///
     /// Solicitations go straight into the device: were they queued with the packets that wait
     /// for their answer, a full queue would never empty.
+    #[inline]
     pub(crate) fn fire_neighbors(
         &mut self,
         iface: u8,
         sink: &mut dyn FrameSink,
         sent: &mut Sent,
     ) -> bool {
+        self.neighbors.is_calm() || self.fire_due_neighbors(iface, sink, sent)
+    }
+
+    fn fire_due_neighbors(&mut self, iface: u8, sink: &mut dyn FrameSink, sent: &mut Sent) -> bool {
         let now = self.clock.now;
         while let Some(action) = self
             .neighbors
@@ -91,6 +88,7 @@ impl Stack {
                 Action::Expired { iface, addr, .. } => {
                     self.recent.forget();
                     self.routes.set_gateway_reachable(iface, &addr, false);
+                    #[cfg(feature = "icmp-errors")]
                     self.destinations.forget_router(&addr);
                 }
             }
@@ -178,9 +176,49 @@ impl Stack {
         }
     }
 
+    /// Tells the cache a neighbour's link-layer address as if a request from it had been heard:
+    /// used at once, verified when it is used, aged and replaced as others are. For a protocol
+    /// that knows the address from its own messages, as a DHCP server does before its client
+    /// answers ARP (RFC 2131 §4.1).
+    ///
+    /// # Errors
+    /// [`Error::NoSuchInterface`] if it is not an Ethernet interface; [`Error::InvalidArgument`]
+    /// for a group address; [`Error::NoRoute`] if the address is not on the interface's link;
+    /// [`Error::CapacityExhausted`] if the cache has no room for it.
+    pub fn seed_neighbor(
+        &mut self,
+        iface: IfaceId,
+        addr: impl Into<Addr>,
+        mac: MacAddr,
+    ) -> Result<(), Error> {
+        let addr = addr.into();
+        self.interface(iface.0)
+            .filter(|interface| interface.ethernet)
+            .ok_or(Error::NoSuchInterface)?;
+        if !addr.is_unicast() || !mac.is_unicast() {
+            return Err(Error::InvalidArgument);
+        }
+        if !self.routes.is_on_link(iface.0, &addr) {
+            return Err(Error::NoRoute);
+        }
+        self.learn_neighbor(iface.0, &addr, mac, Learn::Request);
+        let known = self.neighbors.find(iface.0, &addr);
+        known
+            .filter(|neighbor| neighbor.mac().is_some())
+            .map(|_| ())
+            .ok_or(Error::CapacityExhausted)
+    }
+
     /// Forgets everything learned of an interface's neighbours, static entries excepted.
     pub fn flush_neighbors(&mut self, iface: IfaceId) {
         self.neighbors.flush(iface.0);
+    }
+
+    /// The link-layer address of an Ethernet interface; `None` if it is none.
+    pub fn mac(&self, iface: IfaceId) -> Option<MacAddr> {
+        self.interface(iface.0)
+            .filter(|interface| interface.ethernet)
+            .map(|interface| interface.mac)
     }
 
     /// The neighbour cache.

@@ -10,8 +10,7 @@ use crate::counters::{DropReason, Layer};
 use crate::list::{Kind, Ref};
 use crate::neighbor::Resolve;
 use crate::packet::PacketKind;
-use crate::stack::{On, Sent, Stack};
-use crate::tables::Sending;
+use crate::stack::{Sent, Stack};
 
 /// What stands in front of an IP packet on its link.
 #[derive(Clone, Copy)]
@@ -35,7 +34,7 @@ impl LinkHeader {
 
     /// Writes the header; returns what follows it.
     #[inline]
-    fn emit<'b>(&self, frame: &'b mut [u8], v4: bool) -> &'b mut [u8] {
+    pub(crate) fn emit<'b>(&self, frame: &'b mut [u8], v4: bool) -> &'b mut [u8] {
         match self {
             LinkHeader::None => {
                 let _ = v4;
@@ -115,25 +114,31 @@ pub(crate) fn header_len(dst: &Addr) -> usize {
     if dst.is_v4() { 20 } else { 40 }
 }
 
+/// A transport header to be written.
+pub(crate) trait TransportHeader {
+    /// Where its checksum stands.
+    const CHECKSUM_AT: usize;
+
+    /// Its bytes, options included.
+    fn len(&self) -> usize;
+
+    /// Writes it with a zero checksum into exactly as many bytes; returns their sum.
+    fn emit(&self, place: &mut [u8]) -> Sum;
+}
+
 /// Writes a transport segment into a device: headers, payload in at most two pieces, checksum,
-/// in one pass.
-///
-/// `emit_header` writes the transport header with a zero checksum into its buffer of
-/// `header_len` bytes. `checksum_at` is where the checksum stands in it. With `mss` the payload
-/// is a super-segment.
-#[expect(clippy::too_many_arguments, reason = "each is a part of the one frame")]
+/// in one pass. With `mss` the payload is a super-segment.
 #[inline]
 pub(crate) fn segment(
     sink: &mut dyn FrameSink,
     caps: &TxCaps,
     link: &LinkHeader,
     ip: &IpHeader,
-    header_len: usize,
-    checksum_at: usize,
-    emit_header: &mut dyn FnMut(&mut [u8]),
+    header: &impl TransportHeader,
     payload: (&[u8], &[u8]),
     mss: Option<u16>,
 ) -> Result<(), Full> {
+    let (header_len, checksum_at) = (header.len(), checksum_at(header));
     let payload_len = payload.0.len().wrapping_add(payload.1.len());
     let transport_len = header_len.wrapping_add(payload_len);
     let transport_at = link.len().wrapping_add(ip.len());
@@ -148,29 +153,44 @@ pub(crate) fn segment(
             ipv6: !ip.dst.is_v4(),
         }),
     };
+    #[cfg(feature = "gather")]
+    if caps.checksum {
+        let head_len = transport_at.wrapping_add(header_len);
+        return sink.gather(
+            head_len,
+            &meta,
+            &mut |frame| {
+                let packet = link.emit(frame, ip.dst.is_v4());
+                let place = ip.emit(packet, transport_len);
+                header.emit(place);
+                let pseudo =
+                    checksum::pseudo_header(&ip.src, &ip.dst, ip.protocol, transport_len as u32);
+                // The device adds the rest: what is stored is the pseudo-header's sum itself.
+                put_checksum(place, checksum_at, !pseudo.finish());
+            },
+            payload,
+        );
+    }
     sink.frame(
         transport_at.wrapping_add(transport_len),
         &meta,
         &mut |frame| {
             let packet = link.emit(frame, ip.dst.is_v4());
             let transport = ip.emit(packet, transport_len);
-            let Some((header, body)) = transport.split_at_mut_checked(header_len) else {
+            let Some((place, body)) = transport.split_at_mut_checked(header_len) else {
                 return;
             };
-            emit_header(header);
             let pseudo =
                 checksum::pseudo_header(&ip.src, &ip.dst, ip.protocol, transport_len as u32);
             let (first, second) = body.split_at_mut(payload.0.len().min(body.len()));
+            let written = header.emit(place);
             let sum = if caps.checksum {
-                for (to, from) in [(first, payload.0), (second, payload.1)] {
-                    if to.len() == from.len() {
-                        to.copy_from_slice(from);
-                    }
-                }
+                copy(first, payload.0);
+                copy(second, payload.1);
                 // The device adds the rest: what is stored is the pseudo-header's sum itself.
                 !pseudo.finish()
             } else {
-                let sum = checksum::copy_and_sum(first, payload.0, pseudo.add(header));
+                let sum = checksum::copy_and_sum(first, payload.0, pseudo.combine(written));
                 let sum = if payload.1.is_empty() {
                     sum
                 } else {
@@ -182,14 +202,30 @@ pub(crate) fn segment(
                     (_, sum) => sum,
                 }
             };
-            if let Some(field) = header
-                .get_mut(checksum_at..)
-                .and_then(|h| h.first_chunk_mut::<2>())
-            {
-                *field = sum.to_be_bytes();
-            }
+            put_checksum(place, checksum_at, sum);
         },
     )
+}
+
+/// Where the checksum of a header stands.
+const fn checksum_at<H: TransportHeader>(_: &H) -> usize {
+    H::CHECKSUM_AT
+}
+
+/// Copies what fills its place.
+#[inline]
+fn copy(to: &mut [u8], from: &[u8]) {
+    if to.len() == from.len() {
+        to.copy_from_slice(from);
+    }
+}
+
+#[inline]
+fn put_checksum(header: &mut [u8], at: usize, sum: u16) {
+    let field = header.get_mut(at..).and_then(<[u8]>::first_chunk_mut);
+    if let Some(field) = field {
+        *field = sum.to_be_bytes();
+    }
 }
 
 /// Where a packet goes next.
@@ -280,88 +316,61 @@ impl Stack {
         None
     }
 
-    /// Puts an item on a neighbour's waiting list, if there is room.
-    pub(crate) fn wait_for(&mut self, id: crate::neighbor::NeighborId, item: Ref) -> bool {
-        let limit = u16::from(self.tunables.neigh_unres_qlen);
-        let is_packet = item.kind() == Some(Kind::Packet);
-        let Some(neighbor) = self.neighbors.get_mut(id) else {
-            return false;
-        };
-        // Connections cost nothing while they wait and are bounded by their number; packets
-        // are bounded here.
-        if is_packet && neighbor.waiting_count >= limit {
-            return false;
-        }
-        if !neighbor
-            .waiting
-            .push_back(&mut Sending(&mut self.tables), item)
-        {
-            return false;
-        }
-        neighbor.waiting_count = neighbor.waiting_count.saturating_add(1);
-        self.put_on(item, On::Neighbor(id.index()));
-        true
-    }
-
     /// Makes an IP packet that belongs to no connection or socket and puts it where it waits to
-    /// be sent: `fill` writes the transport part, of `len` bytes, its checksum complete.
-    /// `scope` is the interface for link-local destinations.
+    /// be sent. `parts` are its transport part, the checksum complete. `scope` is the interface
+    /// for link-local destinations.
     pub(crate) fn send_packet(
         &mut self,
         ip: &IpHeader,
         scope: Option<u8>,
-        len: usize,
-        fill: &mut dyn FnMut(&mut crate::packet::PacketWriter<'_>),
+        parts: [&[u8]; 2],
     ) -> Result<(), DropReason> {
         let Some((iface, next_hop)) = self.route(&ip.dst, scope) else {
             self.drop_output(DropReason::NoRoute);
             return Err(DropReason::NoRoute);
         };
-        let total = ip.len().wrapping_add(len);
+        let total = parts
+            .iter()
+            .fold(ip.len(), |sum, part| sum.wrapping_add(part.len()));
         if !self.tables.packets.leaves_room_to_ask(total) {
             self.drop_output(DropReason::PacketMemory);
             return Err(DropReason::PacketMemory);
         }
-        self.hold_packet(iface, next_hop, ip, len, fill)
+        self.send_packet_on(iface, next_hop, ip, parts)
     }
 
     /// Makes an IP packet for a neighbour on an interface, whatever the routes say.
     pub(crate) fn send_packet_on(
         &mut self,
         iface: u8,
-        ip: &IpHeader,
-        len: usize,
-        fill: &mut dyn FnMut(&mut crate::packet::PacketWriter<'_>),
-    ) -> Result<(), DropReason> {
-        self.hold_packet(iface, ip.dst, ip, len, fill)
-    }
-
-    fn hold_packet(
-        &mut self,
-        iface: u8,
         next_hop: Addr,
         ip: &IpHeader,
-        len: usize,
-        fill: &mut dyn FnMut(&mut crate::packet::PacketWriter<'_>),
+        parts: [&[u8]; 2],
     ) -> Result<(), DropReason> {
-        let total = ip.len().wrapping_add(len);
+        let [head, body] = parts;
+        let len = head.len().wrapping_add(body.len());
         let fits = self
             .interface(iface)
-            .is_some_and(|i| total <= usize::from(i.mtu));
+            .is_some_and(|i| ip.len().wrapping_add(len) <= usize::from(i.mtu));
         if !fits {
             self.drop_output(DropReason::TooBig);
             return Err(DropReason::TooBig);
         }
-        let item =
-            self.tables
-                .packets
-                .insert(iface, PacketKind::Ip, next_hop, total, &mut |writer| {
-                    let mut header = [0; 40];
-                    ip.emit(&mut header, len);
-                    writer.write(header.get(..ip.len()).unwrap_or_default());
-                    fill(writer);
-                });
-        let Some(item) = item else {
+        let mut header = [0; 40];
+        ip.emit(&mut header, len);
+        let header = header.get(..ip.len()).unwrap_or_default();
+        self.hold(iface, PacketKind::Ip, next_hop, [header, head, body])
+    }
+
+    /// Puts a packet where it waits to be sent, if there is memory for it.
+    pub(crate) fn hold(
+        &mut self,
+        iface: u8,
+        kind: PacketKind,
+        next_hop: Addr,
+        parts: [&[u8]; 3],
+    ) -> Result<(), DropReason> {
+        let Some(item) = self.tables.packets.insert(iface, kind, next_hop, parts) else {
             self.drop_output(DropReason::PacketMemory);
             return Err(DropReason::PacketMemory);
         };

@@ -71,41 +71,6 @@ pub(crate) struct Packets {
     granules: Slab<Granule>,
 }
 
-/// Writes into a packet's chain of granules from its start.
-pub(crate) struct PacketWriter<'a> {
-    granules: &'a mut Slab<Granule>,
-    at: u32,
-    offset: usize,
-}
-
-impl PacketWriter<'_> {
-    /// Appends bytes; what lies beyond the packet's length is not written.
-    pub(crate) fn write(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let Some(granule) = self
-                .at
-                .checked_sub(1)
-                .and_then(|at| self.granules.get_mut(at))
-            else {
-                return;
-            };
-            let Some(room) = granule.bytes.get_mut(self.offset..) else {
-                return;
-            };
-            let n = room.len().min(bytes.len());
-            for (to, from) in room.iter_mut().zip(bytes) {
-                *to = *from;
-            }
-            bytes = bytes.get(n..).unwrap_or_default();
-            self.offset = self.offset.wrapping_add(n);
-            if self.offset >= GRANULE {
-                self.offset = 0;
-                self.at = granule.next;
-            }
-        }
-    }
-}
-
 impl Packets {
     pub(crate) const fn new(packets: Slab<Packet>, granules: Slab<Granule>) -> Packets {
         Packets { packets, granules }
@@ -120,7 +85,7 @@ impl Packets {
         packets > 1 && (granules as usize) > len.div_ceil(GRANULE)
     }
 
-    /// Takes room for a packet of `len` bytes and has `fill` write it.
+    /// Stores a packet, which comes in parts.
     ///
     /// `None` when the store is full: nothing is taken then.
     pub(crate) fn insert(
@@ -128,9 +93,11 @@ impl Packets {
         iface: u8,
         kind: PacketKind,
         next_hop: Addr,
-        len: usize,
-        fill: &mut dyn FnMut(&mut PacketWriter<'_>),
+        parts: [&[u8]; 3],
     ) -> Option<Ref> {
+        let len = parts
+            .iter()
+            .fold(0_usize, |sum, part| sum.wrapping_add(part.len()));
         let short_len = u16::try_from(len).ok()?;
         let index = self.packets.insert()?;
         let mut first = 0;
@@ -153,12 +120,32 @@ impl Packets {
         packet.kind = kind;
         packet.iface = iface;
         packet.next_hop = next_hop;
-        fill(&mut PacketWriter {
-            granules: &mut self.granules,
-            at: first,
-            offset: 0,
-        });
+        self.write(first, parts);
         Some(Ref::new(crate::list::Kind::Packet, index))
+    }
+
+    /// Writes parts into a chain of granules (index + 1 of the first), which has room for them.
+    fn write(&mut self, mut at: u32, parts: [&[u8]; 3]) {
+        let mut offset = 0;
+        for mut bytes in parts {
+            while !bytes.is_empty() {
+                let Some(granule) = at.checked_sub(1).and_then(|at| self.granules.get_mut(at))
+                else {
+                    return;
+                };
+                let room = granule.bytes.get_mut(offset..).unwrap_or_default();
+                let n = room.len().min(bytes.len());
+                for (to, from) in room.iter_mut().zip(bytes) {
+                    *to = *from;
+                }
+                bytes = bytes.get(n..).unwrap_or_default();
+                offset = offset.wrapping_add(n);
+                if offset >= GRANULE {
+                    offset = 0;
+                    at = granule.next;
+                }
+            }
+        }
     }
 
     /// Copies the beginning of a packet; returns its interface.

@@ -8,12 +8,16 @@ impl Stack {
     /// The largest packet the path to an address carries.
     pub(crate) fn path_mtu(&mut self, dst: &Addr, iface: u8) -> u16 {
         let link = self.interface(iface).map_or(1280, |i| i.mtu);
-        self.destinations
-            .pmtu(self.clock.now, dst)
-            .map_or(link, |pmtu| pmtu.min(link))
+        #[cfg(feature = "icmp-errors")]
+        if let Some(pmtu) = self.destinations.pmtu(self.clock.now, dst) {
+            return pmtu.min(link);
+        }
+        let _ = dst;
+        link
     }
 
     /// An ICMP error lowered the MTU of a path.
+    #[cfg(feature = "icmp-errors")]
     pub(crate) fn lower_pmtu(&mut self, dst: &Addr, iface: u8, mtu: u32) {
         let link = self.interface(iface).map_or(1280, |i| i.mtu);
         let current = self.path_mtu(dst, iface);

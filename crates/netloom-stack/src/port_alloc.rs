@@ -27,6 +27,15 @@ pub struct PortAllocator {
 impl PortAllocator {
     /// Ports 32768 to 60999, as in Linux.
     pub const EMPTY: PortAllocator = PortAllocator {
+        //= https://www.rfc-editor.org/rfc/rfc6056#section-3.2
+        //# As a result, port numbers that may be needed for
+        //# providing a particular service at the local host SHOULD NOT be
+        //# included in the pool of port numbers available for ephemeral port
+        //# randomization.
+        //= https://www.rfc-editor.org/rfc/rfc6056#section-3.2
+        //# Ephemeral port selection algorithms SHOULD use the largest possible
+        //# port range, since this reduces the chances of an off-path attacker of
+        //# guessing the selected port numbers.
         first: 32768,
         last: 60999,
         table: [0; TABLE_LENGTH],
@@ -74,6 +83,16 @@ impl PortAllocator {
     ) -> Option<u16> {
         let num_ephemeral = (u32::from(self.last) + 1).checked_sub(u32::from(self.first))?;
         let counter = self.table.get_mut(table_hash as usize % TABLE_LENGTH)?;
+        //= https://www.rfc-editor.org/rfc/rfc6056#section-3.3
+        //# Ephemeral port selection algorithms SHOULD obfuscate the selection of
+        //# their ephemeral ports, since this helps to mitigate a number of
+        //# attacks that depend on the attacker's ability to guess or know the
+        //# five-tuple that identifies the transport-protocol instance to be
+        //# attacked.
+        //= https://www.rfc-editor.org/rfc/rfc6056#section-5
+        //# Systems that support numerous applications resulting in
+        //# large lists of unavailable ports, or that use the IANA Registered
+        //# Ports without modification, MUST NOT use Algorithm 1.
         let start = offset_hash
             .wrapping_add(u32::from(*counter))
             .checked_rem(num_ephemeral)?;

@@ -6,6 +6,10 @@
 //! among equals, so that a lookup is a short scan that stops at the first match. What is sent in
 //! bulk keeps its next hop and asks again only when [`RouteTable::generation`] has changed.
 
+/// Whether routes have metrics, and others to fall back on. Without it there are connected networks
+/// and gateways: the longest prefix is taken.
+const ROUTES: bool = cfg!(feature = "routes");
+
 use netloom_wire::{Addr, Cidr};
 
 use crate::memory::Mem;
@@ -134,7 +138,7 @@ pub struct RouteTable {
 impl RouteTable {
     /// A table without memory: nothing can be added.
     pub const fn empty() -> Self {
-        Self::over(Mem::None)
+        Self::over(Mem::none())
     }
 
     /// A table in lent memory.
@@ -174,6 +178,11 @@ impl RouteTable {
         self.routes().iter()
     }
 
+    /// Whether no route can be added.
+    pub fn is_full(&self) -> bool {
+        usize::from(self.len) >= self.routes.len()
+    }
+
     /// How many routes there are.
     pub fn len(&self) -> usize {
         usize::from(self.len)
@@ -200,6 +209,12 @@ impl RouteTable {
             addr: route.dst.network(),
             prefix: route.dst.prefix.min(route.dst.addr.width()),
         };
+        if !ROUTES {
+            let place = self.routes.get_mut(usize::from(self.len));
+            *place.ok_or(RoutesFull)? = route;
+            self.len = self.len.wrapping_add(1);
+            return Ok(());
+        }
         let same = |known: &&mut Route| known.same_slot(&route);
         if let Some(known) = self.routes_mut().iter_mut().find(same) {
             *known = route;
@@ -287,6 +302,18 @@ impl RouteTable {
     }
 
     fn longest(&self, dst: &Addr, scope_iface: Option<u8>) -> Option<&Route> {
+        if !ROUTES {
+            let mut longest: Option<&Route> = None;
+            for route in self.routes() {
+                let leads = route.dst.contains(dst)
+                    && scope_iface.is_none_or(|iface| iface == route.iface)
+                    && longest.is_none_or(|longest| longest.dst.prefix < route.dst.prefix);
+                if leads {
+                    longest = Some(route);
+                }
+            }
+            return longest;
+        }
         let mut fallback: Option<&Route> = None;
         for route in self.routes() {
             if fallback.is_some_and(|fallback| !fallback.same_prefix(route)) {

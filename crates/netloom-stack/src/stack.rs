@@ -1,5 +1,7 @@
 //! The stack: what it is made of, and the five calls that drive it.
 
+use core::cell::Cell;
+
 use netloom_driver::{Driver, FrameSink, Instant, RxMeta};
 use netloom_wire::Addr;
 
@@ -8,28 +10,36 @@ use crate::clock::Clock;
 use crate::config::{Config, InterfaceConfig};
 use crate::counters::{Counters, DropReason, Layer};
 use crate::demux::Demux;
+#[cfg(feature = "icmp-errors")]
 use crate::destination::DestinationCache;
 use crate::error::Error;
 use crate::event::{Event, IfaceId};
+use crate::icmp::ReplyInPlace;
+#[cfg(feature = "icmp-errors")]
 use crate::icmp::error_limit::ErrorLimit;
 use crate::interface::Interface;
 use crate::keys::Keys;
-use crate::list::{Kind, List, Ref};
+#[cfg(feature = "alloc")]
+use crate::list::List;
+use crate::list::{Kind, Ref};
 use crate::log::note;
 use crate::memory::mem::Mem;
 use crate::neighbor::{NeighborCache, NeighborTunables};
 use crate::rand::{Rng, Seed};
 use crate::recent::Recent;
 use crate::route::RouteTable;
-use crate::tables::{News, Sending, Tables};
+use crate::tables::Tables;
 #[cfg(feature = "tcp")]
 use crate::tcp::TcpState;
 use crate::tunables::Tunables;
+use crate::waiting::On;
 
 /// A TCP/IP stack: interfaces, addresses, routes, connections and sockets, driven by a program
 /// that hands it frames and time.
 ///
 /// See the [crate's documentation](crate) for how the calls fit together.
+#[doc(alias = "PortStack")]
+#[doc(alias = "L3L4Build")]
 pub struct Stack {
     pub(crate) clock: Clock,
     pub(crate) tunables: Tunables,
@@ -40,21 +50,38 @@ pub struct Stack {
     pub(crate) routes: RouteTable,
     pub(crate) neighbors: NeighborCache,
     pub(crate) neighbor_tunables: NeighborTunables,
+    #[cfg(feature = "icmp-errors")]
     pub(crate) destinations: DestinationCache,
     /// The answers given last, as long as addresses and routes stay as they are.
     pub(crate) recent: Recent,
     pub(crate) tables: Tables,
     pub(crate) demux: Demux,
     /// What owes its user news.
+    #[cfg(feature = "alloc")]
     pub(crate) events: List,
+    /// Counts what was put on lists: who was put there earlier comes first.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) turn: u32,
     #[cfg(feature = "tcp")]
     pub(crate) tcp: TcpState,
     #[cfg(feature = "udp")]
     pub(crate) udp: crate::udp::UdpState,
+    #[cfg(feature = "echo")]
+    pub(crate) echo: crate::icmp::EchoState,
+    #[cfg(feature = "acd")]
+    pub(crate) arp_watches: crate::arp_watch::Watches,
+    #[cfg(feature = "flows")]
+    pub(crate) flows: crate::flow::FlowBook,
     pub(crate) counters: Counters,
+    #[cfg(feature = "icmp-errors")]
     pub(crate) icmp_limit: ErrorLimit,
     #[cfg(feature = "alloc")]
     pub(crate) loopback: crate::loopback::Loopback,
+    #[cfg(feature = "inspect")]
+    pub(crate) dead: crate::inspect::Dead,
+    /// Never take the fast path: what it does is compared with what the layers do.
+    #[cfg(test)]
+    pub(crate) long_way: bool,
 }
 
 impl core::fmt::Debug for Stack {
@@ -82,6 +109,7 @@ pub(crate) struct Parts {
     pub(crate) addresses: AddressTable,
     pub(crate) routes: RouteTable,
     pub(crate) neighbors: NeighborCache,
+    #[cfg(feature = "icmp-errors")]
     pub(crate) destinations: DestinationCache,
     pub(crate) tables: Tables,
     pub(crate) demux: Demux,
@@ -89,6 +117,12 @@ pub(crate) struct Parts {
     pub(crate) tcp: TcpState,
     #[cfg(feature = "udp")]
     pub(crate) udp: crate::udp::UdpState,
+    #[cfg(feature = "echo")]
+    pub(crate) echo: crate::icmp::EchoState,
+    #[cfg(feature = "acd")]
+    pub(crate) arp_watches: crate::arp_watch::Watches,
+    #[cfg(feature = "flows")]
+    pub(crate) flows: crate::flow::FlowBook,
     #[cfg(feature = "alloc")]
     pub(crate) loopback: crate::loopback::Loopback,
 }
@@ -122,7 +156,7 @@ impl Stack {
     }
 
     #[inline(never)]
-    fn assemble(config: Config, parts: Parts, seed: &Seed) -> Stack {
+    pub(crate) fn assemble(config: Config, parts: Parts, seed: &Seed) -> Stack {
         let rng = Rng::new(seed);
         let keys = Keys::new(&rng);
         let mut stack = Stack {
@@ -135,28 +169,49 @@ impl Stack {
             routes: parts.routes,
             neighbors: parts.neighbors,
             neighbor_tunables: NeighborTunables::DEFAULT,
+            #[cfg(feature = "icmp-errors")]
             destinations: parts.destinations,
             recent: Recent::NONE,
             tables: parts.tables,
             demux: parts.demux,
+            #[cfg(feature = "alloc")]
             events: List::EMPTY,
+            #[cfg(not(feature = "alloc"))]
+            turn: 0,
             #[cfg(feature = "tcp")]
             tcp: parts.tcp,
             #[cfg(feature = "udp")]
             udp: parts.udp,
+            #[cfg(feature = "echo")]
+            echo: parts.echo,
+            #[cfg(feature = "acd")]
+            arp_watches: parts.arp_watches,
+            #[cfg(feature = "flows")]
+            flows: parts.flows,
             counters: Counters::EMPTY,
+            #[cfg(feature = "icmp-errors")]
             icmp_limit: ErrorLimit::EMPTY,
             #[cfg(feature = "alloc")]
             loopback: parts.loopback,
+            #[cfg(feature = "inspect")]
+            dead: crate::inspect::Dead::NONE,
+            #[cfg(test)]
+            long_way: false,
         };
         // Nobody may choose addresses that share a place in a large table.
         #[cfg(feature = "alloc")]
         {
             stack.neighbors.set_hash_key(stack.rng.derive_key(4));
+            #[cfg(feature = "icmp-errors")]
             stack.destinations.set_hash_key(stack.rng.derive_key(5));
         }
         stack.apply_tunables();
-        #[cfg(feature = "tcp")]
+        #[cfg(feature = "autotune")]
+        if stack.tcp.buffers.lent_rx() > 0 {
+            // Lent rings do not grow: their length decides the window scale.
+            stack.tunables.tcp.rcv_buf_max = 0;
+        }
+        #[cfg(feature = "active-open")]
         {
             let rng = &mut stack.rng;
             stack.tcp.ports.randomize(|| rng.next_u32());
@@ -167,11 +222,11 @@ impl Stack {
             stack.udp.ports.randomize(|| rng.next_u32());
         }
         if let Ok(iface) = stack.add_interface(config.interface) {
-            for cidr in config.addresses.into_iter().flatten() {
-                let _ = stack.add_address(iface, cidr);
+            for cidr in config.addresses.iter().flatten() {
+                let _ = stack.add_address(iface, *cidr);
             }
-            for router in config.gateways.into_iter().flatten() {
-                let _ = stack.add_gateway(iface, router);
+            for router in config.gateways.iter().flatten() {
+                let _ = stack.add_gateway(iface, *router);
             }
         }
         #[cfg(feature = "alloc")]
@@ -181,12 +236,20 @@ impl Stack {
 
     /// Takes over what the tunables say of parts that keep settings of their own.
     pub(crate) fn apply_tunables(&mut self) {
-        let random = self.rng.next_u32();
+        let random = if cfg!(feature = "nud") {
+            self.rng.next_u32()
+        } else {
+            u32::MAX / 2
+        };
         self.neighbor_tunables = self.tunables.neighbor(random);
         #[cfg(any(feature = "tcp", feature = "udp"))]
         let range = self.tunables.ip_local_port_first..=self.tunables.ip_local_port_last;
         #[cfg(feature = "tcp")]
-        self.tcp.ports.set_range(range.clone());
+        {
+            self.tcp.ports.set_range(range.clone());
+            // Waits may be shorter now.
+            self.tcp.quiet = crate::clock::Quiet::NONE;
+        }
         #[cfg(feature = "udp")]
         self.udp.ports.set_range(range);
     }
@@ -246,9 +309,34 @@ impl Stack {
     /// Nothing is sent from here: what the frame calls for is put on lists that
     /// [`transmit`](Stack::transmit) works off. Hand over everything the device has first, so
     /// that acknowledgements are aggregated (RFC 9293 §3.10.7.4, MUST-58 and MUST-59).
+    #[doc(alias = "RecvEth")]
+    #[doc(alias = "l3_rx")]
     pub fn receive(&mut self, now: Instant, iface: IfaceId, frame: &[u8], meta: &RxMeta) {
         self.clock.advance(now);
-        self.input(iface.0, frame, meta);
+        self.input(iface.0, frame, meta, None);
+    }
+
+    /// [`receive`](Stack::receive) of a frame in memory that it can be answered in. Returns the
+    /// length of the answer that now stands there, to be sent at once; 0 if there is none there.
+    ///
+    /// So are echo requests answered, which need no memory then: on lent memory there is little.
+    pub fn receive_answering(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        frame: &mut [u8],
+        meta: &RxMeta,
+    ) -> usize {
+        self.clock.advance(now);
+        let echo = Cell::new(None);
+        self.input(iface.0, frame, meta, Some(&echo));
+        match echo.take() {
+            #[cfg(any(feature = "ipv4", feature = "ipv6"))]
+            Some(reply) => self.reply_in_place(iface.0, frame, &reply),
+            #[cfg(not(any(feature = "ipv4", feature = "ipv6")))]
+            Some(_) => 0,
+            None => 0,
+        }
     }
 
     /// Hands over every frame a device has; returns how many there were.
@@ -259,12 +347,26 @@ impl Stack {
         driver: &mut (impl Driver + ?Sized),
     ) -> usize {
         self.clock.advance(now);
-        driver.receive(&mut |frame, meta| self.input(iface.0, frame, meta))
+        let answering = driver
+            .receive_answering(&mut |frame, meta| self.receive_answering(now, iface, frame, meta));
+        match answering {
+            Some(frames) => frames,
+            None => driver.receive(&mut |frame, meta| self.input(iface.0, frame, meta, None)),
+        }
     }
 
-    pub(crate) fn input(&mut self, iface: u8, frame: &[u8], meta: &RxMeta) {
+    /// Takes in a frame. `echo` is given where it can be answered in its own memory.
+    pub(crate) fn input(
+        &mut self,
+        iface: u8,
+        frame: &[u8],
+        meta: &RxMeta,
+        echo: Option<&Cell<Option<ReplyInPlace>>>,
+    ) {
+        #[cfg(feature = "flows")]
+        self.share_budget();
         self.counters.receive(Layer::Link);
-        match self.link_input(iface, frame, meta) {
+        match self.link_input(iface, frame, meta, echo) {
             Ok(()) => self.counters.deliver(Layer::Link),
             Err(reason) => {
                 note!(trace, "frame dropped: {}", reason.name());
@@ -280,6 +382,7 @@ impl Stack {
     /// if never planned: nothing is lost.
     // Apart, so that its memory on the stack is given back before the program sleeps.
     #[inline(never)]
+    #[doc(alias = "HandleEth")]
     pub fn transmit(&mut self, now: Instant, iface: IfaceId, sink: &mut dyn FrameSink) -> Sent {
         self.clock.advance(now);
         self.fire_due();
@@ -310,36 +413,48 @@ impl Stack {
     /// `None` if never. In the past when something is owed now, but not because a device was
     /// full: that ends when the device has room, not at a time.
     #[inline(never)]
+    #[doc(alias = "l4_poll")]
     pub fn next_deadline(&self) -> Option<Instant> {
-        if self
-            .interfaces
-            .iter()
-            .any(|i| i.in_use && !i.blocked && i.has_work())
-        {
+        if self.has_any_work() {
             return Some(self.clock.now);
         }
+        let mut earliest = Instant::FAR_FUTURE;
         #[cfg(feature = "ethernet")]
-        let mut earliest = self.neighbors.next_deadline();
-        #[cfg(not(feature = "ethernet"))]
-        let mut earliest = None;
+        if let Some(due) = self.neighbors.next_deadline() {
+            earliest = due;
+        }
         #[cfg(feature = "tcp")]
         {
-            earliest = min(earliest, self.tcp.deadlines.next(&self.tables.connections));
-            earliest = min(earliest, self.handshake_deadline());
-            earliest = min(earliest, self.time_wait_deadline());
+            earliest = earliest.min(self.tcp.deadlines.next(&self.tables.connections));
+            earliest = earliest.min(self.handshake_deadline());
+            earliest = earliest.min(self.time_wait_deadline());
         }
         #[cfg(feature = "udp")]
         {
-            earliest = min(earliest, self.udp.deadlines.next(&self.tables.udp));
+            earliest = earliest.min(self.udp.deadlines.next(&self.tables.udp));
         }
-        earliest
+        #[cfg(feature = "flows")]
+        {
+            earliest = earliest.min(self.flows.deadlines.next(&self.tables.flows));
+        }
+        (earliest < Instant::FAR_FUTURE).then_some(earliest)
     }
 
     /// Whether a [`transmit`](Stack::transmit) turn on this interface would find something to
     /// send at once: what a program asks after a call that may have caused a frame.
     #[inline]
     pub fn has_work(&self, iface: IfaceId) -> bool {
-        self.interface(iface.0).is_some_and(Interface::has_work)
+        let waits = |on| self.first(on).is_some();
+        self.interface(iface.0).is_some()
+            && (waits(On::control(iface.0)) || waits(On::owing(iface.0)))
+    }
+
+    /// Whether a [`transmit`](Stack::transmit) turn on any interface would find something to send
+    /// at once, the loopback interface included, which every turn drains.
+    pub fn has_any_work(&self) -> bool {
+        (0..)
+            .zip(self.interfaces.iter())
+            .any(|(iface, interface)| !interface.blocked && self.has_work(IfaceId(iface)))
     }
 
     /// The next thing a user may want to act upon; `None` when all are taken.
@@ -347,7 +462,21 @@ impl Stack {
     /// Readiness is a level: many changes of one socket are one event that tells how things
     /// stand now.
     pub fn poll_event(&mut self) -> Option<Event> {
-        while let Some(item) = self.events.pop_front(&mut News(&mut self.tables)) {
+        #[cfg(feature = "flows")]
+        if let Some(event) = self.flow_event() {
+            return Some(event);
+        }
+        #[cfg(all(
+            feature = "alloc",
+            feature = "tcp",
+            feature = "ipv4",
+            feature = "fast-retransmit",
+            target_pointer_width = "64"
+        ))]
+        if let Some(event) = self.plain_event() {
+            return Some(event);
+        }
+        while let Some(item) = self.take_first(On::EVENTS) {
             let event = match item.kind() {
                 #[cfg(feature = "tcp")]
                 Some(Kind::Connection) => self.tcp_event(item.index()),
@@ -361,10 +490,18 @@ impl Stack {
                 return event;
             }
         }
+        #[cfg(feature = "acd")]
+        if let Some(event) = self.claim_event() {
+            return Some(event);
+        }
+        #[cfg(feature = "echo")]
+        return self.echo_event();
+        #[cfg(not(feature = "echo"))]
         None
     }
 
     /// What happened to every packet so far.
+    #[cfg(feature = "counters")]
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -390,6 +527,23 @@ impl Stack {
         Ok(())
     }
 
+    /// 32 random bits, from the stack's seed: for the protocols above it, which need what others
+    /// cannot guess (transaction ids, jitter) and have no other source.
+    pub fn random_u32(&mut self) -> u32 {
+        self.rng.next_u32()
+    }
+
+    /// The same with a text: a number, or a name as `tcp_congestion_control` takes it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTunable`], [`Error::OutOfRange`]; for `tcp_congestion_control`
+    /// [`Error::NoSuchCongestionControl`], whose text names those there are.
+    pub fn set_tunable_named(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        self.tunables.set_named(name, text)?;
+        self.apply_tunables();
+        Ok(())
+    }
+
     /// The instant of the last call that had one.
     pub fn now(&self) -> Instant {
         self.clock.now
@@ -400,11 +554,12 @@ impl Stack {
         #[cfg(feature = "tcp")]
         {
             self.fire_connections();
-            self.fire_handshakes();
-            self.fire_time_waits();
+            self.fire_entries();
         }
         #[cfg(feature = "udp")]
         self.fire_udp();
+        #[cfg(feature = "flows")]
+        self.fire_flows();
     }
 
     /// Sends what an interface owes: solicitations, then its lists, then the solicitations that
@@ -432,23 +587,44 @@ impl Stack {
         let mut caps = sink.caps();
         caps.mtu = caps.mtu.min(interface.mtu);
         loop {
+            #[cfg(all(
+                feature = "alloc",
+                feature = "tcp",
+                feature = "ipv4",
+                feature = "fast-retransmit",
+                target_pointer_width = "64"
+            ))]
+            match self.plain_turn(iface, &caps, sink, sent) {
+                Some(Turn::Done) => continue,
+                Some(Turn::Full) => {
+                    sent.blocked = true;
+                    return;
+                }
+                Some(Turn::Again) => {
+                    if let Some((_, item)) = self.take_next(iface) {
+                        self.owe(iface, item);
+                    }
+                    continue;
+                }
+                None => {}
+            }
             // Control frames may be added while data is sent: they are asked for each turn.
-            if let Some(item) = self.pop_control(iface) {
+            let Some((on, item)) = self.take_next(iface) else {
+                return;
+            };
+            if on == On::control(iface) {
                 if !self.send_control(iface, item, &caps, sink, sent) {
-                    self.push_control_front(iface, item);
+                    self.put_first(on, item);
                     sent.blocked = true;
                     return;
                 }
                 continue;
             }
-            let Some(item) = self.pop_owing(iface) else {
-                return;
-            };
             match self.take_turn(iface, item, &caps, sink, sent) {
                 Turn::Done => {}
                 Turn::Again => self.owe(iface, item),
                 Turn::Full => {
-                    self.owe_first(iface, item);
+                    self.put_first(on, item);
                     sent.blocked = true;
                     return;
                 }
@@ -476,114 +652,6 @@ impl Stack {
         }
     }
 
-    fn pop_control(&mut self, iface: u8) -> Option<Ref> {
-        let interface = self.interfaces.get_mut(usize::from(iface))?;
-        interface.control.pop_front(&mut Sending(&mut self.tables))
-    }
-
-    fn pop_owing(&mut self, iface: u8) -> Option<Ref> {
-        let interface = self.interfaces.get_mut(usize::from(iface))?;
-        interface.owing.pop_front(&mut Sending(&mut self.tables))
-    }
-
-    fn push_control_front(&mut self, iface: u8, item: Ref) {
-        if let Some(interface) = self.interfaces.get_mut(usize::from(iface)) {
-            interface
-                .control
-                .push_front(&mut Sending(&mut self.tables), item);
-            self.mark(item, On::Control(iface));
-        }
-    }
-
-    /// Puts an item on its interface's control list.
-    pub(crate) fn push_control(&mut self, iface: u8, item: Ref) {
-        if let Some(interface) = self.interfaces.get_mut(usize::from(iface)) {
-            interface.control.push_back_as(
-                &mut Sending(&mut self.tables),
-                item,
-                On::Control(iface).code(),
-            );
-        }
-    }
-
-    /// Has an item looked at in the interface's next transmit turn.
-    #[inline]
-    pub(crate) fn owe(&mut self, iface: u8, item: Ref) {
-        if let Some(interface) = self.interfaces.get_mut(usize::from(iface)) {
-            interface.owing.push_back_as(
-                &mut Sending(&mut self.tables),
-                item,
-                On::Owing(iface).code(),
-            );
-        }
-    }
-
-    fn owe_first(&mut self, iface: u8, item: Ref) {
-        if let Some(interface) = self.interfaces.get_mut(usize::from(iface)) {
-            interface
-                .owing
-                .push_front(&mut Sending(&mut self.tables), item);
-            self.mark(item, On::Owing(iface));
-        }
-    }
-
-    /// Has an item's news told, once.
-    #[inline]
-    pub(crate) fn news(&mut self, item: Ref) {
-        self.events.push_back(&mut News(&mut self.tables), item);
-    }
-
-    #[inline]
-    fn mark(&mut self, item: Ref, on: On) {
-        use crate::list::Nodes;
-        if let Some(links) = Sending(&mut self.tables).links(item) {
-            links.set_list(on.code());
-        }
-    }
-
-    /// Takes an item off whatever list it waits on to be sent.
-    pub(crate) fn unlink(&mut self, item: Ref) {
-        use crate::list::Nodes;
-        let Some(list) = Sending(&mut self.tables).links(item).map(|l| l.list()) else {
-            return;
-        };
-        let nodes = &mut Sending(&mut self.tables);
-        match On::decode(list) {
-            On::Nothing => {}
-            On::Control(iface) => {
-                if let Some(interface) = self.interfaces.get_mut(usize::from(iface)) {
-                    interface.control.remove(nodes, item);
-                }
-            }
-            On::Owing(iface) => {
-                if let Some(interface) = self.interfaces.get_mut(usize::from(iface)) {
-                    interface.owing.remove(nodes, item);
-                }
-            }
-            On::Neighbor(index) => {
-                if let Some(neighbor) = self.neighbors.at_mut(index) {
-                    neighbor.waiting.remove(nodes, item);
-                    neighbor.waiting_count = neighbor.waiting_count.saturating_sub(1);
-                }
-            }
-            #[cfg(feature = "tcp")]
-            On::Handshake(level) => {
-                if let Some(list) = self.tcp.syn.levels.get_mut(usize::from(level)) {
-                    list.remove(nodes, item);
-                }
-            }
-            #[cfg(feature = "tcp")]
-            On::TimeWait => {
-                self.tcp.time_wait.remove(nodes, item);
-            }
-        }
-    }
-
-    /// Remembers which list an item was put on.
-    pub(crate) fn put_on(&mut self, item: Ref, on: On) {
-        self.mark(item, on);
-    }
-
     /// Drops a packet this stack made.
     pub(crate) fn drop_output(&mut self, reason: DropReason) {
         self.counters.receive(Layer::Output);
@@ -604,56 +672,4 @@ pub(crate) enum Turn {
     Again,
     /// The device was full.
     Full,
-}
-
-/// Which list an item waits on to be sent: kept in its links, so that it can be taken off from
-/// the middle.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum On {
-    Nothing,
-    Control(u8),
-    Owing(u8),
-    /// The waiting list of the neighbour in this place of the cache.
-    Neighbor(u16),
-    /// The queue of handshakes whose SYN-ACK was repeated this often.
-    #[cfg(feature = "tcp")]
-    Handshake(u8),
-    #[cfg(feature = "tcp")]
-    TimeWait,
-}
-
-impl On {
-    fn code(self) -> u16 {
-        match self {
-            On::Nothing => 0,
-            On::Control(iface) => 0x100 | u16::from(iface),
-            On::Owing(iface) => 0x200 | u16::from(iface),
-            On::Neighbor(index) => 0x4000 | index & 0x3fff,
-            #[cfg(feature = "tcp")]
-            On::Handshake(level) => 0x300 | u16::from(level),
-            #[cfg(feature = "tcp")]
-            On::TimeWait => 0x400,
-        }
-    }
-
-    fn decode(code: u16) -> On {
-        let low = (code & 0xff) as u8;
-        match code & 0x7f00 {
-            0x100 => On::Control(low),
-            0x200 => On::Owing(low),
-            #[cfg(feature = "tcp")]
-            0x300 => On::Handshake(low),
-            #[cfg(feature = "tcp")]
-            0x400 => On::TimeWait,
-            other if other & 0x4000 != 0 => On::Neighbor(code & 0x3fff),
-            _ => On::Nothing,
-        }
-    }
-}
-
-fn min(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (one, other) => one.or(other),
-    }
 }

@@ -1,13 +1,18 @@
 //! Where a stack's memory comes from: one value lent by the program, or the heap.
 
+#[cfg(feature = "bbr")]
+use netloom_tcp::PathState;
 #[cfg(feature = "tcp")]
 use netloom_tcp::{Range, Record};
 
 use crate::address::{AddressTable, InterfaceAddress};
+#[cfg(feature = "acd")]
+use crate::arp_watch::{Watch, Watches};
 #[cfg(feature = "alloc")]
 use crate::config::Limits;
 use crate::deadlines::Deadlines;
 use crate::demux::Demux;
+#[cfg(feature = "icmp-errors")]
 use crate::destination::{Destination, DestinationCache};
 use crate::interface::Interface;
 use crate::memory::mem::Mem;
@@ -31,7 +36,14 @@ const ADDRESSES: usize = 4;
 const ROUTES: usize = if cfg!(feature = "ipv6") { 6 } else { 3 };
 /// Neighbours.
 const NEIGHBORS: usize = 4;
+/// Addresses watched for others' claims.
+#[cfg(feature = "acd")]
+const WATCHES: usize = 4;
+/// The same on the heap: as many addresses a DHCP server can check at once.
+#[cfg(all(feature = "acd", feature = "alloc"))]
+const HEAP_WATCHES: usize = 64;
 /// Paths whose MTU is remembered.
+#[cfg(feature = "icmp-errors")]
 const DESTINATIONS: usize = 2;
 /// Answers and waiting datagrams.
 const PACKETS: usize = 4;
@@ -42,11 +54,15 @@ const GRANULES: usize = 5;
 const HALF_OPEN: usize = 2;
 /// Records of what a connection has in flight.
 #[cfg(feature = "tcp")]
-const RECORDS: usize = 4;
+const RECORDS: usize = if cfg!(feature = "fast-retransmit") {
+    4
+} else {
+    0
+};
 /// Ranges a connection can have received out of order: as many as SACK can report beside
 /// timestamps.
 #[cfg(feature = "tcp")]
-const RANGES: usize = 3;
+const RANGES: usize = if cfg!(feature = "out-of-order") { 3 } else { 0 };
 
 /// All memory of a stack, declared by the program: `TCP` connections, `LISTEN` listeners, `UDP`
 /// sockets, with `RX` and `TX` bytes of buffer for each connection and socket.
@@ -79,6 +95,8 @@ pub struct Storage<
     records: [[Record; RECORDS]; TCP],
     #[cfg(feature = "tcp")]
     ranges: [[Range; RANGES]; TCP],
+    #[cfg(feature = "bbr")]
+    paths: [PathState; TCP],
     #[cfg(feature = "tcp")]
     time_wait: [[TimeWaitEntry; 2]; TCP],
     #[cfg(feature = "tcp")]
@@ -95,7 +113,10 @@ pub struct Storage<
     addresses: [InterfaceAddress; ADDRESSES],
     routes: [Route; ROUTES],
     neighbors: [Neighbor; NEIGHBORS],
+    #[cfg(feature = "icmp-errors")]
     destinations: [Destination; DESTINATIONS],
+    #[cfg(feature = "acd")]
+    arp_watches: [Watch; WATCHES],
     packets: [Packet; PACKETS],
     granules: [Granule; GRANULES],
 }
@@ -116,6 +137,8 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
             records: [[Record::EMPTY; RECORDS]; TCP],
             #[cfg(feature = "tcp")]
             ranges: [[Range::EMPTY; RANGES]; TCP],
+            #[cfg(feature = "bbr")]
+            paths: [const { PathState::EMPTY }; TCP],
             #[cfg(feature = "tcp")]
             time_wait: [const { [const { TimeWaitEntry::EMPTY }; 2] }; TCP],
             #[cfg(feature = "tcp")]
@@ -132,7 +155,10 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
             addresses: [InterfaceAddress::EMPTY; ADDRESSES],
             routes: [Route::EMPTY; ROUTES],
             neighbors: [const { Neighbor::EMPTY }; NEIGHBORS],
+            #[cfg(feature = "icmp-errors")]
             destinations: [const { Destination::EMPTY }; DESTINATIONS],
+            #[cfg(feature = "acd")]
+            arp_watches: [Watch::EMPTY; WATCHES],
             packets: [const { Packet::EMPTY }; PACKETS],
             granules: [const { Granule::EMPTY }; GRANULES],
         }
@@ -151,6 +177,8 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
             records,
             #[cfg(feature = "tcp")]
             ranges,
+            #[cfg(feature = "bbr")]
+            paths,
             #[cfg(feature = "tcp")]
             time_wait,
             #[cfg(feature = "tcp")]
@@ -167,7 +195,10 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
             addresses,
             routes,
             neighbors,
+            #[cfg(feature = "icmp-errors")]
             destinations,
+            #[cfg(feature = "acd")]
+            arp_watches,
             packets,
             granules,
         } = self;
@@ -181,6 +212,10 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
         {
             slot.buffers.lend(rx, tx, records, ranges);
         }
+        #[cfg(feature = "bbr")]
+        for (slot, path) in connections.iter_mut().zip(paths) {
+            slot.buffers.lend_path(path);
+        }
         #[cfg(feature = "udp")]
         for ((slot, rx), tx) in udp.iter_mut().zip(udp_rx).zip(udp_tx) {
             slot.lend(rx, tx);
@@ -190,6 +225,7 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
             addresses: AddressTable::lent(addresses),
             routes: RouteTable::lent(routes),
             neighbors: NeighborCache::lent(neighbors),
+            #[cfg(feature = "icmp-errors")]
             destinations: DestinationCache::lent(destinations),
             tables: Tables {
                 #[cfg(feature = "tcp")]
@@ -202,6 +238,8 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
                 listeners: Slab::lent(listeners),
                 #[cfg(feature = "udp")]
                 udp: Slab::lent(udp),
+                #[cfg(feature = "flows")]
+                flows: Slab::empty(),
                 packets: Packets::new(Slab::lent(packets), Slab::lent(granules)),
             },
             demux: Demux::scan(),
@@ -212,6 +250,12 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
             ),
             #[cfg(feature = "udp")]
             udp: UdpState::lent(),
+            #[cfg(feature = "echo")]
+            echo: crate::icmp::EchoState::new(usize::from(Limits::default().echo)),
+            #[cfg(feature = "acd")]
+            arp_watches: Watches::lent(arp_watches),
+            #[cfg(feature = "flows")]
+            flows: crate::flow::FlowBook::new(Deadlines::scan()),
             #[cfg(feature = "alloc")]
             loopback: crate::loopback::Loopback::none(),
         }
@@ -257,6 +301,7 @@ pub(crate) fn heap_parts(limits: &Limits) -> Parts {
         routes: RouteTable::heap(usize::from(limits.routes)),
         // Lists name neighbours in 14 bits.
         neighbors: NeighborCache::heap(usize::from(limits.neighbors).min(1 << 14)),
+        #[cfg(feature = "icmp-errors")]
         destinations: DestinationCache::heap(usize::from(limits.destinations)),
         tables: Tables {
             #[cfg(feature = "tcp")]
@@ -269,6 +314,13 @@ pub(crate) fn heap_parts(limits: &Limits) -> Parts {
             listeners: Slab::heap(limits.listeners),
             #[cfg(feature = "udp")]
             udp: Slab::heap(limits.udp),
+            #[cfg(feature = "flows")]
+            flows: Slab::heap(
+                limits
+                    .connections
+                    .saturating_add(limits.half_open)
+                    .saturating_add(limits.udp),
+            ),
             packets: Packets::new(Slab::heap(packets), Slab::heap(packets.saturating_mul(2))),
         },
         demux: Demux::indexed(entries),
@@ -276,6 +328,12 @@ pub(crate) fn heap_parts(limits: &Limits) -> Parts {
         tcp: TcpState::new(BufferPool::heap(limits.buffers), Deadlines::wheel()),
         #[cfg(feature = "udp")]
         udp: UdpState::heap(limits.buffers),
+        #[cfg(feature = "echo")]
+        echo: crate::icmp::EchoState::new(usize::from(limits.echo)),
+        #[cfg(feature = "acd")]
+        arp_watches: Watches::heap(HEAP_WATCHES),
+        #[cfg(feature = "flows")]
+        flows: crate::flow::FlowBook::new(Deadlines::wheel()),
         loopback: crate::loopback::Loopback::new(limits.loopback),
     }
 }

@@ -1,10 +1,9 @@
-//! Everything the stack keeps by index, and the two ways items hang together: what owes
-//! frames, and what owes news.
+//! Everything the stack keeps by index.
 
 use netloom_driver::Instant;
 
 use crate::deadlines::Truth;
-use crate::list::{Kind, Links, Nodes, Ref};
+use crate::list::{Kind, Links, Ref};
 #[cfg(any(feature = "tcp", feature = "udp"))]
 use crate::memory::slab::Slab;
 use crate::packet::Packets;
@@ -25,55 +24,57 @@ pub(crate) struct Tables {
     pub(crate) listeners: Slab<Listener>,
     #[cfg(feature = "udp")]
     pub(crate) udp: Slab<UdpSlot>,
+    #[cfg(feature = "flows")]
+    pub(crate) flows: Slab<crate::flow::FlowSlot>,
     pub(crate) packets: Packets,
 }
 
-/// The links by which items owe frames: to an interface, to a neighbour, to a clock.
-pub(crate) struct Sending<'a>(pub(crate) &'a mut Tables);
-
-impl Nodes for Sending<'_> {
-    #[inline]
-    fn links(&mut self, r: Ref) -> Option<&mut Links> {
-        let index = r.index();
-        match r.kind()? {
+/// The links of an item, borrowed by the slabs' `get` or `get_mut`: those by which it waits to be
+/// sent, or, for news, to be told of or accepted.
+macro_rules! links {
+    ($tables:expr, $item:expr, $news:expr, $get:ident, $($borrow:tt)+) => {{
+        let index = $item.index();
+        match ($item.kind()?, $news) {
             #[cfg(feature = "tcp")]
-            Kind::Connection => Some(&mut self.0.connections.get_mut(index)?.links),
+            (Kind::Connection, false) => Some($($borrow)+ $tables.connections.$get(index)?.links),
             #[cfg(feature = "tcp")]
-            Kind::HalfOpen => Some(&mut self.0.half_open.get_mut(index)?.links),
+            (Kind::Connection, true) => Some($($borrow)+ $tables.connections.$get(index)?.news),
             #[cfg(feature = "tcp")]
-            Kind::TimeWait => Some(&mut self.0.time_wait.get_mut(index)?.links),
+            (Kind::HalfOpen, false) => Some($($borrow)+ $tables.half_open.$get(index)?.links),
+            #[cfg(feature = "tcp")]
+            (Kind::TimeWait, false) => Some($($borrow)+ $tables.time_wait.$get(index)?.links),
+            #[cfg(feature = "tcp")]
+            (Kind::Listener, true) => Some($($borrow)+ $tables.listeners.$get(index)?.news),
             #[cfg(feature = "udp")]
-            Kind::Udp => Some(&mut self.0.udp.get_mut(index)?.links),
-            Kind::Packet => Some(&mut self.0.packets.packets.get_mut(index)?.links),
-            Kind::Listener | Kind::Echo => None,
+            (Kind::Udp, false) => Some($($borrow)+ $tables.udp.$get(index)?.links),
+            #[cfg(feature = "udp")]
+            (Kind::Udp, true) => Some($($borrow)+ $tables.udp.$get(index)?.news),
+            (Kind::Packet, false) => Some($($borrow)+ $tables.packets.packets.$get(index)?.links),
+            (Kind::HalfOpen | Kind::TimeWait | Kind::Packet, true)
+            | (Kind::Listener, false)
+            | (Kind::Echo, _) => None,
             #[cfg(not(feature = "tcp"))]
-            Kind::Connection | Kind::HalfOpen | Kind::TimeWait => None,
+            (Kind::Connection, _)
+            | (Kind::HalfOpen | Kind::TimeWait, false)
+            | (Kind::Listener, true) => None,
             #[cfg(not(feature = "udp"))]
-            Kind::Udp => None,
+            (Kind::Udp, _) => None,
         }
-    }
+    }};
 }
 
-/// The links by which items owe their user news: events and accept queues.
-pub(crate) struct News<'a>(pub(crate) &'a mut Tables);
+impl Tables {
+    /// An item's links for sending, or for its user's news; `None` if there is no such item.
+    #[inline(never)]
+    pub(crate) fn links_mut(&mut self, item: Ref, news: bool) -> Option<&mut Links> {
+        links!(self, item, news, get_mut, &mut)
+    }
 
-impl Nodes for News<'_> {
-    #[inline]
-    fn links(&mut self, r: Ref) -> Option<&mut Links> {
-        let index = r.index();
-        match r.kind()? {
-            #[cfg(feature = "tcp")]
-            Kind::Connection => Some(&mut self.0.connections.get_mut(index)?.news),
-            #[cfg(feature = "tcp")]
-            Kind::Listener => Some(&mut self.0.listeners.get_mut(index)?.news),
-            #[cfg(feature = "udp")]
-            Kind::Udp => Some(&mut self.0.udp.get_mut(index)?.news),
-            Kind::HalfOpen | Kind::TimeWait | Kind::Packet | Kind::Echo => None,
-            #[cfg(not(feature = "tcp"))]
-            Kind::Connection | Kind::Listener => None,
-            #[cfg(not(feature = "udp"))]
-            Kind::Udp => None,
-        }
+    /// As [`links_mut`](Tables::links_mut), to be read.
+    #[cfg(not(feature = "alloc"))]
+    #[inline(never)]
+    pub(crate) fn links(&self, item: Ref, news: bool) -> Option<&Links> {
+        links!(self, item, news, get, &)
     }
 }
 

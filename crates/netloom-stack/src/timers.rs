@@ -95,7 +95,7 @@ pub struct Wheel {
 impl Wheel {
     /// A wheel without memory: arming does nothing. For stacks that scan their few sockets.
     pub const fn none() -> Wheel {
-        Wheel::new(Mem::None)
+        Wheel::new(Mem::none())
     }
 
     /// A wheel in memory of at least [`WHEEL_HEADS`] words, all zero. With less,
@@ -131,7 +131,7 @@ impl Wheel {
         if deadline == Instant::FAR_FUTURE || !self.is_usable() {
             return;
         }
-        let Some(links) = nodes.timer(index) else {
+        let Some(mut links) = nodes.timer(index) else {
             return;
         };
         if let Some(slot) = usize::from(links.slot).checked_sub(1) {
@@ -139,9 +139,21 @@ impl Wheel {
                 return;
             }
             self.disarm(nodes, index);
+            match nodes.timer(index) {
+                Some(disarmed) => links = disarmed,
+                None => return,
+            }
         }
         let slot = self.slot_for(deadline.as_micros());
-        self.push(nodes, index, slot);
+        let first = self.set_head(slot, index + 1);
+        *links = TimerLinks {
+            next: first,
+            prev: 0,
+            slot: slot as u16 + 1,
+        };
+        if let Some(second) = first.checked_sub(1).and_then(|first| nodes.timer(first)) {
+            second.prev = index + 1;
+        }
     }
 
     /// Takes the item out of the wheel, if it is there.
@@ -162,7 +174,9 @@ impl Wheel {
                     before.next = next;
                 }
             }
-            None => self.set_head(slot, next),
+            None => {
+                self.set_head(slot, next);
+            }
         }
     }
 
@@ -246,20 +260,31 @@ impl Wheel {
         // What lies beyond the span is handed out as that ends.
         let tick = (deadline >> TICK_BITS).min(self.tick | SPAN_MASK);
         if tick <= self.tick {
-            // Between two items being handed out nothing may become due at once, or a caller that
-            // arms everything for now would never come to an end.
-            let earliest = if self.draining != 0 {
-                self.now.saturating_add(1)
-            } else {
-                0
-            };
-            let end_of_tick = (self.tick + 1) << TICK_BITS;
-            self.soonest = self.soonest.min(deadline.min(end_of_tick).max(earliest));
-            return SOON.get(self.filling).copied().unwrap_or(0);
+            return self.soon(deadline);
         }
         let level = (tick ^ self.tick).ilog2() / LEVEL_BITS;
         let digit = (tick >> (level * LEVEL_BITS)) as usize % LEVEL_SLOTS;
-        level as usize * LEVEL_SLOTS + digit
+        let slot = level as usize * LEVEL_SLOTS + digit;
+        // The slot being emptied, a turn of its level later: time has jumped. What is put there now
+        // would be handed out in this round, without end.
+        if self.draining == slot + 1 {
+            return self.soon(deadline);
+        }
+        slot
+    }
+
+    /// The list for the current tick, for a deadline in it or later.
+    fn soon(&mut self, deadline: u64) -> usize {
+        // Between two items being handed out nothing may become due at once, or a caller that
+        // arms everything for now would never come to an end.
+        let earliest = if self.draining != 0 {
+            self.now.saturating_add(1)
+        } else {
+            0
+        };
+        let end_of_tick = (self.tick + 1) << TICK_BITS;
+        self.soonest = self.soonest.min(deadline.min(end_of_tick).max(earliest));
+        SOON.get(self.filling).copied().unwrap_or(0)
     }
 
     /// The tick at which a slot begins.
@@ -279,22 +304,6 @@ impl Wheel {
         } else {
             self.begin(slot) << TICK_BITS
         }
-    }
-
-    fn push<N: TimerNodes + ?Sized>(&mut self, nodes: &mut N, index: u32, slot: usize) {
-        let first = self.head(slot);
-        let Some(links) = nodes.timer(index) else {
-            return;
-        };
-        *links = TimerLinks {
-            next: first,
-            prev: 0,
-            slot: slot as u16 + 1,
-        };
-        if let Some(second) = first.checked_sub(1).and_then(|first| nodes.timer(first)) {
-            second.prev = index + 1;
-        }
-        self.set_head(slot, index + 1);
     }
 
     fn pop<N: TimerNodes + ?Sized>(&mut self, nodes: &mut N, slot: usize) -> Option<u32> {
@@ -317,11 +326,12 @@ impl Wheel {
         self.heads.get(slot).copied().unwrap_or(0)
     }
 
-    /// Sets a slot's first item, and what is known of the slot's being empty or not.
-    fn set_head(&mut self, slot: usize, first: u32) {
-        if let Some(head) = self.heads.get_mut(slot) {
-            *head = first;
-        }
+    /// Sets a slot's first item, and what is known of the slot's being empty or not; returns what
+    /// was first before.
+    #[inline]
+    fn set_head(&mut self, slot: usize, first: u32) -> u32 {
+        let head = self.heads.get_mut(slot);
+        let before = head.map_or(0, |head| core::mem::replace(head, first));
         if SOON.get(self.filling) == Some(&slot) {
             if first == 0 {
                 self.soonest = u64::MAX;
@@ -329,6 +339,7 @@ impl Wheel {
         } else {
             self.mark(slot, first != 0 && self.draining != slot + 1);
         }
+        before
     }
 
     /// Notes whether a slot of a level has items.

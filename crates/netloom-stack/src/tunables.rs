@@ -3,6 +3,9 @@
 //! Names are Linux's where the meaning is the same. Values can be read and set by name at run
 //! time ([`Tunables::get`], [`Tunables::set`]) and listed ([`Tunables::iter`]).
 
+#[cfg(feature = "tcp")]
+use netloom_tcp::CongestionControl;
+
 use crate::error::Error;
 use crate::icmp::error_limit::ErrorLimitTunables;
 use crate::neighbor::NeighborTunables;
@@ -13,10 +16,39 @@ pub struct Tunables {
     /// TCP's own.
     #[cfg(feature = "tcp")]
     pub tcp: netloom_tcp::Tunables,
-    /// Receive buffer promised to a new connection, in bytes.
+    /// Receive buffer promised to a new connection, in bytes. Linux: the second number of
+    /// `tcp_rmem`; the third is [`rcv_buf_max`](netloom_tcp::Tunables::rcv_buf_max).
     pub tcp_rmem: u32,
-    /// Send buffer of a new connection, in bytes.
+    /// Receive buffer promised at least, however short memory is, in bytes; four segments if that
+    /// is more. Linux: the first number of `tcp_rmem`.
+    pub tcp_rmem_min: u32,
+    /// Whether receive buffers grow with what is read in a round trip. Linux:
+    /// `tcp_moderate_rcvbuf`.
+    #[cfg(feature = "autotune")]
+    pub tcp_moderate_rcvbuf: bool,
+    /// Send buffer of a new connection, in bytes. Linux: the second number of `tcp_wmem`.
     pub tcp_wmem: u32,
+    /// What a send buffer may grow to, in bytes; nothing grows if it is not more than `tcp_wmem`.
+    /// Linux: the third number of `tcp_wmem`.
+    #[cfg(feature = "autotune")]
+    pub tcp_wmem_max: u32,
+    /// The least a send buffer shrinks to when memory is short, in bytes. Linux: the first number
+    /// of `tcp_wmem`.
+    #[cfg(feature = "autotune")]
+    pub tcp_wmem_min: u32,
+    /// Whether what connections learn of their paths is forgotten with them. Linux:
+    /// `tcp_no_metrics_save`.
+    #[cfg(feature = "metrics")]
+    pub tcp_no_metrics_save: bool,
+    /// Whether the slow-start threshold alone is: it says more of the moment than of the path.
+    /// Linux: `tcp_no_ssthresh_metrics_save`.
+    #[cfg(feature = "metrics")]
+    pub tcp_no_ssthresh_metrics_save: bool,
+    /// Who may send and take data on SYNs (RFC 7413), as bits: 1: opens of this side, where a
+    /// program says so; 2: listeners, where one does; 4: also without a cookie, opens; 0x200: the
+    /// same, listeners; 0x400: all listeners. Linux: `tcp_fastopen`.
+    #[cfg(feature = "fastopen")]
+    pub tcp_fastopen: u16,
     /// Connections without an owner that may finish on their own; beyond it they are reset.
     pub tcp_max_orphans: u32,
     /// Whether SYN cookies answer when a SYN queue is full.
@@ -43,13 +75,51 @@ pub struct Tunables {
     pub neigh_unres_qlen: u8,
 }
 
+/// What buffers may grow to at first, in bytes: the most that a window scale of 8 expresses. Twice
+/// what 1 Gbit/s over 66 ms needs.
+#[cfg(feature = "autotune")]
+const LARGEST_BUFFER: u32 = 0xffff << 8;
+
+/// What the stack has a connection begin with.
+#[cfg(feature = "tcp")]
+fn tcp_defaults() -> netloom_tcp::Tunables {
+    #[cfg_attr(
+        not(any(feature = "autotune", feature = "plpmtud")),
+        expect(unused_mut, reason = "nothing is changed")
+    )]
+    let mut tcp = netloom_tcp::Tunables::default();
+    #[cfg(feature = "autotune")]
+    {
+        tcp.rcv_buf_max = LARGEST_BUFFER;
+    }
+    #[cfg(feature = "plpmtud")]
+    {
+        // Costs nothing before there is a black hole.
+        tcp.mtu_probing = 1;
+    }
+    tcp
+}
+
 impl Default for Tunables {
     fn default() -> Tunables {
         Tunables {
             #[cfg(feature = "tcp")]
-            tcp: netloom_tcp::Tunables::default(),
+            tcp: tcp_defaults(),
             tcp_rmem: 1 << 20,
+            tcp_rmem_min: 4096,
+            #[cfg(feature = "autotune")]
+            tcp_moderate_rcvbuf: true,
             tcp_wmem: 1 << 20,
+            #[cfg(feature = "autotune")]
+            tcp_wmem_max: LARGEST_BUFFER,
+            #[cfg(feature = "autotune")]
+            tcp_wmem_min: 4096,
+            #[cfg(feature = "metrics")]
+            tcp_no_metrics_save: false,
+            #[cfg(feature = "metrics")]
+            tcp_no_ssthresh_metrics_save: true,
+            #[cfg(feature = "fastopen")]
+            tcp_fastopen: 0,
             tcp_max_orphans: 1 << 15,
             tcp_syncookies: true,
             ip_local_port_first: 32768,
@@ -79,6 +149,18 @@ pub struct Tunable {
     pub min: u64,
     /// The largest value it takes.
     pub max: u64,
+    /// Where a value is the place of a name in a list, as with `tcp_congestion_control`: the list;
+    /// elsewhere empty.
+    pub choices: &'static [&'static str],
+}
+
+impl Tunable {
+    /// The name its value stands for; empty where it is a number.
+    pub fn text(&self) -> &'static str {
+        let at = usize::try_from(self.value).ok();
+        let choice = at.and_then(|at| self.choices.get(at));
+        choice.copied().unwrap_or_default()
+    }
 }
 
 /// One row of the registry: everything about a tunable in one place.
@@ -87,16 +169,16 @@ struct Row {
     doc: &'static str,
     min: u64,
     max: u64,
-    /// How many of the field's units one unit of the name is: microseconds in a second, where
+    /// How many of the field's units one unit of the name is: milliseconds in a second, where
     /// Linux counts seconds.
     unit: u64,
+    choices: &'static [&'static str],
     get: fn(&Tunables) -> u64,
     set: fn(&mut Tunables, u64),
 }
 
-/// Microseconds, as the units Linux uses for some names.
-const MS: u64 = 1_000;
-const SECOND: u64 = 1_000_000;
+/// Milliseconds in the unit Linux uses for some names.
+const SECOND: u64 = 1_000;
 
 macro_rules! registry {
     ($($(#[$cfg:meta])* $name:literal, $min:expr, $max:expr, $ty:tt, $unit:expr, $($path:ident).+ , $doc:literal;)+) => {
@@ -108,27 +190,47 @@ macro_rules! registry {
                 min: $min,
                 max: $max,
                 unit: $unit,
-                get: |t| u64::from(t.$($path).+),
+                choices: registry!(@choices $ty),
+                get: |t| registry!(@get $ty, t.$($path).+),
                 set: |t, v| t.$($path).+ = registry!(@set $ty, v),
             },
         )+];
     };
+    (@choices CongestionControl) => { CongestionControl::NAMES };
+    (@choices $ty:tt) => { &[] };
+    (@get CongestionControl, $v:expr) => { place_of($v) };
+    (@get $ty:tt, $v:expr) => { u64::from($v) };
+    (@set CongestionControl, $v:expr) => { in_place($v) };
     (@set bool, $v:expr) => { $v != 0 };
     // The range was checked against the row's maximum, which fits the field's type.
     (@set $ty:tt, $v:expr) => { $ty::try_from($v).unwrap_or($ty::MAX) };
 }
 
+/// Where an algorithm stands among all there are.
+#[cfg(feature = "tcp")]
+fn place_of(algorithm: CongestionControl) -> u64 {
+    let mut all = CongestionControl::ALL.iter();
+    all.position(|one| *one == algorithm).unwrap_or(0) as u64
+}
+
+#[cfg(feature = "tcp")]
+fn in_place(value: u64) -> CongestionControl {
+    let all = CongestionControl::ALL.iter();
+    let found = (0u64..).zip(all).find(|(place, _)| *place == value);
+    found.map_or(CongestionControl::DEFAULT, |(_, one)| *one)
+}
+
 registry! {
     #[cfg(feature = "tcp")]
-    "tcp_rto_initial_ms", 200, 60_000, u32, MS, tcp.rto_initial, "retransmission timeout before a round trip was measured, ms";
+    "tcp_rto_initial_ms", 1_000, 60_000, u32, 1, tcp.rto_initial, "retransmission timeout before a round trip was measured, ms";
     #[cfg(feature = "tcp")]
     "tcp_rto_min_us", 1_000, 1_000_000, u32, 1, tcp.rto_min, "least retransmission timeout, us";
     #[cfg(feature = "tcp")]
-    "tcp_rto_max_ms", 60_000, 4_000_000, u32, MS, tcp.rto_max, "greatest retransmission timeout, ms";
+    "tcp_rto_max_ms", 60_000, 4_000_000, u32, 1, tcp.rto_max, "greatest retransmission timeout, ms";
     #[cfg(feature = "tcp")]
-    "tcp_persist_max_ms", 60_000, 4_000_000, u32, MS, tcp.persist_max, "longest time between zero-window probes, ms";
+    "tcp_persist_max_ms", 60_000, 4_000_000, u32, 1, tcp.persist_max, "longest time between zero-window probes, ms";
     #[cfg(feature = "tcp")]
-    "tcp_delayed_ack_ms", 0, 499, u32, MS, tcp.delayed_ack, "how long an acknowledgment may wait for company, ms";
+    "tcp_delayed_ack_ms", 0, 499, u32, 1, tcp.delayed_ack, "how long an acknowledgment may wait for company, ms";
     #[cfg(feature = "tcp")]
     "tcp_syn_retries", 0, 30, u8, 1, tcp.syn_retries, "retransmissions of a SYN";
     #[cfg(feature = "tcp")]
@@ -136,23 +238,51 @@ registry! {
     #[cfg(feature = "tcp")]
     "tcp_retries1", 3, 255, u8, 1, tcp.retries1, "retransmissions before IP is advised (R1)";
     #[cfg(feature = "tcp")]
-    "tcp_user_timeout", 0, 1_000_000_000, u64, SECOND, tcp.user_timeout, "how long data may stay unacknowledged (R2), s; 0: for ever";
+    "tcp_user_timeout", 0, 2_000_000, u32, SECOND, tcp.user_timeout, "how long data may stay unacknowledged (R2), s; 0: for ever";
     #[cfg(feature = "tcp")]
-    "tcp_keepalive_time", 1, 1_000_000_000, u64, SECOND, tcp.keepalive_time, "idle time before the first keep-alive probe, s";
+    "tcp_keepalive_time", 1, 2_000_000, u32, SECOND, tcp.keepalive_time, "idle time before the first keep-alive probe, s";
     #[cfg(feature = "tcp")]
-    "tcp_keepalive_intvl", 1, 1_000_000_000, u64, SECOND, tcp.keepalive_intvl, "time between keep-alive probes, s";
+    "tcp_keepalive_intvl", 1, 2_000_000, u32, SECOND, tcp.keepalive_intvl, "time between keep-alive probes, s";
     #[cfg(feature = "tcp")]
     "tcp_keepalive_probes", 2, 255, u8, 1, tcp.keepalive_probes, "unanswered keep-alive probes that end a connection";
     #[cfg(feature = "tcp")]
-    "tcp_fin_timeout", 1, 1_000_000_000, u64, SECOND, tcp.fin_timeout, "how long FIN-WAIT-2 lasts without an owner, s";
+    "tcp_fin_timeout", 1, 2_000_000, u32, SECOND, tcp.fin_timeout, "how long FIN-WAIT-2 lasts without an owner, s";
     #[cfg(feature = "tcp")]
-    "tcp_half_closed_timeout", 0, 1_000_000_000, u64, SECOND, tcp.half_closed_timeout, "how long a half-closed connection may be silent, s; 0: for ever";
+    "tcp_half_closed_timeout", 0, 2_000_000, u32, SECOND, tcp.half_closed_timeout, "how long a half-closed connection may be silent, s; 0: for ever";
     #[cfg(feature = "tcp")]
-    "tcp_time_wait", 1, 240, u64, SECOND, tcp.time_wait, "TIME-WAIT (2 MSL), s";
+    "tcp_time_wait", 1, 240, u32, SECOND, tcp.time_wait, "TIME-WAIT (2 MSL), s";
     #[cfg(feature = "tcp")]
     "tcp_initial_window", 1, 10, u8, 1, tcp.initial_window, "initial congestion window, segments";
     #[cfg(feature = "tcp")]
-    "tcp_invalid_ratelimit", 0, 60_000, u32, MS, tcp.challenge_ack_interval, "least time between challenge ACKs of a connection, ms";
+    "tcp_congestion_control", 0, CongestionControl::ALL.len() as u64 - 1, CongestionControl, 1, tcp.congestion_control, "congestion control of new connections, by its name";
+    #[cfg(feature = "cubic")]
+    "tcp_slow_start_after_idle", 0, 1, bool, 1, tcp.slow_start_after_idle, "begin anew with the initial window when nothing was sent for a timeout";
+    #[cfg(feature = "plpmtud")]
+    "tcp_mtu_probing", 0, 2, u8, 1, tcp.mtu_probing, "search what the path carries by segments; 0: off, 1: when data is lost again and again, 2: from the beginning";
+    #[cfg(feature = "plpmtud")]
+    "tcp_base_mss", 48, 65535, u16, 1, tcp.base_mss, "payload of segments such a search begins with";
+    #[cfg(feature = "plpmtud")]
+    "tcp_mtu_probe_floor", 48, 65535, u16, 1, tcp.mtu_probe_floor, "least payload a search comes down to";
+    #[cfg(feature = "plpmtud")]
+    "tcp_probe_interval", 0, 2_000_000, u32, SECOND, tcp.probe_interval, "how long what a search found is kept before more is tried, s";
+    #[cfg(feature = "plpmtud")]
+    "tcp_probe_threshold", 1, 65535, u16, 1, tcp.probe_threshold, "a search ends when what the path carries is known to so many bytes";
+    #[cfg(feature = "bbr")]
+    "tcp_pacing", 0, 1, bool, 1, tcp.pacing, "pace all connections, whatever their congestion control; BBR is paced anyway";
+    #[cfg(feature = "bbr")]
+    "tcp_pacing_ss_ratio", 1, 1000, u16, 1, tcp.pacing_ss_ratio, "pacing without BBR: the part of the congestion window sent a round trip in slow start, %";
+    #[cfg(feature = "bbr")]
+    "tcp_pacing_ca_ratio", 1, 1000, u16, 1, tcp.pacing_ca_ratio, "pacing without BBR: the part of the congestion window sent a round trip in congestion avoidance, %";
+    #[cfg(feature = "rack")]
+    "tcp_ecn", 0, 2, u8, 1, tcp.ecn, "explicit congestion notification; 0: off, 1: asked for and accepted, 2: accepted where the peer asks";
+    #[cfg(feature = "rack")]
+    "tcp_recovery", 0, 1, bool, 1, tcp.recovery, "find losses by time (RACK, RFC 8985) where SACK is in use";
+    #[cfg(feature = "rack")]
+    "tcp_early_retrans", 0, 1, bool, 1, tcp.early_retrans, "send tail loss probes (RFC 8985), where RACK is on";
+    #[cfg(feature = "rack")]
+    "tcp_frto", 0, 1, bool, 1, tcp.frto, "find out if a retransmission timeout was a mistake (F-RTO, RFC 5682)";
+    #[cfg(feature = "tcp")]
+    "tcp_invalid_ratelimit", 0, 60_000, u32, 1, tcp.challenge_ack_interval, "least time between challenge ACKs of a connection, ms";
     #[cfg(feature = "tcp")]
     "tcp_min_snd_mss", 1, 65535, u16, 1, tcp.min_snd_mss, "least MSS believed of a peer";
     #[cfg(feature = "tcp")]
@@ -170,7 +300,22 @@ registry! {
     #[cfg(feature = "tcp")]
     "tcp_quick_acks", 0, 255, u8, 1, tcp.quick_acks, "segments acknowledged at once at the start of a connection";
     "tcp_rmem", 256, 0x4000_0000, u32, 1, tcp_rmem, "receive buffer of a new connection, bytes";
+    "tcp_rmem_min", 0, 0x4000_0000, u32, 1, tcp_rmem_min, "receive buffer of a new connection when memory is short, bytes";
+    #[cfg(feature = "tcp")]
+    "tcp_rmem_max", 0, 0x4000_0000, u32, 1, tcp.rcv_buf_max, "what a receive buffer may grow to, bytes: decides the window scale";
+    #[cfg(feature = "autotune")]
+    "tcp_moderate_rcvbuf", 0, 1, bool, 1, tcp_moderate_rcvbuf, "have receive buffers grow with what is read in a round trip";
     "tcp_wmem", 256, 0x4000_0000, u32, 1, tcp_wmem, "send buffer of a new connection, bytes";
+    #[cfg(feature = "autotune")]
+    "tcp_wmem_max", 0, 0x4000_0000, u32, 1, tcp_wmem_max, "what a send buffer may grow to, bytes";
+    #[cfg(feature = "autotune")]
+    "tcp_wmem_min", 256, 0x4000_0000, u32, 1, tcp_wmem_min, "the least a send buffer shrinks to when memory is short, bytes";
+    #[cfg(feature = "metrics")]
+    "tcp_no_metrics_save", 0, 1, bool, 1, tcp_no_metrics_save, "forget what connections learn of their paths";
+    #[cfg(feature = "metrics")]
+    "tcp_no_ssthresh_metrics_save", 0, 1, bool, 1, tcp_no_ssthresh_metrics_save, "forget the slow-start threshold that connections find";
+    #[cfg(feature = "fastopen")]
+    "tcp_fastopen", 0, 0x607, u16, 1, tcp_fastopen, "data on SYNs; bits: 1: opens, 2: listeners, 4: opens without cookie, 512: listeners without cookie, 1024: all listeners";
     "tcp_max_orphans", 0, 0xffff_ffff, u32, 1, tcp_max_orphans, "connections that may finish without an owner";
     "tcp_syncookies", 0, 1, bool, 1, tcp_syncookies, "answer with SYN cookies when a SYN queue is full";
     "ip_local_port_first", 1, 65535, u16, 1, ip_local_port_first, "first ephemeral port";
@@ -210,6 +355,24 @@ impl Tunables {
         Ok(())
     }
 
+    /// Sets a tunable by its name to what a text says: a number, or one of the tunable's
+    /// [choices](Tunable::choices).
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTunable`]; [`Error::OutOfRange`]; for `tcp_congestion_control`
+    /// [`Error::NoSuchCongestionControl`], whose text names those there are. Nothing is changed.
+    pub fn set_named(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        let tunable = self.get(name).ok_or(Error::NoSuchTunable)?;
+        let mut choices = (0u64..).zip(tunable.choices);
+        let value = match choices.find(|(_, choice)| **choice == text) {
+            Some((place, _)) => place,
+            #[cfg(feature = "tcp")]
+            None if !tunable.choices.is_empty() => return Err(Error::NoSuchCongestionControl),
+            None => text.parse().map_err(|_| Error::OutOfRange)?,
+        };
+        self.set(name, value)
+    }
+
     /// Every tunable, in the order of the registry.
     pub fn iter(&self) -> impl Iterator<Item = Tunable> + '_ {
         REGISTRY.iter().map(|row| self.describe(row))
@@ -222,6 +385,7 @@ impl Tunables {
             value: (row.get)(self) / row.unit,
             min: row.min,
             max: row.max,
+            choices: row.choices,
         }
     }
 

@@ -46,6 +46,19 @@ impl Tuple {
         scope(&self.local)
     }
 
+    /// Whether this is the tuple of a packet between these addresses, whose ports are the local
+    /// one and the remote one in one word. Not for addresses with a scope.
+    #[cfg(all(
+        feature = "alloc",
+        feature = "ipv4",
+        feature = "fast-retransmit",
+        target_pointer_width = "64"
+    ))]
+    #[inline]
+    pub(crate) fn is_of(&self, local: &Addr, remote: &Addr, ports: u32) -> bool {
+        self.ports() == ports && self.remote == *remote && self.local == *local
+    }
+
     /// Both ports in one word.
     #[inline]
     pub(crate) fn ports(&self) -> u32 {

@@ -1,10 +1,14 @@
 //! UDP (RFC 768): sockets, datagrams in and out.
 
+#[cfg(feature = "flows")]
+mod flow;
+#[cfg(feature = "alloc")]
+pub(crate) mod groups;
 mod input;
 mod output;
 pub mod queue;
 mod socket;
 
 pub use queue::Received;
-pub use socket::{UdpBind, UdpMessage};
+pub use socket::{UdpBind, UdpMessage, UdpSettings};
 pub(crate) use socket::{UdpSlot, UdpState};

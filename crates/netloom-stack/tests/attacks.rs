@@ -175,6 +175,14 @@ fn assert_unpredictable(numbers: &[u32], bits: core::ops::Range<u32>) {
 //# F() MUST NOT be computable from the outside (MUST-9),
 #[test]
 fn class_09_sequence_numbers_are_unpredictable_across_tuples_and_restarts() {
+    //= https://www.rfc-editor.org/rfc/rfc6528#section-3
+    //= type=test
+    //# TCP SHOULD generate its Initial Sequence Numbers with the expression:
+    //= https://www.rfc-editor.org/rfc/rfc6528#section-3
+    //= type=test
+    //# F() MUST NOT be computable from
+    //# the outside, or an attacker could still guess at sequence numbers
+    //# from the ISN used for some other connection.
     for setup in [V4, V6] {
         let first = isns(setup, 1, |_| {});
         assert_unpredictable(&first, 0..32);
@@ -211,6 +219,35 @@ fn class_09_the_clock_component_advances_every_four_microseconds() {
 }
 
 #[test]
+fn class_09_timestamps_tell_nothing_of_other_connections() {
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-7
+    //= type=test
+    //# It is therefore RECOMMENDED to generate a
+    //# random, per-connection offset to be used with the clock source when
+    //# generating the Timestamps option value (see Section 5.4).
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-7.1
+    //= type=test
+    //# It is therefore RECOMMENDED to generate a random, per-
+    //# connection offset to be used with the clock source when generating
+    //# the Timestamps option value (see Section 5.4).
+    for setup in [V4, V6] {
+        let mut net = Net::new(setup);
+        net.listen(PORT);
+        let values: Vec<u32> = (0..1 << 12)
+            .map(|n| {
+                let peer = 0x8000 | n;
+                net.send(tcp("S").peer_port(peer).ts(1, 0));
+                let value = net.segment().tcp.options.timestamps.unwrap().value;
+                net.send(tcp("R").seq(IRS + 1).peer_port(peer));
+                net.out.clear();
+                value
+            })
+            .collect();
+        assert_unpredictable(&values, 0..32);
+    }
+}
+
+#[test]
 fn class_09_syn_cookies_are_unpredictable_too() {
     for setup in [V4, V6] {
         let mut net = Net::new(setup);
@@ -229,7 +266,7 @@ fn class_09_syn_cookies_are_unpredictable_too() {
     }
 }
 
-//= https://www.rfc-editor.org/rfc/rfc6056#section-3.1
+//= https://www.rfc-editor.org/rfc/rfc6056#section-3.3
 //= type=test
 //# Ephemeral port selection algorithms SHOULD obfuscate the selection of
 //# their ephemeral ports, since this helps to mitigate a number of

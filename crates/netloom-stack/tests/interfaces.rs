@@ -36,6 +36,12 @@ fn ends(net: &mut Net, iface: netloom_stack::IfaceId) -> Vec<(String, String)> {
 //# before sending the (first) SYN (MUST-44).
 #[test]
 fn each_destination_leaves_by_its_interface_from_its_address() {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //= type=test
+    //# At all other times, a previous segment has either been sent or
+    //# received on this connection, and TCP implementations MUST use the
+    //# same local address that was used in those previous segments (MUST-
+    //# 45).
     for setup in [V4, V6] {
         let mut net = Net::new(setup);
         let second = net.stack.add_interface(InterfaceConfig::ip()).unwrap();

@@ -443,6 +443,10 @@ fn option_kinds(mut options: &[u8]) -> Vec<u8> {
 //# integer multiple of 32 bits long.
 #[test]
 fn m11_the_options_that_a_header_counts_are_there() {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //= type=test
+    //# A TCP implementation MUST be able to receive a TCP Option in any
+    //# segment (MUST-5).
     /// The kinds of options and the length of the data of every segment since `from`. An octet
     /// that was counted and not written is 0xaa, which the harness fills memory with.
     fn headers(net: &mut Net, from: usize) -> Vec<(Vec<u8>, usize)> {

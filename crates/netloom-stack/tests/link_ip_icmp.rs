@@ -6,8 +6,9 @@ mod common;
 use common::trace::{IF, Link, Net, OUR_MAC, PEER_MAC, PEER_PORT, PORT, Packet, addr, cidr};
 use common::trace::{advertisement, arp_frame, arp_request, ethernet, every, every_ethernet};
 use common::trace::{icmp_packet, ip_packet, nd_packet, tcp, udp_packet};
+use netloom_stack::driver::RxMeta;
 use netloom_stack::tcp::How;
-use netloom_stack::wire::{Addr, ArpOperation, EtherType, MacAddr, NdpMessage, NdpOption};
+use netloom_stack::wire::{Addr, ArpOperation, EtherType, Frame, MacAddr, NdpMessage, NdpOption};
 use netloom_stack::{CloseReason, DropReason, Error, State};
 
 fn dropped(net: &Net, reason: DropReason) -> usize {
@@ -49,6 +50,50 @@ fn echo_requests_are_answered_with_the_same_data() {
         net.stack.set_tunable("icmp_echo_ignore_all", 1).unwrap();
         ping(&mut net, b"quiet");
         net.silent();
+    });
+}
+
+#[test]
+fn an_echo_request_is_answered_where_it_stands() {
+    every(|mut net| {
+        for len in [0, 1, 56, 1472] {
+            let data: Vec<u8> = (0..len).map(|n| n as u8).collect();
+            let (kind, reply) = (net.pick(8, 128), net.pick(0, 129));
+            let request = icmp_packet(net.peer, net.us, 9, kind, 0, [1, 2, 3, 4], &data);
+            let answer = icmp_packet(net.us, net.peer, 64, reply, 0, [1, 2, 3, 4], &data);
+            let mut frame = net.frame_of(OUR_MAC, &request);
+            let meta = RxMeta::default();
+            let size = net.stack.receive_answering(net.now, IF, &mut frame, &meta);
+            let link = net.setup.link_len();
+            if link > 0 {
+                assert_eq!(frame[..6], PEER_MAC.0);
+                assert_eq!(frame[6..12], OUR_MAC.0);
+            }
+            // All but the identification and flags of IPv4, which the tests' packets leave out.
+            let headers = net.pick(20, 40);
+            assert_eq!(frame[link + headers..size], answer[headers..]);
+            assert_eq!(frame[link..size].len(), answer.len());
+            if net.v6() {
+                assert_eq!(frame[link..size], answer);
+            } else {
+                let header = Frame::new(&frame[link..size]).ipv4().unwrap();
+                assert!(header.checksum_valid());
+                assert_eq!((header.src(), header.dst()), (net.us, net.peer));
+                assert_eq!(header.ttl(), 64);
+            }
+            net.balance();
+            net.silent();
+        }
+        // What is no echo request is not answered there.
+        let unknown = icmp_packet(net.peer, net.us, 9, 77, 0, [0; 4], b"");
+        let mut frame = net.frame_of(OUR_MAC, &unknown);
+        let before = frame.clone();
+        let meta = RxMeta::default();
+        assert_eq!(
+            net.stack.receive_answering(net.now, IF, &mut frame, &meta),
+            0
+        );
+        assert_eq!(frame, before);
     });
 }
 
@@ -124,6 +169,11 @@ fn what_is_for_others_is_dropped_in_silence() {
 //# they understand and silently ignore the others.
 #[test]
 fn unknown_options_and_headers_are_passed_over_or_reported() {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+    //= type=test
+    //# When received options are passed up to TCP from the IP layer, a TCP
+    //# implementation MUST ignore options that it does not understand (MUST-
+    //# 50).
     every(|mut net| {
         let kind = net.pick(8, 128);
         let plain = icmp_packet(net.peer, net.us, 64, kind, 0, [0; 4], b"data");
@@ -242,6 +292,19 @@ fn errors_are_limited_in_rate() {
 //# make the information available to the application (SHLD-25).
 #[test]
 fn soft_icmp_errors_are_told_and_end_nothing() {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+    //= type=test
+    //# There MUST be a mechanism for reporting soft TCP error conditions to
+    //# the application (MUST-47).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+    //= type=test
+    //# However, the conditions that are reported
+    //# asynchronously to the application MUST include:
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+    //= type=test
+    //# TCP implementations MUST act on an ICMP error message passed up from
+    //# the IP layer, directing it to the connection that created the error
+    //# (MUST-54).
     every(|mut net| {
         let listener = net.listen(PORT);
         let conn = net.accepted(listener, PEER_PORT);
@@ -277,6 +340,10 @@ fn soft_icmp_errors_are_told_and_end_nothing() {
 
 #[test]
 fn hard_icmp_errors_end_an_attempt_to_connect() {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+    //= type=test
+    //# These are hard error conditions, so TCP implementations SHOULD
+    //# abort the connection (SHLD-26).
     every(|mut net| {
         let handle = net.stack.tcp_connect(net.peer_at(PEER_PORT)).unwrap();
         net.pump();
@@ -295,6 +362,11 @@ fn hard_icmp_errors_end_an_attempt_to_connect() {
 
 #[test]
 fn a_packet_too_big_makes_segments_smaller_and_repeats_them() {
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.7
+    //= type=test
+    //# Setting the DF bit implies the use of Path MTU Discovery as described
+    //# in [RFC1191], [RFC1981], and [RFC4821]; thus, any TCP implementation
+    //# that implements PAWS MUST also implement Path MTU Discovery.
     every(|mut net| {
         let listener = net.listen(PORT);
         let conn = net.accepted(listener, PEER_PORT);
@@ -326,6 +398,25 @@ fn a_packet_too_big_makes_segments_smaller_and_repeats_them() {
 
 #[test]
 fn ttl_and_dscp_are_the_applications() {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+    //= type=test
+    //# The application layer MUST be able to specify the Differentiated
+    //# Services field for segments that are sent on a connection (MUST-48).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+    //= type=test
+    //# It is not required, but the
+    //# application SHOULD be able to change the Differentiated Services
+    //# field during the connection lifetime (SHLD-21).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+    //= type=test
+    //# TCP implementations
+    //# SHOULD pass the current Differentiated Services field value without
+    //# change to the IP layer, when it sends segments on the connection
+    //# (SHLD-22).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+    //= type=test
+    //# Time to Live (TTL):  The TTL value used to send TCP segments MUST be
+    //# configurable (MUST-49).
     every(|mut net| {
         let listener = net.listen(PORT);
         let conn = net.accepted(listener, PEER_PORT);
@@ -476,10 +567,39 @@ fn a_neighbour_that_changed_its_station_is_found_again() {
     });
 }
 
-//= https://www.rfc-editor.org/rfc/rfc826
-//= type=test
-//# Swap hardware and protocol fields, putting the local
-//# hardware and protocol addresses in the sender fields.
+// RFC 826: "If the pair <protocol type, sender protocol address> is already in my translation table,
+// update the sender hardware address field of the entry with the new information in the packet and
+// set Merge_flag to true."
+#[test]
+fn a_neighbour_that_says_where_it_is_now_is_sent_there_at_once() {
+    every_ethernet(|mut net| {
+        let conn = net.connected();
+        let moved = MacAddr([2, 0, 0, 0, 0, 0x99]);
+        net.stack.tcp_set_nodelay(conn.handle, true).unwrap();
+        // Twice, so that whatever is remembered of the first segment serves the second one.
+        for _ in 0..2 {
+            net.write(&conn, b"before");
+            assert_eq!(net.segment().ip.mac, Some(PEER_MAC));
+        }
+        let (peer, us) = (net.peer, net.us);
+        if net.v6() {
+            net.frame(&advertisement(peer, us, moved, true, true));
+        } else {
+            let mut news = arp_request(peer, us);
+            news.sender_mac = moved;
+            net.frame(&arp_frame(MacAddr::BROADCAST, moved, &news));
+        }
+        net.write(&conn, b"after");
+        let to = std::iter::from_fn(|| net.pop()).find_map(|packet| match packet {
+            Packet::Tcp(segment) => Some(segment.ip.mac),
+            _ => None,
+        });
+        assert_eq!(to, Some(Some(moved)));
+    });
+}
+
+// RFC 826: "Swap hardware and protocol fields, putting the local hardware and protocol addresses in
+// the sender fields."
 #[test]
 fn questions_for_our_addresses_are_answered_others_not() {
     every_ethernet(|mut net| {

@@ -14,6 +14,8 @@ use netloom_stack::{CloseReason, Error, Event, State};
 const SHARED: ListenOptions = ListenOptions {
     backlog: 16,
     reuse_port: true,
+    #[cfg(feature = "fastopen")]
+    fast_open: 0,
 };
 
 /// A handshake of the peer's, which nobody accepts yet.
@@ -298,5 +300,22 @@ fn ephemeral_ports_run_out_as_an_error_and_come_back() {
             Ok(Some(CloseReason::Aborted))
         );
         assert!(net.stack.tcp_connect(to).is_ok());
+    });
+}
+
+/// A connection from a port of one's own to the same port would be a simultaneous open with itself,
+/// and the listener there would never hear of it.
+#[test]
+fn a_connection_to_oneself_does_not_come_from_the_port_it_goes_to() {
+    every(|net| {
+        let mut net = Net::with(net.setup, |tunables| {
+            tunables.ip_local_port_first = 50_000;
+            tunables.ip_local_port_last = 50_001;
+        });
+        let us = net.us;
+        let to = net.socket(us, 50_000);
+        let handle = net.stack.tcp_connect(to).unwrap();
+        assert_eq!(net.stack.tcp_local_addr(handle).unwrap().port(), 50_001);
+        assert_eq!(net.stack.tcp_connect(to), Err(Error::PortsExhausted));
     });
 }

@@ -140,3 +140,29 @@ fn whoever_has_shut_down_reading_reads_the_end() {
         assert_eq!(pair.b.tcp_write(server, b"still open"), Ok(10));
     });
 }
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+//= type=test
+//# The TCP implementation MUST (MUST-33)
+//# provide a way for the application to learn how much urgent data
+//# remains to be read from the connection, or at least to determine
+//# whether more urgent data remains to be read [19].
+#[test]
+fn urgent_data_is_told_and_counted() {
+    every(|mut pair, address| {
+        let listener = pair.b.tcp_listen(80).unwrap();
+        let client = pair.a.tcp_connect(socket(address, 80)).unwrap();
+        pair.settle();
+        let server = pair.b.tcp_accept(listener).unwrap().unwrap();
+        assert_eq!(pair.a.tcp_write_urgent(client, b"now"), Ok(3));
+        assert_eq!(pair.a.tcp_write(client, b"later"), Ok(5));
+        pair.settle();
+        assert_eq!(pair.b.tcp_urgent(server), Ok(3));
+        let mut buffer = [0; 16];
+        assert_eq!(pair.b.tcp_read(server, &mut buffer[..2]), Ok(2));
+        assert_eq!(pair.b.tcp_urgent(server), Ok(1));
+        assert_eq!(pair.b.tcp_read(server, &mut buffer), Ok(6), "in line");
+        assert_eq!(pair.b.tcp_urgent(server), Ok(0));
+        assert_eq!(&buffer[..6], b"wlater");
+    });
+}

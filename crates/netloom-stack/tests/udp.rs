@@ -21,6 +21,11 @@ fn recv(net: &mut Net, socket: netloom_stack::UdpHandle) -> Result<Vec<u8>, Erro
 //# address MUST be passed up to the application layer.
 #[test]
 fn a_datagram_arrives_with_everything_said_of_it() {
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.4
+    //= type=test
+    //# An application MAY optionally be able to
+    //# control whether a UDP checksum will be generated, but it
+    //# MUST default to checksumming on.
     every(|mut net| {
         let socket = net.stack.udp_bind(5_000).unwrap();
         net.send_udp(9, 5_000, b"hello");
@@ -86,12 +91,14 @@ fn connected_before_bound_before_all() {
     });
 }
 
-//= https://www.rfc-editor.org/rfc/rfc768
-//= type=test
-//# An all zero  transmitted checksum  value means that the
-//# transmitter  generated  no checksum
+// RFC 768: "An all zero transmitted checksum value means that the transmitter generated no
+// checksum"
 #[test]
 fn a_checksum_of_zero_is_none_in_ipv4_and_wrong_in_ipv6() {
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.4
+    //= type=test
+    //# A host MUST implement the facility to generate and validate
+    //# UDP checksums.
     every(|mut net| {
         let socket = net.stack.udp_bind(5_000).unwrap();
         let mut packet = udp_packet((net.peer, 9), (net.us, 5_000), b"unsummed");
@@ -226,6 +233,13 @@ fn a_path_that_carries_less_is_remembered() {
 //# an appropriate source address).
 #[test]
 fn the_source_is_chosen_or_given_and_always_our_own() {
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+    //= type=test
+    //# There SHOULD be a
+    //# way to communicate the chosen source address up to the
+    //# application layer (e.g, so that the application can later
+    //# receive a reply datagram only from the corresponding
+    //# interface).
     every(|mut net| {
         let second = net.pick("10.0.0.3/24", "fd00::3/64");
         net.stack.add_address(IF, cidr(second)).unwrap();

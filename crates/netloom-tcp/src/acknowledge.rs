@@ -1,24 +1,40 @@
 //! The fifth step: what an acknowledgment does to the sender's side.
 
-use netloom_driver::Instant;
+#[cfg(feature = "fast-retransmit")]
 use netloom_wire::TcpFlags;
 
 use crate::flags::Flags;
+#[cfg(feature = "fast-retransmit")]
 use crate::records::SACKED;
 use crate::recovery::NewAck;
-use crate::{CloseReason, Connection, Discard, Env, Io, News, Outcome, Segment, SeqNum, State};
+#[cfg(feature = "rack")]
+use crate::recovery::{Marks, Phase};
+use crate::{CloseReason, Connection, Discard, Env, Io, News, Segment, SeqNum, State};
 
 /// No echoed timestamp is believed to be older, in milliseconds.
 const LONGEST_ECHO: u32 = 1 << 18;
 
 /// What the millisecond clock may be off by, in microseconds.
-const CLOCK_TICK: u64 = 1_000;
+const CLOCK_TICK: u32 = 1_000;
 
 impl Connection {
     /// RFC 9293 §3.10.7.4, with RFC 5961 §5: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT.
     pub(crate) fn is_ack_acceptable(&self, ack: SeqNum) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# TCP stacks that implement RFC
+        //# 5961 MUST add an input check that the ACK value is
+        //# acceptable only if it is in the range of ((SND.UNA -
+        //# MAX.SND.WND) =< SEG.ACK =< SND.NXT).
         let limit = self.snd_nxt.plus(u32::from(self.flags.has(Flags::PROBED)));
         let oldest = self.max_snd_wnd.min(i32::MAX as u32);
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-5.2
+        //# TCP stacks
+        //# that implement this mitigation MUST add an additional input check to
+        //# any incoming segment.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# o  RFC 5961 [9], Section 5 describes a potential blind data
+        //# injection attack, and mitigation that implementations MAY
+        //# choose to include (MAY-12).
         ack.le(limit) && ack.ge(self.snd_una.minus(oldest))
     }
 
@@ -28,45 +44,79 @@ impl Connection {
         env: &Env<'_>,
         io: &mut Io<'_>,
         segment: &Segment<'_>,
-        out: &mut Outcome,
     ) -> bool {
         let ack = segment.ack;
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-5.2
+        //# All incoming segments whose ACK value doesn't satisfy the
+        //# above condition MUST be discarded and an ACK sent back.
         if !self.is_ack_acceptable(ack) {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# All incoming segments
             //# whose ACK value doesn't satisfy the above condition MUST be
             //# discarded and an ACK sent back.
             self.challenge(env);
-            out.discard = Some(Discard::BadAck);
+            self.outcome.discard = Some(Discard::BadAck);
             return false;
         }
         self.heard(env);
+        #[cfg(feature = "fastopen")]
+        if self.is_unconfirmed() {
+            self.confirm(io);
+        }
         if ack.gt(self.snd_nxt) {
             // The peer took the octet of a zero-window probe: it counts as sent from now on.
             self.snd_nxt = ack;
         }
+        #[cfg(feature = "fast-retransmit")]
         let repeats = self.is_duplicate(segment);
-        let sacked_more = self.receive_sack(io, segment);
+        #[cfg(feature = "rack")]
+        let held = self.receive_echo(segment);
+        #[cfg(feature = "rack")]
+        let before = self.before_ack(io);
+        #[cfg(feature = "bbr")]
+        self.watch_ack_begin(io, segment);
+        #[cfg(feature = "rack")]
+        if ack.gt(self.snd_una) && (self.phase != Phase::Open || self.sacked > 0) {
+            self.records_delivered(env, io, segment);
+        }
+        #[cfg(feature = "fast-retransmit")]
+        let sacked_more = self.receive_sack(env, io, segment);
         if ack.ge(self.snd_una) {
             self.update_window(env, io, segment);
         }
         let new = ack.gt(self.snd_una);
         if new {
-            let echo = segment.options.timestamps.map(|timestamps| timestamps.echo);
-            self.advance(env, io, ack, echo, out);
-        } else if sacked_more || repeats {
+            let echo = segment.timestamps.map(|timestamps| timestamps.echo);
+            self.advance(env, io, ack, echo);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //# Note that a sender using SACK [RFC2018] MUST NOT send
+        //# new data unless the incoming duplicate acknowledgment contains
+        //# new SACK information.
+        #[cfg(feature = "fast-retransmit")]
+        if !new && (sacked_more || repeats) {
             self.on_duplicate_ack(env, io);
         }
-        if sacked_more {
+        #[cfg(feature = "rack")]
+        let by_time = self.rack_after_ack(env, io, segment, &before);
+        #[cfg(all(feature = "fast-retransmit", not(feature = "rack")))]
+        let by_time = false;
+        #[cfg(feature = "fast-retransmit")]
+        if sacked_more && !by_time {
             self.detect_loss(env, io);
         }
+        #[cfg(feature = "rack")]
+        self.hold(env, held);
+        #[cfg(feature = "bbr")]
+        self.watch_ack_end(env, io, &before);
         self.settle_persist(env);
         if self.fin_acked() {
-            self.on_fin_acked(env, out);
+            self.on_fin_acked(env);
         }
         true
     }
 
+    #[cfg(feature = "fast-retransmit")]
     /// RFC 5681 §2: whether the segment is a duplicate acknowledgment, for a peer without SACK.
     /// With a closed window it answers a probe.
     fn is_duplicate(&self, segment: &Segment<'_>) -> bool {
@@ -75,7 +125,7 @@ impl Connection {
             && segment.payload.is_empty()
             && segment.window != 0
             && !segment.has(TcpFlags::FIN)
-            && u32::from(segment.window) << self.snd_wscale == self.snd_wnd
+            && u32::from(segment.window) << self.snd_shift() == self.snd_wnd
             && !self.flags.has(Flags::SACK)
     }
 
@@ -86,11 +136,21 @@ impl Connection {
         //# be updated.  If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ
         //# and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND, set
         //# SND.WL1 <- SEG.SEQ, and set SND.WL2 <- SEG.ACK.
+        // A segment that acknowledges more is newer too, even if it is a retransmission: without
+        // its window the one before would count from what it acknowledges.
         let newer = self.snd_wl1.lt(segment.seq)
-            || (self.snd_wl1 == segment.seq && self.snd_wl2.le(segment.ack));
+            || (self.snd_wl1 == segment.seq && self.snd_wl2.le(segment.ack))
+            || self.snd_wl2.lt(segment.ack);
         if newer {
             let before = self.snd_wnd;
-            self.snd_wnd = u32::from(segment.window) << self.snd_wscale;
+            //= https://www.rfc-editor.org/rfc/rfc7323#section-2.2
+            //# A Window Scale option in a segment
+            //# without a SYN bit MUST be ignored.
+            //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+            //# o  The window field (SEG.WND) in the header of every incoming
+            //# segment, with the exception of <SYN> segments, MUST be left-
+            //# shifted by Snd.Wind.Shift bits before updating SND.WND:
+            self.snd_wnd = u32::from(segment.window) << self.snd_shift();
             self.max_snd_wnd = self.max_snd_wnd.max(self.snd_wnd);
             self.snd_wl1 = segment.seq;
             self.snd_wl2 = segment.ack;
@@ -98,12 +158,13 @@ impl Connection {
                 self.on_window_opened(env, io);
             }
         }
-        if self.snd_wnd == 0 && self.una_since != Instant::ZERO {
+        if self.snd_wnd == 0 {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
             //# As long as the receiving TCP peer continues to
             //# send acknowledgments in response to the probe segments, the sending
             //# TCP peer MUST allow the connection to stay open (MUST-37).
-            self.una_since = env.now;
+            // Time counts again from the next probe on.
+            self.una_since = 0;
         }
     }
 
@@ -114,7 +175,6 @@ impl Connection {
         io: &mut Io<'_>,
         ack: SeqNum,
         echo: Option<u32>,
-        out: &mut Outcome,
     ) {
         let flight = self.flight();
         let octets = ack.since(self.snd_una);
@@ -123,36 +183,66 @@ impl Connection {
         let sample = self.drop_acknowledged(env, io, ack, echo);
         self.snd_una = ack;
         self.rtx_nxt = self.rtx_nxt.max(ack);
+        //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+        //# Note: SACK information is advisory and therefore SACKed data MUST NOT
+        //# be removed from the TCP's retransmission buffer until the data is
+        //# cumulatively acknowledged [RFC2018].
         self.tx.consume(io.tx.len(), data);
 
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
+        //# The RTO MUST be computed according to the algorithm in [10],
+        //# including Karn's algorithm for taking RTT samples (MUST-18).
         if let Some(sample) = sample {
-            self.rtt.sample(sample);
+            self.rtt.sample(sample, env.now_ms);
+            #[cfg(feature = "rack")]
+            self.measured(sample);
             // RFC 6298 §5: the timeout stays backed off until a round trip is measured.
+            //= https://www.rfc-editor.org/rfc/rfc8961#section-4
+            //# The backoff SHOULD be removed after
+            //# either (a) the subsequent successful transmission of non-
+            //# retransmitted data, or (b) an RTO passes without detecting
+            //# additional losses.
             self.backoff = 0;
         }
         self.retries = 0;
         self.flags.clear(Flags::PROBED);
-        self.on_new_ack(env, io, &NewAck { octets, flight });
+        let ack = NewAck {
+            octets,
+            flight,
+            #[cfg(feature = "cubic")]
+            rtt: sample.unwrap_or(0),
+        };
+        self.on_new_ack(env, io, &ack);
         if self.flight() > 0 {
-            self.una_since = env.now;
+            self.una_since = env.now_ms.max(1);
             //= https://www.rfc-editor.org/rfc/rfc6298#section-5
             //# When an ACK is received that acknowledges new data, restart the
             //# retransmission timer so that it will expire after RTO seconds
             //# (for the current value of RTO).
+            //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+            //# An implementation MUST manage the retransmission timer(s) in such a
+            //# way that a segment is never retransmitted too early, i.e., less than
+            //# one RTO after the previous transmission of that segment.
+            #[cfg(feature = "rack")]
+            self.arm_probe(env);
+            #[cfg(not(feature = "rack"))]
             self.arm_retransmission(env);
         } else {
             //= https://www.rfc-editor.org/rfc/rfc6298#section-5
             //# When all outstanding data has been acknowledged, turn off the
             //# retransmission timer.
-            self.una_since = Instant::ZERO;
-            self.rtx_deadline = Instant::ZERO;
+            self.una_since = 0;
+            self.rtx_deadline = 0;
+            #[cfg(feature = "rack")]
+            self.marks.clear(Marks::TIMERS);
         }
-        out.news.insert(News::PATH_CONFIRMED);
+        self.report(News::PATH_CONFIRMED);
         if data > 0 {
-            out.news.insert(News::WRITABLE);
+            self.report(News::WRITABLE);
         }
     }
 
+    #[cfg(feature = "fast-retransmit")]
     /// Removes the records `ack` covers; returns a round-trip time if they give one.
     fn drop_acknowledged(
         &mut self,
@@ -160,14 +250,14 @@ impl Connection {
         io: &Io<'_>,
         ack: SeqNum,
         echo: Option<u32>,
-    ) -> Option<u64> {
+    ) -> Option<u32> {
         let mut start = self.snd_una;
         let mut sample = None;
         // How long ago the newest retransmission among what is acknowledged was sent.
-        let mut retransmitted: Option<u64> = None;
-        while let Some(record) = self.records.get(io.records, 0) {
-            let done = record.end.le(ack);
-            let end = if done { record.end } else { ack };
+        let mut retransmitted: Option<u32> = None;
+        let mut done = 0;
+        for record in self.records.live(io.records) {
+            let end = record.end.min(ack);
             let octets = end.saturating_since(start);
             if record.is(SACKED) {
                 self.sacked = self.sacked.saturating_sub(octets);
@@ -178,19 +268,33 @@ impl Connection {
             //# RTT samples MUST NOT be made using segments that were
             //# retransmitted (and thus for which it is ambiguous whether the reply
             //# was for the first instance of the packet or a later instance).
+            let age = env.micros().wrapping_sub(record.sent);
+            //= https://www.rfc-editor.org/rfc/rfc6298#section-3
+            //# TCP MUST use Karn's algorithm [KP87] for taking RTT samples.
+            //= https://www.rfc-editor.org/rfc/rfc8961#section-4
+            //# (d)  An RTO mechanism MUST NOT use ambiguous FT samples.
             if record.retransmissions > 0 {
-                let age = record.age(env.now);
                 retransmitted = Some(retransmitted.map_or(age, |newest| newest.min(age)));
             }
-            if !done {
+            if record.end.gt(ack) {
                 break;
             }
             if retransmitted.is_none() && !record.is(SACKED) {
-                sample = Some(record.age(env.now));
+                //= https://www.rfc-editor.org/rfc/rfc6298#section-3
+                //# A TCP implementation MUST take at
+                //# least one RTT measurement per RTT (unless that is not possible per
+                //# Karn's algorithm).
+                //= https://www.rfc-editor.org/rfc/rfc8961#section-4
+                //# (b)  FT observations SHOULD be taken and incorporated into the
+                //# RTO at least once per RTT or as frequently as data is
+                //# exchanged in cases where that happens less frequently than
+                //# once per RTT.
+                sample = Some(age);
             }
-            start = record.end;
-            self.records.pop_front(io.records);
+            start = end;
+            done = u16::saturating_add(done, 1);
         }
+        self.records.drop_front(done);
         if let Some(age) = retransmitted {
             // A timestamp tells the first instance from a later one (RFC 7323 §4): if the echo
             // is older than the retransmission, all arrived before it and only the
@@ -204,16 +308,20 @@ impl Connection {
     }
 
     /// The round trip that an echoed timestamp tells, in microseconds.
-    pub(crate) fn echoed_rtt(&self, env: &Env<'_>, echo: u32) -> Option<u64> {
+    pub(crate) fn echoed_rtt(&self, env: &Env<'_>, echo: u32) -> Option<u32> {
         if !self.flags.has(Flags::TIMESTAMPS) {
             return None;
         }
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-4.1
+        //# Values of this
+        //# clock MUST be at least approximately proportional to real time, in
+        //# order to measure actual RTT.
         let elapsed = env.now_ms.wrapping_add(self.ts_offset).wrapping_sub(echo);
-        (elapsed < LONGEST_ECHO).then(|| u64::from(elapsed.max(1)).saturating_mul(1_000))
+        (elapsed < LONGEST_ECHO).then(|| elapsed.max(1).saturating_mul(1_000))
     }
 
     /// Our FIN is acknowledged.
-    fn on_fin_acked(&mut self, env: &Env<'_>, out: &mut Outcome) {
+    fn on_fin_acked(&mut self, env: &Env<'_>) {
         match self.state {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# In addition to the processing for the ESTABLISHED state,
@@ -221,7 +329,7 @@ impl Connection {
             //# WAIT-2 and continue processing in that state.
             State::FinWait1 => {
                 self.state = State::FinWait2;
-                out.news.insert(News::SEND_FINISHED);
+                self.report(News::SEND_FINISHED);
                 self.start_fin_wait_2(env);
             }
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
@@ -229,16 +337,16 @@ impl Connection {
             //# if the ACK acknowledges our FIN, then enter the TIME-WAIT
             //# state; otherwise, ignore the segment.
             State::Closing => {
-                out.news.insert(News::SEND_FINISHED);
-                self.enter_time_wait(out);
+                self.report(News::SEND_FINISHED);
+                self.enter_time_wait();
             }
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# If our FIN is now
             //# acknowledged, delete the TCB, enter the CLOSED state, and
             //# return.
             State::LastAck => {
-                out.news.insert(News::SEND_FINISHED);
-                self.end(CloseReason::Finished, out);
+                self.report(News::SEND_FINISHED);
+                self.end(CloseReason::Finished);
             }
             State::Closed
             | State::Listen

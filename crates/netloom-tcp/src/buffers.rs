@@ -10,6 +10,7 @@ impl Connection {
     }
 
     /// Whether the user may write: the sending direction is open, or about to be.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn can_write(&self) -> bool {
         let open = match self.state {
             State::SynSent | State::SynReceived | State::Established | State::CloseWait => true,
@@ -25,6 +26,7 @@ impl Connection {
     }
 
     /// How many octets [`Connection::write`] would take now.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn write_room(&self, io: &Io<'_>) -> usize {
         if self.can_write() {
             self.tx.room(io.tx.len())
@@ -35,6 +37,7 @@ impl Connection {
 
     /// Queues data to send and returns how many octets were taken: fewer when the ring is full,
     /// none when the sending direction is closed.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn write(&mut self, io: &mut Io<'_>, data: &[u8]) -> usize {
         let n = self.write_room(io).min(data.len());
         let data = data.get(..n).unwrap_or(&[]);
@@ -57,6 +60,7 @@ impl Connection {
     }
 
     /// Reads received data in order; 0 if there is none.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn read(&mut self, io: &mut Io<'_>, out: &mut [u8]) -> usize {
         let n = self.peek(io, 0, out);
         self.consume(io, n);
@@ -64,6 +68,7 @@ impl Connection {
     }
 
     /// Copies received data without consuming it, from `offset` octets after the next unread one.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn peek(&self, io: &Io<'_>, offset: usize, out: &mut [u8]) -> usize {
         self.rx.copy_out(io.rx, offset, out)
     }

@@ -1,12 +1,14 @@
 //! Closing: in order, half, with a limit, or at once.
 
-use netloom_driver::Instant;
-
 use crate::flags::Flags;
+#[cfg(feature = "fast-retransmit")]
 use crate::records::RecordTable;
+#[cfg(not(feature = "fast-retransmit"))]
+use crate::recovery::RecordTable;
 use crate::ring::Ring;
 use crate::{
-    CloseReason, Connection, End, Env, IcmpError, News, Outcome, SeqNum, State, TimeWaitState,
+    CloseReason, Connection, End, Env, HALF_CLOSED_TIMEOUT, IcmpError, News, Outcome, SeqNum,
+    State, TimeWaitState,
 };
 
 impl Connection {
@@ -41,18 +43,17 @@ impl Connection {
     /// the tunables allow. Unread data, and data that arrives later, reset it; so does a linger
     /// time of zero.
     pub fn close(&mut self, env: &Env<'_>) -> Outcome {
-        let mut out = Outcome::nothing();
         if self.close_reason.is_some() || self.flags.has(Flags::ORPHAN) {
-            return out;
+            return self.take_outcome();
         }
         match self.state {
-            State::Closed | State::Listen => return out,
+            State::Closed | State::Listen => return self.take_outcome(),
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.4
             //# Delete the TCB and return "error: closing" responses to any
             //# queued SENDs, or RECEIVEs.
             State::SynSent => {
-                self.end(CloseReason::Aborted, &mut out);
-                return out;
+                self.end(CloseReason::Aborted);
+                return self.take_outcome();
             }
             State::SynReceived
             | State::Established
@@ -64,10 +65,10 @@ impl Connection {
             | State::TimeWait => {}
         }
         self.flags.set(Flags::ORPHAN);
-        out.owes_frame = true;
+        self.report(News::OWES_FRAME);
         if self.rx.len > 0 && self.state != State::TimeWait {
             self.reset(CloseReason::ClosedWithUnreadData);
-            return out;
+            return self.take_outcome();
         }
         if self.flags.has(Flags::LINGER) && self.linger == 0 {
             return self.abort();
@@ -77,11 +78,11 @@ impl Connection {
             self.start_fin_wait_2(env);
         } else if self.flags.has(Flags::LINGER) {
             self.flags.set(Flags::LINGERING);
-            self.close_deadline = env.now.plus_micros(self.linger);
+            self.close_deadline = env.after(self.linger);
         } else {
-            self.close_deadline = Instant::ZERO;
+            self.close_deadline = 0;
         }
-        out
+        self.take_outcome()
     }
 
     /// Aborts: the peer gets a RST if it should, then the connection ends as
@@ -92,10 +93,13 @@ impl Connection {
 
     /// Aborts for `reason`: because an address or memory was taken away, for example.
     pub fn abort_with(&mut self, reason: CloseReason) -> Outcome {
-        let mut out = Outcome::nothing();
+        self.abort_for(reason);
+        self.take_outcome()
+    }
+
+    fn abort_for(&mut self, reason: CloseReason) {
         if self.close_reason.is_some() {
-            out.owes_frame = self.flags.has(Flags::RESET_OWED);
-            return out;
+            return;
         }
         match self.state {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.5
@@ -106,26 +110,43 @@ impl Connection {
             | State::Established
             | State::FinWait1
             | State::FinWait2
-            | State::CloseWait => {
-                self.reset(reason);
-                out.owes_frame = true;
-            }
+            | State::CloseWait => self.reset(reason),
             State::Closed
             | State::Listen
             | State::SynSent
             | State::Closing
             | State::LastAck
-            | State::TimeWait => self.end(reason, &mut out),
+            | State::TimeWait => self.end(reason),
         }
-        out
+    }
+
+    /// How the connection ended, once it has, and a RST it may have owed has been sent.
+    pub fn ended(&self) -> Option<End> {
+        let reason = self.close_reason?;
+        if self.flags.has(Flags::RESET_OWED) {
+            return None;
+        }
+        Some(match self.state {
+            State::TimeWait => End::TimeWait(TimeWaitState::of(self)),
+            State::Closed
+            | State::Listen
+            | State::SynSent
+            | State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => End::Closed(reason),
+        })
     }
 
     /// The connection is over; unread data stays readable.
     #[cold]
     #[inline(never)]
-    pub(crate) fn end(&mut self, reason: CloseReason, out: &mut Outcome) {
+    pub(crate) fn end(&mut self, reason: CloseReason) {
         self.finish(reason);
-        out.end = Some(End::Closed(reason));
+        self.report(News::ENDED);
     }
 
     /// The connection is over but for a RST to be sent.
@@ -134,6 +155,7 @@ impl Connection {
     pub(crate) fn reset(&mut self, reason: CloseReason) {
         self.finish(reason);
         self.flags.set(Flags::RESET_OWED);
+        self.report(News::OWES_FRAME);
     }
 
     #[cold]
@@ -159,11 +181,11 @@ impl Connection {
     #[cold]
     #[inline(never)]
     fn stop(&mut self) {
-        self.rtx_deadline = Instant::ZERO;
-        self.ack_deadline = Instant::ZERO;
-        self.keepalive_deadline = Instant::ZERO;
-        self.close_deadline = Instant::ZERO;
-        self.una_since = Instant::ZERO;
+        self.rtx_deadline = 0;
+        self.ack_deadline = 0;
+        self.keepalive_deadline = 0;
+        self.close_deadline = 0;
+        self.una_since = 0;
         self.dup_acks_owed = 0;
         self.tx = Ring::EMPTY;
         self.records = RecordTable::EMPTY;
@@ -174,30 +196,30 @@ impl Connection {
 
     /// Both FINs are exchanged and ours is acknowledged. TIME-WAIT begins when the
     /// acknowledgment of the peer's has been sent.
-    pub(crate) fn enter_time_wait(&mut self, out: &mut Outcome) {
+    pub(crate) fn enter_time_wait(&mut self) {
         self.state = State::TimeWait;
         self.flags
             .clear(Flags::KEEPALIVE.with(Flags::KEEPALIVE_OWED));
         self.stop();
         if !self.flags.has(Flags::ACK_NOW) {
-            self.leave_for_time_wait(out);
+            self.leave_for_time_wait();
         }
     }
 
     /// Everything is said: what is left of the connection fits a [`TimeWaitState`].
-    pub(crate) fn leave_for_time_wait(&mut self, out: &mut Outcome) {
+    pub(crate) fn leave_for_time_wait(&mut self) {
         if self.close_reason.is_none() {
             self.close_reason = Some(CloseReason::Finished);
-            out.end = Some(End::TimeWait(TimeWaitState::of(self)));
+            self.report(News::ENDED);
         }
     }
 
     /// FIN-WAIT-2 begins, or its user goes.
     pub(crate) fn start_fin_wait_2(&mut self, env: &Env<'_>) {
         self.flags.clear(Flags::LINGERING);
-        self.close_deadline = Instant::ZERO;
+        self.close_deadline = 0;
         if self.flags.has(Flags::ORPHAN) {
-            self.close_deadline = env.now.plus_micros(env.tunables.fin_timeout);
+            self.close_deadline = env.after(env.tunables.fin_timeout);
         } else {
             self.start_half_closed(env);
         }
@@ -205,32 +227,30 @@ impl Connection {
 
     /// One direction is closed: the other may not stay silent for ever, if so set.
     pub(crate) fn start_half_closed(&mut self, env: &Env<'_>) {
-        if env.tunables.half_closed_timeout > 0 {
-            self.close_deadline = env.now.plus_micros(env.tunables.half_closed_timeout);
+        if HALF_CLOSED_TIMEOUT && env.tunables.half_closed_timeout > 0 {
+            self.close_deadline = env.after(env.tunables.half_closed_timeout);
         }
     }
 
-    pub(crate) fn on_close_timeout(&mut self, env: &Env<'_>, out: &mut Outcome) {
-        self.close_deadline = Instant::ZERO;
+    pub(crate) fn on_close_timeout(&mut self, env: &Env<'_>) {
+        self.close_deadline = 0;
         if self.flags.has(Flags::LINGERING) {
-            *out = self.abort_with(CloseReason::LingerTimedOut);
+            self.abort_for(CloseReason::LingerTimedOut);
             return;
         }
         let orphan = self.flags.has(Flags::ORPHAN);
         match self.state {
-            State::FinWait2 if orphan => self.end(CloseReason::FinWait2TimedOut, out),
-            State::FinWait2 | State::CloseWait => {
+            State::FinWait2 if orphan => self.end(CloseReason::FinWait2TimedOut),
+            State::FinWait2 | State::CloseWait if HALF_CLOSED_TIMEOUT => {
                 let limit = env.tunables.half_closed_timeout;
-                let silent_ms = env.now_ms.wrapping_sub(self.last_received_ms);
-                let silent = u64::from(silent_ms).saturating_mul(1_000);
+                let silent = env.since(self.last_received_ms);
                 if limit == 0 {
                     return;
                 }
                 if silent >= limit {
-                    *out = self.abort_with(CloseReason::HalfClosedTimedOut);
+                    self.abort_for(CloseReason::HalfClosedTimedOut);
                 } else {
-                    let rest = limit.saturating_sub(silent);
-                    self.close_deadline = env.now.plus_micros(rest);
+                    self.close_deadline = env.after(limit.saturating_sub(silent));
                 }
             }
             State::Closed
@@ -239,6 +259,8 @@ impl Connection {
             | State::SynReceived
             | State::Established
             | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
             | State::Closing
             | State::LastAck
             | State::TimeWait => {}
@@ -247,11 +269,10 @@ impl Connection {
 
     /// ICMP reported an error about a segment of ours that started at `quoted_seq`.
     pub fn icmp_error(&mut self, error: IcmpError, quoted_seq: SeqNum) -> Outcome {
-        let mut out = Outcome::nothing();
         // RFC 5927 §4.1: only what quotes a sequence number in flight is believed.
         let in_flight = quoted_seq.ge(self.snd_una) && quoted_seq.lt(self.snd_nxt);
         if !in_flight || self.close_reason.is_some() {
-            return out;
+            return self.take_outcome();
         }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
         //# Since these Unreachable messages indicate soft error conditions, a
@@ -261,12 +282,12 @@ impl Connection {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
             //# These are hard error conditions, so TCP implementations SHOULD
             //# abort the connection (SHLD-26).
-            self.end(error.close_reason(), &mut out);
-            return out;
+            self.end(error.close_reason());
+            return self.take_outcome();
         }
         // On a synchronized connection a hard error is taken as soft (RFC 5927 §5.2, RFC 5461).
         self.soft_error_seen = Some(error);
-        out.news.insert(News::SOFT_ERROR);
-        out
+        self.report(News::SOFT_ERROR);
+        self.take_outcome()
     }
 }

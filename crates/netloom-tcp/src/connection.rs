@@ -2,19 +2,32 @@
 
 use core::mem::offset_of;
 
-use netloom_driver::Instant;
-
-use crate::congestion::Congestion;
+use crate::congestion::{Congestion, Controller};
 use crate::flags::Flags;
+#[cfg(feature = "plpmtud")]
+use crate::path_search::PathSearch;
+#[cfg(feature = "fast-retransmit")]
 use crate::records::RecordTable;
 use crate::recovery::Phase;
+#[cfg(not(feature = "fast-retransmit"))]
+use crate::recovery::RecordTable;
+#[cfg(feature = "rack")]
+use crate::recovery::{Marks, Prr, Rack};
 use crate::ring::Ring;
 use crate::rtt::RttEstimator;
-use crate::{CloseReason, IcmpError, Io, Keepalive, SeqNum, State};
+use crate::timers::LONGEST_WAIT;
+use crate::{
+    ACTIVE_OPEN, CloseReason, FAST_RETRANSMIT, IcmpError, Io, News, Outcome, SeqNum, State,
+    WINDOW_SCALE,
+};
+
+#[cfg(feature = "keepalive")]
+use crate::Keepalive;
 
 /// One TCP connection. See the [crate's documentation](crate) for how to drive it.
 ///
-/// What the transfer of data in order touches comes first, in 128 octets.
+/// What the transfer of data in order touches most comes first, in 128 octets: single octets,
+/// pairs, then words, because instructions of small machines reach the farther the wider.
 #[derive(Debug, Clone, PartialEq)]
 #[repr(C)]
 pub struct Connection {
@@ -25,10 +38,43 @@ pub struct Connection {
     /// Rcv.Wind.Shift: by how much ours are.
     pub(crate) rcv_wscale: u8,
     pub(crate) flags: Flags,
+    /// What the call in progress did; nothing between calls.
+    pub(crate) outcome: Outcome,
+    /// Duplicate acknowledgments still owed to a peer without SACK.
+    pub(crate) dup_acks_owed: u8,
+    /// Segments still to be acknowledged at once.
+    pub(crate) quick_acks: u8,
+    /// Duplicate acknowledgments received since the last new one.
+    pub(crate) dup_acks: u8,
+    /// Retransmissions of what is at SND.UNA.
+    pub(crate) retries: u8,
+    /// How often the timeout is doubled.
+    pub(crate) backoff: u8,
+    /// Unanswered keep-alive probes.
+    pub(crate) probes: u8,
+    pub(crate) close_reason: Option<CloseReason>,
+    pub(crate) soft_error_seen: Option<IcmpError>,
+    /// Eff.snd.MSS: payload of a full-sized segment that carries no SACK blocks.
+    pub(crate) mss: u16,
+    /// The largest segment seen from the peer: what "full-sized" means for delayed ACKs.
+    pub(crate) rcv_mss: u16,
+    pub(crate) records: RecordTable,
+    pub(crate) range_count: u16,
+    /// The MSS option we sent.
+    pub(crate) our_mss: u16,
 
     // Receive sequence variables (RFC 9293 §3.3.1).
     pub(crate) rcv_nxt: SeqNum,
     /// RCV.NXT + RCV.WND: the right edge of the window, as far as it was ever promised.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+    //# 1)  The receiver MUST honor, as in window, any segment that would
+    //# have been in window for any <ACK> sent by the receiver.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+    //# 2)  When window scaling is in effect, the receiver SHOULD track the
+    //# actual maximum window sequence number (which is likely to be
+    //# greater than the window announced by the most recent <ACK>, if
+    //# more than one segment has arrived since the application consumed
+    //# any data in the receive buffer).
     pub(crate) rcv_adv: SeqNum,
     /// Last.ACK.sent (RFC 7323 §4.3).
     pub(crate) last_ack_sent: SeqNum,
@@ -41,54 +87,75 @@ pub struct Connection {
     // Send sequence variables (RFC 9293 §3.3.1).
     pub(crate) snd_una: SeqNum,
     pub(crate) snd_nxt: SeqNum,
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# It is RECOMMENDED that implementations will
+    //# reserve 32-bit fields for the send and receive window sizes in the
+    //# connection record and do all window computations with 32 bits (REC-
+    //# 1).
     pub(crate) snd_wnd: u32,
     pub(crate) snd_wl1: SeqNum,
     pub(crate) snd_wl2: SeqNum,
-    pub(crate) max_snd_wnd: u32,
     pub(crate) tx: Ring,
-    pub(crate) records: RecordTable,
-    pub(crate) range_count: u16,
-    /// Eff.snd.MSS: payload of a full-sized segment that carries no SACK blocks.
-    pub(crate) mss: u16,
-    pub(crate) congestion: Congestion,
     /// Octets in flight that the peer holds out of order: reported by SACK, or one MSS for each
     /// duplicate acknowledgment.
     pub(crate) sacked: u32,
     /// Octets in flight taken as lost and not yet retransmitted.
     pub(crate) lost: u32,
-    /// The largest segment seen from the peer: what "full-sized" means for delayed ACKs.
-    pub(crate) rcv_mss: u16,
-    /// Duplicate acknowledgments still owed to a peer without SACK.
-    pub(crate) dup_acks_owed: u8,
-    /// Segments still to be acknowledged at once.
-    pub(crate) quick_acks: u8,
-    /// Octets delivered to the peer, wrapping.
-    pub(crate) delivered: u32,
-    /// When a segment was last accepted, on the millisecond clock.
-    pub(crate) last_received_ms: u32,
     /// The end of the last segment sent that was less than full-sized (Minshall's SND.SML).
     pub(crate) snd_sml: SeqNum,
-    /// Retransmission or persist timer; zero: off, as with all deadlines.
-    pub(crate) rtx_deadline: Instant,
+    /// Retransmission or persist timer, on the millisecond clock; zero: off, as with all
+    /// deadlines.
+    pub(crate) rtx_deadline: u32,
     /// Delayed-acknowledgment timer.
-    pub(crate) ack_deadline: Instant,
-
-    // Less often touched from here on.
+    pub(crate) ack_deadline: u32,
     /// When the wait for what is at SND.UNA began; zero: nothing is waited for.
-    pub(crate) una_since: Instant,
-    pub(crate) rtt: RttEstimator,
+    pub(crate) una_since: u32,
+    /// When a segment was last accepted, on the millisecond clock.
+    pub(crate) last_received_ms: u32,
+
+    // Beyond two cache lines.
     /// When data was last sent, on the millisecond clock.
     pub(crate) last_sent_ms: u32,
-    pub(crate) keepalive_deadline: Instant,
+    pub(crate) max_snd_wnd: u32,
+    pub(crate) congestion: Congestion,
+    /// The congestion window before it was last reduced; 0: it never was.
+    #[cfg(any(feature = "cubic", feature = "rack"))]
+    pub(crate) prior_cwnd: u32,
+    /// ssthresh before it was last reduced.
+    #[cfg(feature = "rack")]
+    pub(crate) prior_ssthresh: u32,
+    #[cfg(feature = "rack")]
+    pub(crate) prr: Prr,
+    #[cfg(feature = "rack")]
+    pub(crate) rack: Rack,
+    /// Octets delivered to the peer, wrapping.
+    pub(crate) delivered: u32,
+    pub(crate) rtt: RttEstimator,
+    /// When the round trip began in which it is measured what the user reads, on the
+    /// millisecond clock.
+    #[cfg(feature = "autotune")]
+    pub(crate) round_ms: u32,
+    /// How far the user had read then.
+    #[cfg(feature = "autotune")]
+    pub(crate) round_read: SeqNum,
+    pub(crate) keepalive_deadline: u32,
     /// FIN-WAIT-2 without user, linger, half-closed.
-    pub(crate) close_deadline: Instant,
-    pub(crate) user_timeout: u64,
-    pub(crate) keepalive_idle: u64,
-    pub(crate) keepalive_interval: u64,
-    pub(crate) linger: u64,
+    pub(crate) close_deadline: u32,
+    // These four are in milliseconds.
+    pub(crate) user_timeout: u32,
+    pub(crate) keepalive_idle: u32,
+    pub(crate) keepalive_interval: u32,
+    pub(crate) linger: u32,
     pub(crate) ts_offset: u32,
     pub(crate) iss: SeqNum,
     pub(crate) irs: SeqNum,
+    /// When our SYN was last sent, in microseconds, wrapping; once the connection is established,
+    /// RACK.xmit_ts.
+    pub(crate) xmit_ts: u32,
+    /// The end of the segment whose round trip is measured, sent at `xmit_ts`; up to SND.UNA:
+    /// there is none.
+    #[cfg(not(feature = "fast-retransmit"))]
+    pub(crate) timed: SeqNum,
     /// `recover` of RFC 6582, RecoveryPoint of RFC 6675.
     pub(crate) recover: SeqNum,
     /// HighRxt of RFC 6675, as the octet after: how far this recovery has retransmitted.
@@ -110,29 +177,29 @@ pub struct Connection {
     pub(crate) peer_mss: u16,
     /// Options and payload the path carries.
     pub(crate) path_mss: u16,
-    /// The MSS option we sent.
-    pub(crate) our_mss: u16,
-    /// Duplicate acknowledgments received since the last new one.
-    pub(crate) dup_acks: u8,
-    /// Retransmissions of what is at SND.UNA.
-    pub(crate) retries: u8,
-    /// How often the timeout is doubled.
-    pub(crate) backoff: u8,
-    /// Unanswered keep-alive probes.
-    pub(crate) probes: u8,
+    /// What is known of the sizes the path carries.
+    #[cfg(feature = "plpmtud")]
+    pub(crate) search: PathSearch,
     pub(crate) keepalive_count: u8,
-    pub(crate) close_reason: Option<CloseReason>,
-    pub(crate) soft_error_seen: Option<IcmpError>,
+    /// RACK.reo_wnd_persist.
+    #[cfg(feature = "rack")]
+    pub(crate) reo_wnd_persist: u8,
+    #[cfg(feature = "rack")]
+    pub(crate) marks: Marks,
 }
 
 const _: () = {
-    assert!(size_of::<Connection>() <= 288);
-    assert!(offset_of!(Connection, ack_deadline) + size_of::<Instant>() <= 128);
-    assert!(offset_of!(Connection, una_since) >= offset_of!(Connection, ack_deadline));
+    assert!(size_of::<Connection>() <= 316);
+    assert!(offset_of!(Connection, last_received_ms) + size_of::<u32>() <= 128);
 };
 
 /// The least MSS believed of a path.
 const MIN_PATH_MSS: u16 = 48;
+
+/// Milliseconds from microseconds, rounded up, at most half the range of the clock.
+fn millis(micros: u64) -> u32 {
+    u32::try_from(micros.div_ceil(1_000)).map_or(LONGEST_WAIT, |ms| ms.min(LONGEST_WAIT))
+}
 
 impl Connection {
     /// No connection: all bytes zero, state CLOSED.
@@ -142,6 +209,7 @@ impl Connection {
         snd_wscale: 0,
         rcv_wscale: 0,
         flags: Flags::NONE,
+        outcome: Outcome::NOTHING,
         rcv_nxt: SeqNum(0),
         rcv_adv: SeqNum(0),
         last_ack_sent: SeqNum(0),
@@ -159,6 +227,8 @@ impl Connection {
         range_count: 0,
         mss: 0,
         congestion: Congestion::EMPTY,
+        #[cfg(any(feature = "cubic", feature = "rack"))]
+        prior_cwnd: 0,
         sacked: 0,
         lost: 0,
         rcv_mss: 0,
@@ -167,13 +237,17 @@ impl Connection {
         delivered: 0,
         last_received_ms: 0,
         snd_sml: SeqNum(0),
-        rtx_deadline: Instant::ZERO,
-        ack_deadline: Instant::ZERO,
-        una_since: Instant::ZERO,
+        rtx_deadline: 0,
+        ack_deadline: 0,
+        una_since: 0,
         rtt: RttEstimator::EMPTY,
         last_sent_ms: 0,
-        keepalive_deadline: Instant::ZERO,
-        close_deadline: Instant::ZERO,
+        #[cfg(feature = "autotune")]
+        round_ms: 0,
+        #[cfg(feature = "autotune")]
+        round_read: SeqNum(0),
+        keepalive_deadline: 0,
+        close_deadline: 0,
         user_timeout: 0,
         keepalive_idle: 0,
         keepalive_interval: 0,
@@ -193,11 +267,26 @@ impl Connection {
         peer_mss: 0,
         path_mss: 0,
         our_mss: 0,
+        xmit_ts: 0,
+        #[cfg(not(feature = "fast-retransmit"))]
+        timed: SeqNum(0),
         dup_acks: 0,
         retries: 0,
         backoff: 0,
         probes: 0,
+        #[cfg(feature = "plpmtud")]
+        search: PathSearch::EMPTY,
         keepalive_count: 0,
+        #[cfg(feature = "rack")]
+        reo_wnd_persist: 0,
+        #[cfg(feature = "rack")]
+        marks: Marks::NONE,
+        #[cfg(feature = "rack")]
+        prior_ssthresh: 0,
+        #[cfg(feature = "rack")]
+        prr: Prr::EMPTY,
+        #[cfg(feature = "rack")]
+        rack: Rack::EMPTY,
         close_reason: None,
         soft_error_seen: None,
     };
@@ -220,16 +309,28 @@ impl Connection {
         self.flags.has(Flags::ORPHAN)
     }
 
-    /// The offset of our timestamps, as given when the connection was opened.
+    /// Snd.Wind.Shift.
     #[inline]
-    pub fn ts_offset(&self) -> u32 {
-        self.ts_offset
+    pub(crate) fn snd_shift(&self) -> u8 {
+        if WINDOW_SCALE { self.snd_wscale } else { 0 }
+    }
+
+    /// Rcv.Wind.Shift.
+    #[inline]
+    pub(crate) fn rcv_shift(&self) -> u8 {
+        if WINDOW_SCALE { self.rcv_wscale } else { 0 }
     }
 
     /// Changes what the window may promise. What was promised stays promised: the right edge
     /// never moves left. Beyond 65 535 octets times the agreed scale it has no effect.
     pub fn set_rcv_buf(&mut self, rcv_buf: u32) {
         self.rcv_buf = rcv_buf;
+    }
+
+    /// The congestion window, in octets.
+    #[inline]
+    pub fn cwnd(&self) -> u32 {
+        self.congestion.cwnd()
     }
 
     /// How many octets of options and payload the path carries, as last set.
@@ -244,6 +345,8 @@ impl Connection {
     pub fn set_path_mss(&mut self, io: &mut Io<'_>, path_mss: u16) {
         self.path_mss = path_mss.max(MIN_PATH_MSS);
         let before = self.mss;
+        #[cfg(feature = "plpmtud")]
+        self.path_is_said_to_carry_less();
         self.update_mss();
         if self.mss < before {
             self.retransmit_oversized(io);
@@ -264,6 +367,8 @@ impl Connection {
             0
         };
         let limit = self.peer_mss.min(self.path_mss);
+        #[cfg(feature = "plpmtud")]
+        let limit = self.search.limit(limit);
         self.mss = limit.saturating_sub(options).max(1);
     }
 
@@ -276,6 +381,7 @@ impl Connection {
     }
 
     /// Switches keep-alives on or off. Ask [`Connection::next`] afterwards: it starts the timer.
+    #[cfg(feature = "keepalive")]
     pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
         //# If
@@ -284,7 +390,7 @@ impl Connection {
         //# off (MUST-25).
         self.flags
             .clear(Flags::KEEPALIVE.with(Flags::KEEPALIVE_OWED));
-        self.keepalive_deadline = Instant::ZERO;
+        self.keepalive_deadline = 0;
         self.probes = 0;
         if let Some(Keepalive {
             idle,
@@ -293,33 +399,35 @@ impl Connection {
         }) = keepalive
         {
             self.flags.set(Flags::KEEPALIVE);
-            self.keepalive_idle = idle.max(1_000_000);
-            self.keepalive_interval = interval.max(1_000_000);
+            self.keepalive_idle = millis(idle).max(1_000);
+            self.keepalive_interval = millis(interval).max(1_000);
             self.keepalive_count = count.max(2);
         }
     }
 
     /// Sets this connection's own user timeout in microseconds (R2, also for the handshake);
-    /// 0: for ever; `None`: the tunable's.
+    /// 0: for ever; `None`: the tunable's. Whole milliseconds count, 24 days at most.
+    #[cfg(feature = "user-timeout")]
     pub fn set_user_timeout(&mut self, timeout: Option<u64>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
         //# An application MUST (MUST-21) be able to set the value for R2
         //# for a particular connection.
         self.flags.put(Flags::OWN_USER_TIMEOUT, timeout.is_some());
-        self.user_timeout = timeout.unwrap_or(0);
+        self.user_timeout = millis(timeout.unwrap_or(0));
     }
 
     /// How long `close` may leave data unacknowledged, in microseconds: `None` for as long as it
-    /// takes, `Some(0)` to abort instead of closing.
+    /// takes, `Some(0)` to abort instead of closing. Whole milliseconds count, 24 days at most.
+    #[cfg(feature = "linger")]
     pub fn set_linger(&mut self, linger: Option<u64>) {
         self.flags.put(Flags::LINGER, linger.is_some());
-        self.linger = linger.unwrap_or(0);
+        self.linger = millis(linger.unwrap_or(0));
     }
 
     /// Acknowledges the next 16 segments, and what is waiting to be acknowledged, at once.
     pub fn set_quickack(&mut self) {
         self.quick_acks = 16;
-        if self.ack_deadline != Instant::ZERO {
+        if self.ack_deadline != 0 {
             self.flags.set(Flags::ACK_NOW);
         }
     }
@@ -327,6 +435,18 @@ impl Connection {
     /// The last soft ICMP error, which is forgotten by asking.
     pub fn take_soft_error(&mut self) -> Option<IcmpError> {
         self.soft_error_seen.take()
+    }
+
+    /// Adds to what the call in progress did.
+    #[inline]
+    pub(crate) fn report(&mut self, news: News) {
+        self.outcome.news.insert(news);
+    }
+
+    /// What the call did that ends here.
+    #[inline]
+    pub(crate) fn take_outcome(&mut self) -> Outcome {
+        core::mem::replace(&mut self.outcome, Outcome::NOTHING)
     }
 
     // The quantities the RFCs reason with.
@@ -341,9 +461,8 @@ impl Connection {
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn pipe(&self) -> u32 {
-        self.flight()
-            .saturating_sub(self.sacked)
-            .saturating_sub(self.lost)
+        let left = if FAST_RETRANSMIT { self.sacked } else { 0 };
+        self.flight().saturating_sub(left).saturating_sub(self.lost)
     }
 
     /// SND.NXT less our FIN: the octet after the last data octet that was sent.
@@ -358,8 +477,15 @@ impl Connection {
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn data_una(&self) -> SeqNum {
         match self.state {
-            State::Closed | State::Listen | State::SynSent | State::SynReceived => self.iss.plus(1),
-            State::Established
+            // Without an active open nothing is written before the handshake is complete.
+            State::Closed | State::Listen | State::SynSent | State::SynReceived if ACTIVE_OPEN => {
+                self.iss.plus(1)
+            }
+            State::Closed
+            | State::Listen
+            | State::SynSent
+            | State::SynReceived
+            | State::Established
             | State::FinWait1
             | State::FinWait2
             | State::CloseWait
@@ -390,6 +516,9 @@ impl Connection {
         //# However, a sending TCP peer MUST
         //# be robust against window shrinking, which may cause the "usable
         //# window" (see Section 3.8.6.2.1) to become negative (MUST-34).
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+        //# Implementations MUST ensure that they handle a shrinking
+        //# window, as specified in Section 4.2.2.16 of [RFC1122].
         self.snd_wnd.saturating_sub(self.flight())
     }
 

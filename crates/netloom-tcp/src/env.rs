@@ -10,6 +10,17 @@ pub struct Env<'a> {
     /// Now. Never earlier than in a previous call.
     pub now: Instant,
     /// The timestamp clock (RFC 7323 §5.4): milliseconds, wrapping, in step with `now`.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.4
+    //# It MUST tick at least once for each 2^31 bytes sent.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.4
+    //# In fact,
+    //# in order to be useful to the sender for round-trip timing, the
+    //# clock SHOULD tick at least once per window's worth of data, and
+    //# even with the window extension defined in Section 2.2, 2^31
+    //# bytes must be at least two windows.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.4
+    //# The recycling time of the timestamp clock MUST be greater than
+    //# MSL seconds.
     pub now_ms: u32,
     /// The stack's settings.
     pub tunables: &'a Tunables,
@@ -47,6 +58,32 @@ pub struct Io<'a> {
     pub records: &'a mut [Record],
     /// What arrived out of order.
     pub ranges: &'a mut [Range],
+    /// What a connection that is paced, or whose path is modelled, remembers beside: the same from
+    /// when [`Connection::wants_path`](crate::Connection::wants_path) first says so for as long as
+    /// the connection lives. Without it nothing is paced, and in place of BBR the default congestion
+    /// control is used.
+    #[cfg(feature = "bbr")]
+    pub path: Option<&'a mut crate::PathState>,
+}
+
+impl<'a> Io<'a> {
+    /// Storage without memory for the path.
+    #[inline]
+    pub fn new(
+        rx: &'a mut [u8],
+        tx: &'a mut [u8],
+        records: &'a mut [Record],
+        ranges: &'a mut [Range],
+    ) -> Io<'a> {
+        Io {
+            rx,
+            tx,
+            records,
+            ranges,
+            #[cfg(feature = "bbr")]
+            path: None,
+        }
+    }
 }
 
 /// What the caller chooses when a connection is opened, actively or passively.

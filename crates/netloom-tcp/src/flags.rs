@@ -1,12 +1,17 @@
 //! A connection's yes-or-no facts in one word.
 
+use crate::{ACTIVE_OPEN, KEEPALIVE, LINGER, SACK, TIMESTAMPS, USER_TIMEOUT, WINDOW_SCALE};
+
 /// A set of facts; the constants name them.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Flags(u32);
 
 impl Flags {
     pub(crate) const NONE: Flags = Flags(0);
     /// Timestamps are offered (before the handshake is complete) or in use (after).
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+    //# The TCP SHOULD remember
+    //# this state by setting a flag, referred to as Snd.TS.OK, to one.
     pub(crate) const TIMESTAMPS: Flags = Flags(1);
     /// Selective acknowledgments are offered or in use.
     pub(crate) const SACK: Flags = Flags(1 << 1);
@@ -72,20 +77,30 @@ impl Flags {
     pub(crate) const SYN_REPEATED: Flags = Flags(1 << 29);
     /// `recover` is meaningful.
     pub(crate) const RECOVERED: Flags = Flags(1 << 30);
-    /// Tests only: never take the fast path.
-    #[cfg(test)]
-    pub(crate) const NO_PREDICTION: Flags = Flags(1 << 31);
+    /// The fast path is never taken: everything that happens is looked at, because sending is
+    /// paced, or the path modelled. Tests set it to have the slow path.
+    pub(crate) const WATCHED: Flags = Flags(1 << 31);
+
+    /// All but facts of features that are left out. Those never hold, and the compiler knows it, so
+    /// what depends on them is left out with them.
+    const PRESENT: u32 = !(absent(TIMESTAMPS, Flags::TIMESTAMPS)
+        | absent(SACK, Flags::SACK.with(Flags::DSACK))
+        | absent(WINDOW_SCALE, Flags::SCALING)
+        | absent(ACTIVE_OPEN, Flags::ACTIVE)
+        | absent(KEEPALIVE, Flags::KEEPALIVE.with(Flags::KEEPALIVE_OWED))
+        | absent(USER_TIMEOUT, Flags::OWN_USER_TIMEOUT)
+        | absent(LINGER, Flags::LINGER.with(Flags::LINGERING)));
 
     /// Whether all of `other` hold.
     #[inline]
     pub(crate) const fn has(self, other: Flags) -> bool {
-        self.0 & other.0 == other.0
+        other.0 & Flags::PRESENT == other.0 && self.0 & other.0 == other.0
     }
 
     /// Whether any of `other` holds.
     #[inline]
     pub(crate) const fn any(self, other: Flags) -> bool {
-        self.0 & other.0 != 0
+        self.0 & other.0 & Flags::PRESENT != 0
     }
 
     #[inline]
@@ -95,7 +110,7 @@ impl Flags {
 
     #[inline]
     pub(crate) fn set(&mut self, other: Flags) {
-        self.0 |= other.0;
+        self.0 |= other.0 & Flags::PRESENT;
     }
 
     #[inline]
@@ -111,6 +126,10 @@ impl Flags {
             self.clear(other);
         }
     }
+}
+
+const fn absent(feature: bool, flags: Flags) -> u32 {
+    if feature { 0 } else { flags.0 }
 }
 
 impl core::fmt::Debug for Flags {

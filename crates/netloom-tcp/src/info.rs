@@ -17,6 +17,8 @@ pub struct TcpInfo {
     pub timestamps: bool,
     /// Whether selective acknowledgments are in use.
     pub sack: bool,
+    /// Whether explicit congestion notification is in use.
+    pub ecn: bool,
     /// The peer's window scale, if scaling is in use.
     pub snd_wscale: Option<u8>,
     /// Our window scale, if scaling is in use.
@@ -43,7 +45,7 @@ pub struct TcpInfo {
     pub rttvar: u32,
     /// The least round-trip time seen; 0 before the first measurement.
     pub min_rtt: u32,
-    /// The retransmission timeout without back-off.
+    /// The retransmission timeout without back-off, in whole milliseconds.
     pub rto: u32,
     /// How many times the timeout is doubled now.
     pub backoff: u8,
@@ -67,6 +69,32 @@ pub struct TcpInfo {
     pub total_retransmissions: u32,
     /// Octets delivered to the peer, wrapping.
     pub delivered: u32,
+    /// The rate at which data leaves, in octets of payload a second; 0: it is not paced. What the
+    /// connection itself does not know: [`PathState::tell`](crate::PathState::tell) fills it in.
+    #[cfg(feature = "bbr")]
+    pub pacing_rate: u64,
+    /// What BBR knows of the path, where it is in use. From there too.
+    #[cfg(feature = "bbr")]
+    pub bbr: Option<BbrInfo>,
+}
+
+/// What BBR knows of a path, named as Linux's `tcp_bbr_info`.
+#[cfg(feature = "bbr")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BbrInfo {
+    /// The state's name as the draft has it, such as `ProbeBW_CRUISE`.
+    pub state: &'static str,
+    /// BBR.bw: the rate it works with, in octets a second.
+    pub bw: u64,
+    /// BBR.min_rtt, in microseconds; 0: there was no round trip yet.
+    pub min_rtt: u32,
+    /// BBR.pacing_gain and BBR.cwnd_gain, in hundredths.
+    pub pacing_gain: u32,
+    /// See `pacing_gain`.
+    pub cwnd_gain: u32,
+    /// BBR.inflight_longterm, in octets; `None`: there is no such bound.
+    pub inflight_longterm: Option<u32>,
 }
 
 impl Connection {
@@ -78,6 +106,10 @@ impl Connection {
             close_reason: self.close_reason,
             timestamps: self.flags.has(Flags::TIMESTAMPS),
             sack: self.flags.has(Flags::SACK),
+            #[cfg(feature = "rack")]
+            ecn: self.marks.has(crate::recovery::Marks::ECN),
+            #[cfg(not(feature = "rack"))]
+            ecn: false,
             snd_wscale: scaling.then_some(self.snd_wscale),
             rcv_wscale: scaling.then_some(self.rcv_wscale),
             snd_una: self.snd_una,
@@ -90,13 +122,15 @@ impl Connection {
             path_mss: self.path_mss,
             srtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),
-            min_rtt: self.rtt.min,
+            min_rtt: self.rtt.min(),
             rto: self
                 .rtt
-                .rto(env.tunables, self.flags.has(Flags::SYN_REPEATED)),
+                .rto(env.tunables, self.flags.has(Flags::SYN_REPEATED))
+                .saturating_mul(1_000),
             backoff: self.backoff,
             probes: self.probes,
-            cwnd: self.congestion.cwnd(),
+            // Never less than a segment, also while an echoed mark has closed it.
+            cwnd: self.congestion.cwnd().max(u32::from(self.mss)),
             ssthresh: self.congestion.ssthresh(),
             unacked: self.flight(),
             sacked: self.sacked,
@@ -105,6 +139,10 @@ impl Connection {
             unread: self.rx.len,
             total_retransmissions: self.total_retransmissions,
             delivered: self.delivered,
+            #[cfg(feature = "bbr")]
+            pacing_rate: 0,
+            #[cfg(feature = "bbr")]
+            bbr: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use netloom_wire::TcpFlags;
 
-use crate::{CloseReason, Connection, News, Outcome, Reset, SeqNum, State};
+use crate::{ACTIVE_OPEN, CloseReason, Connection, News, Outcome, Reset, SeqNum, State};
 
 impl Connection {
     /// Whether a sequence number is one of what is in flight: what an ICMP error must quote to
@@ -20,14 +20,14 @@ impl Connection {
     /// The next hop could not be resolved. An attempt to connect ends with it; on a connection
     /// that is open it is a soft error, and what was to be sent counts as lost.
     pub fn next_hop_failed(&mut self) -> Outcome {
-        let mut out = Outcome::nothing();
         if self.close_reason.is_some() {
-            return out;
+            return self.take_outcome();
         }
         match self.state {
-            State::SynSent => self.end(CloseReason::NextHopUnresolved, &mut out),
+            State::SynSent if ACTIVE_OPEN => self.end(CloseReason::NextHopUnresolved),
             State::Closed
             | State::Listen
+            | State::SynSent
             | State::SynReceived
             | State::Established
             | State::FinWait1
@@ -35,9 +35,9 @@ impl Connection {
             | State::CloseWait
             | State::Closing
             | State::LastAck
-            | State::TimeWait => out.news.insert(News::SOFT_ERROR),
+            | State::TimeWait => self.report(News::SOFT_ERROR),
         }
-        out
+        self.take_outcome()
     }
 
     /// The RST that tells the peer that this side forgets the connection at once; `None` where

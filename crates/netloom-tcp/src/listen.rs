@@ -1,6 +1,7 @@
 //! LISTEN: what a segment does where only a listener is (RFC 9293 §3.10.7.2).
 
 use netloom_wire::TcpFlags;
+use netloom_wire::tcp_options::SynOptions;
 
 use crate::{Discard, Reset, Segment, SeqNum, closed};
 
@@ -25,19 +26,17 @@ pub struct SynOffer {
 
 impl SynOffer {
     pub(crate) fn of(segment: &Segment<'_>) -> SynOffer {
-        let options = &segment.options;
+        // Its options are checked: a segment is not made of others.
+        let options = SynOptions::find(segment.options).unwrap_or_default();
         SynOffer {
             irs: segment.seq,
             mss: options.mss,
-            //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
-            //# If a Window Scale option is received with a shift.cnt
-            //# value larger than 14, the TCP SHOULD log the error but MUST use 14
-            //# instead of the specified value.
-            window_scale: options
-                .window_scale
-                .map(|scale| scale.min(crate::MAX_WINDOW_SCALE)),
+            window_scale: options.window_scale,
             sack: options.sack_permitted,
-            timestamps: options.timestamps.map(|timestamps| timestamps.value),
+            //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+            //# When the ACK bit is not set, the receiver MUST ignore
+            //# the value of the TSecr field.
+            timestamps: segment.timestamps.map(|timestamps| timestamps.value),
             ecn: segment.has(TcpFlags::ECE) && segment.has(TcpFlags::CWR),
             window: segment.window,
         }

@@ -1,6 +1,6 @@
 //! What a call did: the caller's part of the work.
 
-use netloom_wire::{TcpFlags, TcpOptions};
+use netloom_wire::{TcpFlags, TcpOptionWords};
 
 use crate::{CloseReason, SeqNum, TimeWaitState};
 
@@ -30,11 +30,45 @@ impl News {
     pub const PATH_CONFIRMED: News = News(1 << 7);
     /// Everything we sent, FIN included, is acknowledged: the user's close is done.
     pub const SEND_FINISHED: News = News(1 << 8);
+    /// The connection may have a segment to send: without it,
+    /// [`Connection::next`](crate::Connection::next) would not be `Send` now. Told by all calls but
+    /// [`Connection::receive`](crate::Connection::receive).
+    pub const OWES_FRAME: News = News(1 << 9);
+    /// The connection has just ended: see [`Connection::ended`](crate::Connection::ended). Its
+    /// unread data can still be read.
+    pub const ENDED: News = News(1 << 10);
+    /// The segment is to be answered with [`closed::reset_for`](crate::closed::reset_for).
+    pub const RESET: News = News(1 << 11);
+    /// A round trip is over in which it was measured what the user reads: see
+    /// [`Connection::tune_rcv_buf`](crate::Connection::tune_rcv_buf).
+    #[cfg(feature = "autotune")]
+    pub const ROUND_OVER: News = News(1 << 12);
+
+    /// What concerns the user.
+    pub const USER: News = News::READABLE
+        .with(News::WRITABLE)
+        .with(News::ESTABLISHED)
+        .with(News::PEER_FINISHED)
+        .with(News::URGENT)
+        .with(News::SOFT_ERROR);
+
+    /// These bits and those of `other`; `|` that works in constants.
+    #[inline]
+    #[must_use]
+    pub const fn with(self, other: News) -> News {
+        News(self.0 | other.0)
+    }
 
     /// Whether all bits of `other` are set.
     #[inline]
     pub const fn contains(self, other: News) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether any bit of `other` is set.
+    #[inline]
+    pub const fn intersects(self, other: News) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// Whether no bit is set.
@@ -59,7 +93,7 @@ impl core::ops::BitOr for News {
 
 impl core::fmt::Debug for News {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        const NAMES: [(News, &str); 9] = [
+        const NAMES: &[(News, &str)] = &[
             (News::READABLE, "readable"),
             (News::WRITABLE, "writable"),
             (News::ESTABLISHED, "established"),
@@ -69,10 +103,15 @@ impl core::fmt::Debug for News {
             (News::NEGATIVE_ADVICE, "negative-advice"),
             (News::PATH_CONFIRMED, "path-confirmed"),
             (News::SEND_FINISHED, "send-finished"),
+            (News::OWES_FRAME, "owes-frame"),
+            (News::ENDED, "ended"),
+            (News::RESET, "reset"),
+            #[cfg(feature = "autotune")]
+            (News::ROUND_OVER, "round-over"),
         ];
         let mut set = f.debug_set();
         for (bit, name) in NAMES {
-            if self.contains(bit) {
+            if self.contains(*bit) {
                 set.entry(&format_args!("{name}"));
             }
         }
@@ -141,7 +180,7 @@ pub struct Reply {
     /// The window field as it goes on the wire.
     pub window: u16,
     /// Options.
-    pub options: TcpOptions,
+    pub options: TcpOptionWords,
 }
 
 /// A RST to send in answer to a segment, outside the connection.
@@ -162,38 +201,50 @@ impl From<Reset> for Reply {
             ack: reset.ack,
             flags: reset.flags,
             window: 0,
-            options: TcpOptions::default(),
+            options: TcpOptionWords::new(),
         }
     }
 }
 
 /// What a call did.
 #[must_use]
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcome {
-    /// News for the user or the IP layer.
+    /// News for the user, the IP layer and the caller.
     pub news: News,
-    /// `false` only if [`Connection::next`](crate::Connection::next) would not be `Send` now.
-    pub owes_frame: bool,
     /// The segment, or part of it, was dropped, and why.
     pub discard: Option<Discard>,
-    /// The connection ended. Its unread data can still be read.
-    pub end: Option<End>,
-    /// A reset to send at once, outside the connection.
-    pub reset: Option<Reset>,
 }
 
 impl Outcome {
+    /// The same without the news that the connection is established: of one whose owner knows.
+    pub fn known(mut self) -> Outcome {
+        self.news.0 &= !News::ESTABLISHED.0;
+        self
+    }
+
     /// Nothing happened.
+    pub(crate) const NOTHING: Outcome = Outcome {
+        news: News::NONE,
+        discard: None,
+    };
+
+    /// `false` only if [`Connection::next`](crate::Connection::next) would not be `Send` now.
     #[inline]
-    pub(crate) const fn nothing() -> Outcome {
-        Outcome {
-            news: News::NONE,
-            owes_frame: false,
-            discard: None,
-            end: None,
-            reset: None,
-        }
+    pub const fn owes_frame(&self) -> bool {
+        self.news.contains(News::OWES_FRAME)
+    }
+
+    /// The connection has just ended: see [`Connection::ended`](crate::Connection::ended).
+    #[inline]
+    pub const fn ended(&self) -> bool {
+        self.news.contains(News::ENDED)
+    }
+
+    /// The segment is to be answered with [`closed::reset_for`](crate::closed::reset_for).
+    #[inline]
+    pub const fn resets(&self) -> bool {
+        self.news.contains(News::RESET)
     }
 
     /// New data can be read.

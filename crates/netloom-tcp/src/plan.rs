@@ -1,7 +1,7 @@
 //! What a connection does next.
 
 use netloom_driver::Instant;
-use netloom_wire::{TcpFlags, TcpOptions};
+use netloom_wire::TcpFlags;
 
 use crate::{Connection, Io, SeqNum, Timer};
 
@@ -23,6 +23,8 @@ pub enum PlanKind {
     Syn,
     /// Data never sent before; FIN may ride on it.
     Data,
+    /// Data never sent before, in a segment larger than the path is known to carry (RFC 8899).
+    PathProbe,
     /// Data sent before; FIN may ride on it.
     Retransmission,
     /// A FIN alone, first or repeated.
@@ -52,19 +54,28 @@ pub struct Plan {
     pub window: u16,
     /// The urgent pointer field; 0 unless `flags` has URG.
     pub urgent: u16,
-    /// Options. The same on every segment cut from a super-segment.
-    pub options: TcpOptions,
     /// Where the payload starts, in octets from the front of the send queue.
     pub offset: u32,
     /// How many octets of payload.
     pub len: u32,
     /// The payload of one wire segment: when `len` is more, this is a super-segment.
     pub mss: u16,
+    /// SACK blocks among its options.
+    pub(crate) sack_blocks: u8,
     /// What it is.
     pub kind: PlanKind,
 }
 
 impl Plan {
+    /// Leaves out what is beyond `most` octets of text, and what says that it ends the queue.
+    #[cfg(feature = "rack")]
+    pub(crate) fn shorten(&mut self, most: u32) {
+        if self.len > most {
+            self.len = most;
+            self.flags = self.flags.without(TcpFlags::PSH | TcpFlags::FIN);
+        }
+    }
+
     /// The payload, in at most two pieces of the send ring.
     #[inline]
     pub fn payload<'a>(&self, connection: &Connection, io: &'a Io<'_>) -> (&'a [u8], &'a [u8]) {

@@ -4,8 +4,6 @@
 //! either, until the peer acknowledges it: SND.NXT stays, so that acknowledgments of ours remain
 //! acceptable to a peer whose window is closed.
 
-use netloom_driver::Instant;
-
 use crate::flags::Flags;
 use crate::rtt::backed_off;
 use crate::{Connection, Env, Io, State};
@@ -36,7 +34,7 @@ impl Connection {
     /// Whether the persist timer should run and does not: a write has just made it so.
     #[inline]
     pub(crate) fn wants_persist_timer(&self, io: &Io<'_>) -> bool {
-        self.rtx_deadline == Instant::ZERO && self.is_stuck() && !io.tx.is_empty()
+        self.rtx_deadline == 0 && self.is_stuck() && !io.tx.is_empty()
     }
 
     /// Starts or stops the persist timer, after anything that may have changed the need for it.
@@ -45,18 +43,22 @@ impl Connection {
             return;
         }
         if self.is_stuck() {
-            if self.rtx_deadline == Instant::ZERO {
+            if self.rtx_deadline == 0 {
                 self.start_persist(env);
             }
-        } else if self.rtx_deadline != Instant::ZERO {
-            self.rtx_deadline = Instant::ZERO;
-            self.una_since = Instant::ZERO;
+        } else if self.rtx_deadline != 0 {
+            #[cfg(feature = "rack")]
+            if self.is_held() {
+                return;
+            }
+            self.rtx_deadline = 0;
+            self.una_since = 0;
             self.backoff = 0;
             self.flags.clear(Flags::PROBE_OWED.with(Flags::OVERRIDE));
         }
     }
 
-    fn start_persist(&mut self, env: &Env<'_>) {
+    pub(crate) fn start_persist(&mut self, env: &Env<'_>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
         //# The transmitting host SHOULD send the first zero-window probe when a
         //# zero window has existed for the retransmission timeout period (SHLD-
@@ -64,26 +66,24 @@ impl Connection {
         //# between successive probes (SHLD-30).
         let rto = self.rtt.rto(env.tunables, false);
         let interval = backed_off(rto, self.backoff, env.tunables.persist_max);
-        self.rtx_deadline = env.now.plus_micros(u64::from(interval));
-        if self.una_since == Instant::ZERO {
-            self.una_since = env.now;
+        self.rtx_deadline = env.after(interval);
+        if self.una_since == 0 {
+            self.una_since = env.now_ms.max(1);
         }
     }
 
-    /// The persist timer is due, or is to be started.
-    pub(crate) fn on_persist_timer(&mut self, env: &Env<'_>, io: &Io<'_>) {
-        if self.wants_persist_timer(io) {
-            self.start_persist(env);
+    /// The persist timer is due.
+    pub(crate) fn on_persist_timer(&mut self, env: &Env<'_>) {
+        #[cfg(feature = "fastopen")]
+        if self.is_unconfirmed() {
+            self.repeat_fast_syn_ack(env);
             return;
         }
-        if self.rtx_deadline == Instant::ZERO || self.rtx_deadline > env.now {
-            return;
-        }
+        #[cfg(feature = "rack")]
+        self.release();
         if !self.is_stuck() {
-            self.rtx_deadline = Instant::ZERO;
-            return;
-        }
-        if self.snd_wnd > 0 {
+            self.rtx_deadline = 0;
+        } else if self.snd_wnd > 0 {
             self.flags.set(Flags::OVERRIDE);
             self.start_persist(env);
         } else {
@@ -92,6 +92,8 @@ impl Connection {
     }
 
     /// Owes a probe, and doubles the time to the next one.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+    //# Probing of zero (offered) windows MUST be supported (MUST-36).
     pub(crate) fn probe_window(&mut self, env: &Env<'_>) {
         self.flags.set(Flags::PROBE_OWED);
         self.backoff = self.backoff.saturating_add(1);
@@ -109,6 +111,7 @@ impl Connection {
         }
         self.backoff = 0;
         if self.flight() > 0 {
+            self.una_since = env.now_ms.max(1);
             self.arm_retransmission(env);
         }
     }

@@ -1,7 +1,7 @@
-//! What arrived out of order: a bounded, sorted list of ranges. The octets themselves are in
-//! the receive ring, where they belong.
+//! What arrived out of order: a bounded list of ranges, apart from each other, the one touched last
+//! first. The octets themselves are in the receive ring, where they belong.
 
-use netloom_wire::SackBlocks;
+use netloom_wire::TcpOptionWords;
 
 use crate::SeqNum;
 
@@ -13,8 +13,6 @@ pub struct Range {
     pub(crate) left: SeqNum,
     /// The octet after its last.
     pub(crate) right: SeqNum,
-    /// Ranges with a later stamp were touched more recently.
-    stamp: SeqNum,
 }
 
 impl Range {
@@ -22,8 +20,12 @@ impl Range {
     pub const EMPTY: Range = Range {
         left: SeqNum(0),
         right: SeqNum(0),
-        stamp: SeqNum(0),
     };
+
+    /// Whether the two overlap, or leave nothing between them.
+    fn touches(&self, other: &Range) -> bool {
+        self.left.le(other.right) && self.right.ge(other.left)
+    }
 }
 
 /// What became of a newcomer.
@@ -37,106 +39,91 @@ pub(crate) enum Insert {
     Full,
 }
 
-fn live(ranges: &[Range], count: u16) -> &[Range] {
-    ranges.get(..usize::from(count)).unwrap_or(ranges)
+fn live(ranges: &mut [Range], count: u16) -> &mut [Range] {
+    ranges.get_mut(..usize::from(count)).unwrap_or_default()
 }
 
-fn newest_stamp(ranges: &[Range]) -> SeqNum {
-    match ranges.split_first() {
-        None => SeqNum(0),
-        Some((first, rest)) => rest
-            .iter()
-            .fold(first.stamp, |newest, r| newest.max(r.stamp)),
-    }
-}
-
-/// Takes out the ranges `from..to`, one after the other: a few ranges do not pay for the code of
-/// `memmove`, and there is rarely more than one to take out.
-fn close_gap(ranges: &mut [Range], count: &mut u16, from: usize, to: usize) {
-    for _ in from..to {
-        let mut carried = Range::EMPTY;
-        let rest = ranges
-            .get_mut(from..usize::from(*count))
-            .unwrap_or_default();
-        for place in rest.iter_mut().rev() {
-            core::mem::swap(place, &mut carried);
-        }
-        *count = count.saturating_sub(1);
-    }
-}
-
-/// Adds `[left, right)`, merging it with what it touches or overlaps.
+/// Adds `[left, right)`, merged with what it touches or overlaps.
 pub(crate) fn insert(ranges: &mut [Range], count: &mut u16, left: SeqNum, right: SeqNum) -> Insert {
-    let list = live(ranges, *count);
-    let n = list.len();
-    let stamp = newest_stamp(list).plus(1);
-    // The first range that reaches `left`, and the first one wholly beyond `right`.
-    let first = list.iter().position(|r| r.right.ge(left)).unwrap_or(n);
-    let beyond = list.iter().position(|r| r.left.gt(right)).unwrap_or(n);
-    if first >= beyond {
-        if n >= ranges.len().min(usize::from(u16::MAX)) {
-            return Insert::Full;
+    let new = Range { left, right };
+    let mut merged = new;
+    let mut result = Insert::Done;
+    let mut kept = *count;
+    // Those in the list are apart: what touches the union touches the newcomer.
+    for range in live(ranges, *count)
+        .iter()
+        .filter(|range| range.touches(&new))
+    {
+        if range.left.le(left) && range.right.ge(right) {
+            result = Insert::Known;
         }
-        let mut carried = Range { left, right, stamp };
-        for place in ranges.get_mut(first..=n).unwrap_or_default() {
-            core::mem::swap(place, &mut carried);
-        }
-        *count = count.saturating_add(1);
-        return Insert::Done;
+        merged.left = merged.left.min(range.left);
+        merged.right = merged.right.max(range.right);
+        kept = kept.wrapping_sub(1);
     }
-    let last = beyond.wrapping_sub(1);
-    let highest = ranges.get(last).map_or(right, |r| r.right);
-    let Some(place) = ranges.get_mut(first) else {
+    if usize::from(kept) >= ranges.len() || kept == u16::MAX {
         return Insert::Full;
-    };
-    place.stamp = stamp;
-    if place.left.le(left) && place.right.ge(right) {
-        return Insert::Known;
     }
-    place.left = place.left.min(left);
-    place.right = highest.max(right);
-    close_gap(ranges, count, first.wrapping_add(1), beyond);
-    Insert::Done
+    take_out(ranges, count, &new);
+    // The union goes first, and the others move up by one.
+    *count = count.wrapping_add(1);
+    for place in live(ranges, *count) {
+        core::mem::swap(place, &mut merged);
+    }
+    result
 }
 
-/// Takes out the ranges that `rcv_nxt` has reached; returns where it gets to.
-pub(crate) fn absorb(ranges: &mut [Range], count: &mut u16, rcv_nxt: SeqNum) -> SeqNum {
-    let mut reached = rcv_nxt;
-    let mut taken = 0usize;
-    for range in live(ranges, *count) {
-        if range.left.gt(reached) {
-            break;
+/// The first part of `what` that is in the list already; empty if there is none.
+pub(crate) fn overlap(ranges: &[Range], count: u16, what: &Range) -> Range {
+    let mut first = Range {
+        left: what.right,
+        right: what.right,
+    };
+    for range in ranges.iter().take(usize::from(count)) {
+        if range.right.gt(what.left) && range.left.lt(first.left) {
+            first.left = range.left.max(what.left);
+            first.right = range.right.min(what.right);
         }
-        reached = reached.max(range.right);
-        taken = taken.wrapping_add(1);
     }
-    if taken > 0 {
-        close_gap(ranges, count, 0, taken);
+    first
+}
+
+/// Takes out the ranges that touch `what`, such as text in order; returns where it gets to with
+/// them.
+pub(crate) fn take_out(ranges: &mut [Range], count: &mut u16, what: &Range) -> SeqNum {
+    let mut reached = what.right;
+    let mut kept = 0usize;
+    for i in 0..usize::from(*count) {
+        let Some(range) = ranges.get(i).copied() else {
+            break;
+        };
+        if range.touches(what) {
+            reached = reached.max(range.right);
+        } else if let Some(place) = ranges.get_mut(kept) {
+            *place = range;
+            kept = kept.wrapping_add(1);
+        }
     }
+    *count = kept as u16;
     reached
 }
 
-/// Appends the most recently touched ranges to `blocks`, latest first, until it has `max`.
-pub(crate) fn report(ranges: &[Range], count: u16, blocks: &mut SackBlocks, max: usize) {
+/// Appends the `n` most recently touched ranges to a SACK option, latest first.
+pub(crate) fn report(ranges: &[Range], options: &mut TcpOptionWords, n: u8) {
     //= https://www.rfc-editor.org/rfc/rfc2018#section-4
     //# The first SACK block (i.e., the one immediately following the
     //# kind and length fields in the option) MUST specify the contiguous
     //# block of data containing the segment which triggered this ACK,
     //# unless that segment advanced the Acknowledgment Number field in
     //# the header.
-    let list = live(ranges, count);
-    let mut before: Option<SeqNum> = None;
-    while blocks.len() < max {
-        let mut best: Option<&Range> = None;
-        for range in list {
-            let eligible = before.is_none_or(|stamp| range.stamp.lt(stamp));
-            if eligible && best.is_none_or(|best| range.stamp.gt(best.stamp)) {
-                best = Some(range);
-            }
-        }
-        let Some(range) = best else { return };
-        before = Some(range.stamp);
-        blocks.push(range.left.0, range.right.0);
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+    //# * The SACK option SHOULD be filled out by repeating the most
+    //# recently reported SACK blocks (based on first SACK blocks in
+    //# previous SACK options) that are not subsets of a SACK block
+    //# already included in the SACK option being constructed.
+    for range in ranges.iter().take(usize::from(n)) {
+        options.push(range.left.0);
+        options.push(range.right.0);
     }
 }
 

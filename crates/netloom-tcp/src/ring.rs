@@ -11,6 +11,10 @@ pub(crate) struct Ring {
     pub(crate) len: u32,
 }
 
+/// Whether it is asked first if bytes wrap: rarely, and an empty copy is a call too. Small machines
+/// save the question.
+const ASKS_WHETHER_IT_WRAPS: bool = cfg!(target_pointer_width = "64");
+
 /// `head + offset` in a ring of `capacity` bytes, for `head < capacity` and `offset <= capacity`.
 fn wrap(head: usize, offset: usize, capacity: usize) -> usize {
     let at = head.saturating_add(offset);
@@ -32,6 +36,7 @@ impl Ring {
 
     /// The `len` bytes that start `offset` bytes after the head, live or not, in two pieces.
     /// Shorter when that is more than the ring holds.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub(crate) fn slices<'a>(
         &self,
         memory: &'a [u8],
@@ -70,7 +75,20 @@ impl Ring {
 
     /// Writes `data` at `offset` bytes after the head and returns how much fitted. Does not
     /// make it live.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub(crate) fn place(&self, memory: &mut [u8], offset: usize, data: &[u8]) -> usize {
+        if ASKS_WHETHER_IT_WRAPS && data.len() <= memory.len().saturating_sub(offset) {
+            let start = wrap(self.head as usize, offset, memory.len());
+            if let Some(space) = memory.get_mut(start..start.wrapping_add(data.len())) {
+                space.copy_from_slice(data);
+                return data.len();
+            }
+        }
+        self.place_pieces(memory, offset, data)
+    }
+
+    /// [`Ring::place`] of what wraps, or does not fit.
+    fn place_pieces(&self, memory: &mut [u8], offset: usize, data: &[u8]) -> usize {
         let (a, b) = self.slices_mut(memory, offset, data.len());
         let (first, second) = data.split_at(a.len().min(data.len()));
         a.copy_from_slice(first);
@@ -82,8 +100,22 @@ impl Ring {
     }
 
     /// Copies live bytes from `offset` on into `out`; returns how many.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub(crate) fn copy_out(&self, memory: &[u8], offset: usize, out: &mut [u8]) -> usize {
         let len = out.len().min((self.len as usize).saturating_sub(offset));
+        if ASKS_WHETHER_IT_WRAPS {
+            let start = wrap(self.head as usize, offset, memory.len());
+            let piece = memory.get(start..start.wrapping_add(len));
+            if let (Some(piece), Some(out)) = (piece, out.get_mut(..len)) {
+                out.copy_from_slice(piece);
+                return len;
+            }
+        }
+        self.copy_pieces(memory, offset, len, out)
+    }
+
+    /// [`Ring::copy_out`] of `len` bytes that wrap.
+    fn copy_pieces(&self, memory: &[u8], offset: usize, len: usize, out: &mut [u8]) -> usize {
         let (a, b) = self.slices(memory, offset, len);
         let total = a.len().saturating_add(b.len());
         if let Some((to_a, to_b)) = out

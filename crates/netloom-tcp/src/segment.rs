@@ -1,8 +1,9 @@
 //! A segment that arrived.
 
-use netloom_wire::{TcpFlags, TcpOptions, TcpView, WireError};
+use netloom_wire::tcp_options::{find, kind};
+use netloom_wire::{TcpFlags, TcpView, Timestamps, WireError};
 
-use crate::SeqNum;
+use crate::{SeqNum, TIMESTAMPS};
 
 /// A received segment, checked by its parser and by nobody else: the connection trusts none of
 /// its values.
@@ -18,8 +19,10 @@ pub struct Segment<'a> {
     pub window: u16,
     /// The urgent pointer field as it came.
     pub urgent: u16,
-    /// Options.
-    pub options: TcpOptions,
+    /// The timestamps among the options.
+    pub timestamps: Option<Timestamps>,
+    /// The options as they came, checked: those of a SYN, and SACK, are read where they count.
+    pub options: &'a [u8],
     /// The text.
     pub payload: &'a [u8],
     /// How many segments of the wire were merged into this one; at least 1.
@@ -42,7 +45,15 @@ impl<'a> Segment<'a> {
             flags: view.flags(),
             window: view.window(),
             urgent: view.urgent(),
-            options: TcpOptions::parse(view.options_bytes())?,
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+            //# A TCP implementation MUST be able to receive a TCP Option in any
+            //# segment (MUST-5).
+            timestamps: if TIMESTAMPS {
+                Timestamps::find(view.options_bytes())?
+            } else {
+                None
+            },
+            options: view.options_bytes(),
             payload: view.payload(),
             count: if count == 0 { 1 } else { count },
             ce: false,
@@ -61,6 +72,26 @@ impl<'a> Segment<'a> {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether it carries no option but timestamps, as far as its length tells.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.options.len() == if self.timestamps.is_some() { 12 } else { 0 }
+    }
+
+    /// The data of the last option of a kind; `None`: there is none.
+    pub(crate) fn option(&self, kind: u8) -> Option<&'a [u8]> {
+        find(self.options, kind).unwrap_or(None)
+    }
+
+    /// The data of its SACK option: 8 octets a block (RFC 2018 §3).
+    #[inline]
+    pub(crate) fn sack(&self) -> &'a [u8] {
+        if self.is_plain() {
+            return &[];
+        }
+        self.option(kind::SACK).unwrap_or_default()
     }
 
     #[inline]

@@ -92,6 +92,11 @@ pub enum CloseReason {
     /// Both sides sent FIN and both were acknowledged.
     Finished = 1,
     /// The peer sent RST on a connection that was open.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6
+    //# If the local TCP connection is closed by the
+    //# remote side due to a FIN or RST received from the remote side, then
+    //# the local application MUST be informed whether it closed normally or
+    //# was aborted (MUST-12).
     PeerReset,
     /// The peer answered our SYN with RST.
     Refused,
@@ -137,6 +142,8 @@ pub enum CloseReason {
     PeerNeverAppeared,
     /// A new incarnation of the same connection took its place.
     Replaced,
+    /// Neither side sent anything for as long as a flow may be silent.
+    IdleTimedOut,
 }
 
 impl CloseReason {
@@ -169,6 +176,7 @@ impl CloseReason {
             CloseReason::OutOfMemory => "no memory was left for the connection",
             CloseReason::PeerNeverAppeared => "nobody claimed the connection in time",
             CloseReason::Replaced => "a new connection took the place of this one",
+            CloseReason::IdleTimedOut => "neither side sent anything for too long",
         }
     }
 }

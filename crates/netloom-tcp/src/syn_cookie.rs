@@ -113,5 +113,10 @@ pub fn decode(
     Some(HalfOpen::new(iss, &offer, tunables))
 }
 
-#[cfg(test)]
+#[cfg(all(
+    test,
+    feature = "sack",
+    feature = "timestamps",
+    feature = "window-scale"
+))]
 mod tests;

@@ -1,9 +1,11 @@
 //! SYN-RECEIVED as a SYN entry: a connection request that holds no buffers (RFC 9293 §3.10.7.4).
 
-use netloom_wire::{TcpFlags, TcpOptions, Timestamps};
+use netloom_wire::{TcpFlags, TcpOptionWords, Timestamps};
 
 use crate::listen::SynOffer;
-use crate::{Discard, Env, MAX_WINDOW_SCALE, Reply, Reset, Segment, SeqNum, Tunables};
+use crate::{
+    Discard, Env, MAX_WINDOW_SCALE, Reply, Reset, Segment, SeqNum, Tunables, WINDOW_SCALE,
+};
 
 /// A passive open in SYN-RECEIVED: everything a SYN-ACK and the connection that follows need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,20 +16,24 @@ pub struct HalfOpen {
     pub(crate) ts_recent: u32,
     /// The peer's MSS option; 0: none.
     pub(crate) mss: u16,
-    bits: u16,
+    pub(crate) bits: u16,
 }
 
 // Beside the tuple and the links of the stack, 64 octets in all.
 const _: () = assert!(size_of::<HalfOpen>() <= 16);
 
+/// Four bits: the peer's window scale plus one; 0: it offered none.
 const SCALE_MASK: u16 = 0x000f;
-const SCALE_PRESENT: u16 = 1 << 4;
+#[cfg(feature = "rack")]
+const ECN: u16 = 1 << 4;
 const SACK: u16 = 1 << 5;
 const TIMESTAMPS: u16 = 1 << 6;
 const ANSWERED: u16 = 1 << 7;
-/// Four bits: retransmissions of the SYN-ACK.
+/// Three bits: retransmissions of the SYN-ACK.
 const RETRIES_SHIFT: u16 = 8;
-const RETRIES_MASK: u16 = 0xf << RETRIES_SHIFT;
+const RETRIES_MASK: u16 = 0x7 << RETRIES_SHIFT;
+/// `ts_recent` is a number of the owner's: [`HalfOpen::lend_room`].
+const LENT: u16 = 1 << 11;
 /// Four bits: the turn of the answer limit in which a segment without data was last answered.
 const TURN_SHIFT: u16 = 12;
 
@@ -62,14 +68,18 @@ impl HalfOpen {
     /// An entry for `offer`, with what of it the tunables accept.
     pub fn new(iss: SeqNum, offer: &SynOffer, tunables: &Tunables) -> HalfOpen {
         let mut bits = 0;
-        if let (Some(scale), true) = (offer.window_scale, tunables.window_scaling) {
-            bits |= SCALE_PRESENT | u16::from(scale.min(MAX_WINDOW_SCALE));
+        if let (Some(scale), true) = (offer.window_scale, WINDOW_SCALE && tunables.window_scaling) {
+            bits |= u16::from(scale.min(MAX_WINDOW_SCALE)).wrapping_add(1);
         }
-        if offer.sack && tunables.sack {
+        if crate::SACK && offer.sack && tunables.sack {
             bits |= SACK;
         }
+        #[cfg(feature = "rack")]
+        if offer.ecn && tunables.ecn != 0 {
+            bits |= ECN;
+        }
         let mut ts_recent = 0;
-        if let (Some(value), true) = (offer.timestamps, tunables.timestamps) {
+        if let (Some(value), true) = (offer.timestamps, crate::TIMESTAMPS && tunables.timestamps) {
             bits |= TIMESTAMPS;
             ts_recent = value;
         }
@@ -80,6 +90,32 @@ impl HalfOpen {
             mss: offer.mss.unwrap_or(0),
             bits,
         }
+    }
+
+    /// Lends its owner the room of the timestamp for a number other than 0, and returns the
+    /// timestamp, which the owner keeps elsewhere. Until it is back
+    /// ([`with_timestamp`](HalfOpen::with_timestamp)) nothing may be asked that a timestamp is
+    /// needed for: [`receive`](HalfOpen::receive), [`syn_ack`](HalfOpen::syn_ack), a connection.
+    pub const fn lend_room(&mut self, number: u32) -> u32 {
+        self.bits |= LENT;
+        core::mem::replace(&mut self.ts_recent, number)
+    }
+
+    /// The number that the owner put in the room lent; 0: none was lent.
+    pub const fn lodger(&self) -> u32 {
+        if self.bits & LENT == 0 {
+            0
+        } else {
+            self.ts_recent
+        }
+    }
+
+    /// The entry with its timestamp back.
+    #[must_use]
+    pub const fn with_timestamp(mut self, timestamp: u32) -> HalfOpen {
+        self.bits &= !LENT;
+        self.ts_recent = timestamp;
+        self
     }
 
     /// Our initial sequence number.
@@ -99,24 +135,54 @@ impl HalfOpen {
 
     /// The peer's window scale, if scaling was agreed.
     pub const fn window_scale(&self) -> Option<u8> {
-        if self.bits & SCALE_PRESENT == 0 {
-            None
-        } else {
-            Some((self.bits & SCALE_MASK) as u8)
+        match (self.bits & if WINDOW_SCALE { SCALE_MASK } else { 0 }).checked_sub(1) {
+            None => None,
+            Some(scale) => Some(scale as u8),
         }
     }
 
     /// Whether selective acknowledgments were agreed.
     pub const fn sack(&self) -> bool {
-        self.bits & SACK != 0
+        crate::SACK && self.bits & SACK != 0
+    }
+
+    /// Whether ECN was agreed.
+    #[cfg(feature = "rack")]
+    pub const fn ecn(&self) -> bool {
+        self.bits & ECN != 0
+    }
+
+    /// SYN and ACK, and that ECN is agreed, if it is.
+    fn flags(&self) -> TcpFlags {
+        //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.1
+        //# Otherwise, it MUST NOT send an
+        //# ECN-setup SYN-ACK packet.
+        #[cfg(feature = "rack")]
+        if self.ecn() {
+            return TcpFlags::SYN | TcpFlags::ACK | TcpFlags::ECE;
+        }
+        TcpFlags::SYN | TcpFlags::ACK
     }
 
     /// Whether timestamps were agreed.
     pub const fn timestamps(&self) -> bool {
-        self.bits & TIMESTAMPS != 0
+        crate::TIMESTAMPS && self.bits & TIMESTAMPS != 0
     }
 
-    /// How often the SYN-ACK was retransmitted because nobody answered.
+    /// The SYN asked for a Fast Open cookie: the first SYN-ACK is to carry one.
+    #[cfg(feature = "fastopen")]
+    pub fn ask_for_cookie(&mut self) {
+        // As if it had been answered in turn 1, but for that it was not answered.
+        self.bits |= 1 << TURN_SHIFT;
+    }
+
+    /// Whether the next SYN-ACK is to carry a Fast Open cookie.
+    #[cfg(feature = "fastopen")]
+    pub const fn asks_for_cookie(&self) -> bool {
+        self.bits & ANSWERED == 0 && self.bits >> TURN_SHIFT != 0 && self.retries() == 0
+    }
+
+    /// How often the SYN-ACK was retransmitted because nobody answered; 7: as often or more.
     pub const fn retries(&self) -> u8 {
         ((self.bits & RETRIES_MASK) >> RETRIES_SHIFT) as u8
     }
@@ -131,36 +197,34 @@ impl HalfOpen {
     /// The SYN-ACK. `ts_offset`, `mss` and `rcv_buf` must be those that the connection will be
     /// opened with: see [`OpenParams`](crate::OpenParams).
     pub fn syn_ack(&self, env: &Env<'_>, ts_offset: u32, mss: u16, rcv_buf: u32) -> Reply {
-        let mut options = TcpOptions {
-            mss: Some(mss),
-            ..TcpOptions::default()
-        };
-        options.sack_permitted = self.sack();
+        let mut options = TcpOptionWords::new();
+        options.push_mss(mss);
+        options.push_timestamps(self.sack(), self.our_timestamps(env, ts_offset));
         //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
         //# If a TCP receives a <SYN> segment containing a
         //# Window Scale option, it SHOULD send its own Window Scale option in
         //# the <SYN,ACK> segment.
-        options.window_scale = self
-            .window_scale()
-            .map(|_| env.tunables.window_scale(rcv_buf));
-        options.timestamps = self.our_timestamps(env, ts_offset);
+        if self.window_scale().is_some() {
+            options.push_window_scale(env.tunables.window_scale(rcv_buf));
+        }
         Reply {
             seq: self.iss,
             ack: self.irs + 1,
-            flags: TcpFlags::SYN | TcpFlags::ACK,
+            flags: self.flags(),
             window: syn_window(rcv_buf),
             options,
         }
     }
 
     fn our_timestamps(&self, env: &Env<'_>, ts_offset: u32) -> Option<Timestamps> {
-        self.timestamps().then(|| Timestamps {
+        self.timestamps().then_some(Timestamps {
             value: env.now_ms.wrapping_add(ts_offset),
             echo: self.ts_recent,
         })
     }
 
-    /// Judges a segment for the entry. `ts_offset` and `rcv_buf` as in [`HalfOpen::syn_ack`].
+    /// Judges a segment for the entry. `ts_offset` and `rcv_buf` as in
+    /// [`OpenParams`](crate::OpenParams).
     pub fn receive(
         &mut self,
         env: &Env<'_>,
@@ -178,7 +242,7 @@ impl HalfOpen {
             };
         }
         if self.timestamps() && !segment.has(TcpFlags::RST) {
-            match segment.options.timestamps {
+            match segment.timestamps {
                 //= https://www.rfc-editor.org/rfc/rfc7323#section-5.3
                 //# Also, PAWS processing MUST take precedence over the regular TCP
                 //# acceptability check (Section 3.3 in [RFC0793]), which is performed
@@ -190,9 +254,11 @@ impl HalfOpen {
             }
         }
         let window = u32::from(syn_window(rcv_buf));
+        // A RST must be in the window; an acknowledgment may lie at its edge.
+        let edge = u32::from(!segment.has(TcpFlags::RST));
         let distance = segment.seq.distance(rcv_nxt);
         let end = segment.seq + segment.len();
-        let acceptable = (distance >= 0 && segment.seq.le(rcv_nxt + window))
+        let acceptable = (distance >= 0 && segment.seq.lt(rcv_nxt + window + edge))
             || (distance < 0 && end.gt(rcv_nxt));
         if !acceptable {
             return if segment.has(TcpFlags::RST) {
@@ -253,15 +319,14 @@ impl HalfOpen {
             }
             self.bits = self.bits & !MASK | answered;
         }
+        let mut options = TcpOptionWords::new();
+        options.push_timestamps(false, self.our_timestamps(env, ts_offset));
         Disposition::Ack(Reply {
             seq: self.iss + 1,
             ack: self.irs + 1,
             flags: TcpFlags::ACK,
             window: syn_window(rcv_buf),
-            options: TcpOptions {
-                timestamps: self.our_timestamps(env, ts_offset),
-                ..TcpOptions::default()
-            },
+            options,
         })
     }
 }
@@ -269,8 +334,7 @@ impl HalfOpen {
 /// Which turn of the answer limit it is: an entry without room for a time answers one segment
 /// without data a turn. `None`: there is no limit.
 pub(crate) fn answer_turn(env: &Env<'_>) -> Option<u32> {
-    env.now_ms
-        .checked_div(env.tunables.challenge_ack_interval / 1_000)
+    env.now_ms.checked_div(env.tunables.challenge_ack_interval)
 }
 
 /// The window field of a SYN or SYN-ACK, which is never scaled: saturated, not truncated.

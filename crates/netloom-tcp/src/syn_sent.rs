@@ -1,12 +1,11 @@
 //! SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3).
 
-use netloom_driver::Instant;
 use netloom_wire::TcpFlags;
 
 use crate::flags::Flags;
 use crate::listen::SynOffer;
 use crate::receive::without_syn;
-use crate::{CloseReason, Connection, Discard, Env, Io, Outcome, Segment, State, closed};
+use crate::{CloseReason, Connection, Discard, Env, Io, News, Segment, State};
 
 impl Connection {
     pub(crate) fn receive_in_syn_sent(
@@ -14,7 +13,6 @@ impl Connection {
         env: &Env<'_>,
         io: &mut Io<'_>,
         segment: &Segment<'_>,
-        out: &mut Outcome,
     ) {
         // First: ACK.
         let acked = segment.has(TcpFlags::ACK);
@@ -22,8 +20,8 @@ impl Connection {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
             //# If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless
             //# the RST bit is set, if so drop the segment and return)
-            out.discard = Some(Discard::BadAck);
-            out.reset = closed::reset_for(segment);
+            self.outcome.discard = Some(Discard::BadAck);
+            self.report(News::RESET);
             return;
         }
         // Second: RST.
@@ -34,15 +32,24 @@ impl Connection {
             //# delete TCB, and return.  Otherwise (no ACK), drop the
             //# segment and return.
             if acked {
-                self.end(CloseReason::Refused, out);
+                //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+                //# A TCP
+                //# implementation that supports the mitigation described in RFC
+                //# 5961 SHOULD first check that the sequence number exactly
+                //# matches RCV.NXT prior to executing the action in the next
+                //# paragraph.
+                //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+                //# In all
+                //# other cases the receiver MUST silently discard the segment.
+                self.end(CloseReason::Refused);
             } else {
-                out.discard = Some(Discard::BadRst);
+                self.outcome.discard = Some(Discard::BadRst);
             }
             return;
         }
         // Fourth: SYN. Fifth: neither.
         if !segment.has(TcpFlags::SYN) {
-            out.discard = Some(Discard::NotSyn);
+            self.outcome.discard = Some(Discard::NotSyn);
             return;
         }
         self.heard(env);
@@ -54,6 +61,8 @@ impl Connection {
             Flags::TIMESTAMPS,
             self.flags.has(Flags::TIMESTAMPS) && offer.timestamps.is_some(),
         );
+        #[cfg(feature = "rack")]
+        self.agree_on_ecn(segment);
         self.ts_recent = offer.timestamps.unwrap_or(0);
         self.agree(offer.mss, offer.window_scale, env.tunables);
         self.last_ack_sent = self.rcv_nxt;
@@ -69,13 +78,23 @@ impl Connection {
             //# 10).
             self.state = State::SynReceived;
             self.flags.set(Flags::SYN_OWED);
+            #[cfg(feature = "fastopen")]
+            {
+                // Both sides' SYNs met: the text of ours is sent again when they are acknowledged.
+                self.snd_nxt = self.iss.plus(1);
+            }
             return;
         }
-        let echo = segment.options.timestamps.map(|timestamps| timestamps.echo);
+        let echo = segment.timestamps.map(|timestamps| timestamps.echo);
         self.measure_handshake(env, echo);
         self.flags.clear(Flags::SYN_OWED);
-        self.establish(env, out);
-        self.ack_deadline = Instant::ZERO;
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+        //# Data or controls that were queued for
+        //# transmission MAY be included.
+        self.establish(env);
+        #[cfg(feature = "fastopen")]
+        self.take_syn_text_ack(io, segment.ack);
+        self.ack_deadline = 0;
         self.flags.set(Flags::ACK_NOW);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
         //# If there are other controls or text
@@ -83,8 +102,8 @@ impl Connection {
         //# under Section 3.10.7.4 where the URG bit is checked; otherwise,
         //# return.
         let rest = without_syn(segment);
-        self.receive_urgent(&rest, out);
-        self.receive_text(env, io, &rest, out);
-        self.receive_fin(env, &rest, out);
+        self.receive_urgent(&rest);
+        self.receive_text(env, io, &rest);
+        self.receive_fin(env, &rest);
     }
 }

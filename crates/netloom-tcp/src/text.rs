@@ -1,20 +1,22 @@
 //! The sixth, seventh and eighth step: URG, the text, FIN. In order, out of order, twice, or
 //! too much.
 
-use netloom_driver::Instant;
 use netloom_wire::TcpFlags;
 
 use crate::flags::Flags;
-use crate::ranges::{self, Insert};
-use crate::{CloseReason, Connection, Discard, Env, Io, News, Outcome, Segment, SeqNum, State};
+use crate::ranges::{self, Insert, Range};
+use crate::{
+    CloseReason, Connection, DELAYED_ACK, Discard, Env, Io, News, OUT_OF_ORDER, Segment, SeqNum,
+    State,
+};
 
 /// Duplicate acknowledgments owed at most: more tell a sender nothing.
 const MOST_DUPLICATE_ACKS: u8 = 32;
 
 /// A stretch of text after trimming.
-struct Text<'a> {
-    seq: SeqNum,
-    data: &'a [u8],
+pub(crate) struct Text<'a> {
+    pub(crate) seq: SeqNum,
+    pub(crate) data: &'a [u8],
 }
 
 impl Connection {
@@ -34,7 +36,13 @@ impl Connection {
     }
 
     /// URG: moves RCV.UP and nothing else, whatever the pointer says.
-    pub(crate) fn receive_urgent(&mut self, segment: &Segment<'_>, out: &mut Outcome) {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+    //# However, TCP implementations MUST still include support for the
+    //# urgent mechanism (MUST-30).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+    //# A TCP implementation MUST support a sequence of urgent data of any
+    //# length (MUST-31) [19].
+    pub(crate) fn receive_urgent(&mut self, segment: &Segment<'_>) {
         if !segment.has(TcpFlags::URG) || !self.is_receiving() {
             return;
         }
@@ -56,30 +64,26 @@ impl Connection {
             //# advances in the data stream.
             self.rcv_up = pointer;
             self.flags.set(Flags::URGENT_IN);
-            out.news.insert(News::URGENT);
+            self.report(News::URGENT);
         }
     }
 
     /// The text.
-    pub(crate) fn receive_text(
-        &mut self,
-        env: &Env<'_>,
-        io: &mut Io<'_>,
-        segment: &Segment<'_>,
-        out: &mut Outcome,
-    ) {
+    pub(crate) fn receive_text(&mut self, env: &Env<'_>, io: &mut Io<'_>, segment: &Segment<'_>) {
         if segment.payload.is_empty() {
             return;
         }
         if !self.is_receiving() {
-            out.discard = Some(Discard::AfterFin);
+            self.outcome.discard = Some(Discard::AfterFin);
             return;
         }
+        #[cfg(feature = "rack")]
+        self.receive_mark(segment);
         let text = Text {
             seq: segment.seq,
             data: segment.payload,
         };
-        let Some(text) = self.trim(text, out) else {
+        let Some(text) = self.trim(text) else {
             return;
         };
         if self.flags.has(Flags::ORPHAN) {
@@ -88,24 +92,33 @@ impl Connection {
             //# pending in the TCP connection, or if new data is received after CLOSE
             //# is called, its TCP implementation SHOULD send a RST to show that data
             //# was lost (SHLD-3).
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+            //# A host MAY implement a "half-duplex" TCP close sequence, so that an
+            //# application that has called CLOSE cannot continue to read data from
+            //# the connection (MAY-1).
             self.reset(CloseReason::DataAfterClose);
-            out.discard = Some(Discard::AfterFin);
+            self.outcome.discard = Some(Discard::AfterFin);
             return;
         }
-        let Some(text) = self.fit(io, text, out) else {
+        let Some(text) = self.fit(io, text) else {
             return;
         };
         self.measure_peer(segment);
         if text.seq == self.rcv_nxt {
-            self.accept_in_order(env, io, &text, segment.count, out);
+            self.accept_in_order(env, io, &text, segment);
         } else {
-            self.accept_out_of_order(io, &text, segment.count, out);
+            if OUT_OF_ORDER {
+                self.hold_out_of_order(io, &text);
+            } else {
+                self.outcome.discard = Some(Discard::RangesFull);
+            }
+            self.owe_duplicate_ack(segment.count);
         }
     }
 
     /// Cuts off what was received before, what lies beyond the peer's FIN, and what lies beyond
     /// the window.
-    fn trim<'a>(&mut self, text: Text<'a>, out: &mut Outcome) -> Option<Text<'a>> {
+    fn trim<'a>(&mut self, text: Text<'a>) -> Option<Text<'a>> {
         let Text { mut seq, mut data } = text;
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# If a segment's
@@ -118,7 +131,7 @@ impl Connection {
             self.flags.set(Flags::ACK_NOW);
             data = data.get(known..).unwrap_or(&[]);
             if data.is_empty() {
-                out.discard = Some(Discard::Duplicate);
+                self.outcome.discard = Some(Discard::Duplicate);
                 return None;
             }
             seq = self.rcv_nxt;
@@ -130,33 +143,27 @@ impl Connection {
             why = Discard::AfterFin;
         }
         let room = edge.saturating_since(seq) as usize;
-        self.clip(Text { seq, data }, room, why, out)
+        self.clip(Text { seq, data }, room, why)
     }
 
     /// Cuts off what the ring has no memory for.
-    fn fit<'a>(&mut self, io: &Io<'_>, text: Text<'a>, out: &mut Outcome) -> Option<Text<'a>> {
+    fn fit<'a>(&mut self, io: &Io<'_>, text: Text<'a>) -> Option<Text<'a>> {
         if self.flags.has(Flags::READ_SHUT) {
             return Some(text);
         }
         let before = text.seq.since(self.rcv_nxt) as usize;
         let room = self.rx.room(io.rx.len()).saturating_sub(before);
-        self.clip(text, room, Discard::NoMemory, out)
+        self.clip(text, room, Discard::NoMemory)
     }
 
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn clip<'a>(
-        &mut self,
-        text: Text<'a>,
-        room: usize,
-        why: Discard,
-        out: &mut Outcome,
-    ) -> Option<Text<'a>> {
+    fn clip<'a>(&mut self, text: Text<'a>, room: usize, why: Discard) -> Option<Text<'a>> {
         let Text { seq, data } = text;
         if data.len() <= room {
             return Some(Text { seq, data });
         }
-        out.discard = Some(why);
+        self.outcome.discard = Some(why);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
         //# When the receiving TCP peer has a zero window and a segment arrives,
         //# it must still send an acknowledgment showing its next expected
@@ -167,7 +174,7 @@ impl Connection {
     }
 
     /// Remembers how large the peer's segments are.
-    fn measure_peer(&mut self, segment: &Segment<'_>) {
+    pub(crate) fn measure_peer(&mut self, segment: &Segment<'_>) {
         let mut size = segment.payload.len() as u32;
         if segment.count > 1 {
             size = size.wrapping_div(u32::from(segment.count));
@@ -177,13 +184,12 @@ impl Connection {
         }
     }
 
-    fn accept_in_order(
+    pub(crate) fn accept_in_order(
         &mut self,
         env: &Env<'_>,
         io: &mut Io<'_>,
         text: &Text<'_>,
-        count: u16,
-        out: &mut Outcome,
+        segment: &Segment<'_>,
     ) {
         let len = text.data.len() as u32;
         let discards = self.flags.has(Flags::READ_SHUT);
@@ -191,34 +197,47 @@ impl Connection {
             self.rx.place(io.rx, self.rx.len as usize, text.data);
         }
         let mut reached = self.rcv_nxt + len;
-        if self.range_count > 0 {
-            reached = ranges::absorb(io.ranges, &mut self.range_count, reached);
+        if OUT_OF_ORDER && self.range_count > 0 {
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+            //# In addition, a TCP receiver
+            //# SHOULD send an immediate ACK when the incoming segment fills in all
+            //# or part of a gap in the sequence space.
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# To
+            //# provide feedback to senders recovering from losses, the receiver
+            //# SHOULD send an immediate ACK when it receives a data segment that
+            //# fills in all or part of a gap in the sequence space.
+            let text = Range {
+                left: self.rcv_nxt,
+                right: reached,
+            };
+            reached = ranges::take_out(io.ranges, &mut self.range_count, &text);
             // RFC 5681 §4.2: at once, when a segment fills all or part of a gap.
             self.flags.set(Flags::ACK_NOW);
         }
         if discards {
-            out.discard = Some(Discard::ReadShutDown);
+            self.outcome.discard = Some(Discard::ReadShutDown);
         } else {
             self.rx.len = self.rx.len.wrapping_add(reached.since(self.rcv_nxt));
-            out.news.insert(News::READABLE);
+            self.report(News::READABLE);
         }
         self.rcv_nxt = reached;
-        self.schedule_ack(env, count);
+        self.schedule_ack(env, segment);
     }
 
-    fn accept_out_of_order(
-        &mut self,
-        io: &mut Io<'_>,
-        text: &Text<'_>,
-        count: u16,
-        out: &mut Outcome,
-    ) {
+    fn hold_out_of_order(&mut self, io: &mut Io<'_>, text: &Text<'_>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# Segments with higher
         //# beginning sequence numbers SHOULD be held for later
         //# processing (SHLD-31).
         let end = text.seq + text.data.len() as u32;
         let first = self.range_count == 0;
+        let whole = Range {
+            left: text.seq,
+            right: end,
+        };
+        let known = ranges::overlap(io.ranges, self.range_count, &whole);
+        self.report_duplicate(known.left, known.right);
         match ranges::insert(io.ranges, &mut self.range_count, text.seq, end) {
             Insert::Done => {
                 self.rcv_high = if first { end } else { self.rcv_high.max(end) };
@@ -227,27 +246,54 @@ impl Connection {
                     self.rx.place(io.rx, before as usize, text.data);
                 }
             }
-            Insert::Known => {
-                self.report_duplicate(text.seq, end);
-                out.discard = Some(Discard::Duplicate);
-            }
-            Insert::Full => out.discard = Some(Discard::RangesFull),
+            Insert::Known => self.outcome.discard = Some(Discard::Duplicate),
+            Insert::Full => self.outcome.discard = Some(Discard::RangesFull),
         }
+    }
+
+    /// Owes what a segment beyond a gap asks for.
+    fn owe_duplicate_ack(&mut self, count: u16) {
         // RFC 5681 §4.2: an immediate duplicate ACK; one for each segment where no SACK tells
         // the peer how many arrived.
-        if self.flags.has(Flags::SACK) {
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+        //# The
+        //# receiver SHOULD send an ACK for every valid segment that arrives
+        //# containing new data, and each of these "duplicate" ACKs SHOULD bear a
+        //# SACK option.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //# A TCP receiver SHOULD send an immediate duplicate ACK when an out-
+        //# of-order segment arrives.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+        //# Out-of-order data segments SHOULD be acknowledged immediately, in
+        //# order to accelerate loss recovery.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+        //# To trigger the fast retransmit
+        //# algorithm, the receiver SHOULD send an immediate duplicate ACK when
+        //# it receives a data segment above a gap in the sequence space.
+        //= https://www.rfc-editor.org/rfc/rfc6582#section-5
+        //# [RFC5681] specifies that "Out-of-order data segments SHOULD be
+        //# acknowledged immediately, in order to accelerate loss recovery".
+        if !OUT_OF_ORDER || self.flags.has(Flags::SACK) {
             self.flags.set(Flags::ACK_NOW);
         } else {
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# A TCP receiver MUST NOT generate more than one ACK for every incoming
+            //# segment, other than to update the offered window as the receiving
+            //# application consumes new data (see [RFC813] and page 42 of [RFC793]).
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+            //# o  A TCP implementation MAY send an ACK segment acknowledging
+            //# RCV.NXT when a valid segment arrives that is in the window
+            //# but not at the left window edge (MAY-13).
             let owed = u16::from(self.dup_acks_owed).saturating_add(count.max(1));
             self.dup_acks_owed = owed.min(u16::from(MOST_DUPLICATE_ACKS)) as u8;
         }
     }
 
     /// FIN: takes effect at RCV.NXT only, once; one that is beyond a gap is remembered.
-    pub(crate) fn receive_fin(&mut self, env: &Env<'_>, segment: &Segment<'_>, out: &mut Outcome) {
+    pub(crate) fn receive_fin(&mut self, env: &Env<'_>, segment: &Segment<'_>) {
         if segment.has(TcpFlags::FIN) && self.is_receiving() {
             let at = segment.seq + segment.payload.len() as u32;
-            let whole = match out.discard {
+            let whole = match self.outcome.discard {
                 None | Some(Discard::Duplicate | Discard::ReadShutDown) => true,
                 Some(_) => false,
             };
@@ -260,7 +306,7 @@ impl Connection {
             return;
         }
         if self.rcv_nxt == self.rcv_fin {
-            self.accept_fin(env, out);
+            self.accept_fin(env);
         } else if self.rcv_nxt.gt(self.rcv_fin) {
             // Ranges went beyond it: it was no FIN of this stream.
             self.flags.clear(Flags::FIN_AHEAD);
@@ -270,7 +316,7 @@ impl Connection {
         }
     }
 
-    fn accept_fin(&mut self, env: &Env<'_>, out: &mut Outcome) {
+    fn accept_fin(&mut self, env: &Env<'_>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# If the FIN bit is set, signal the user "connection closing" and
         //# return any pending RECEIVEs with same message, advance RCV.NXT
@@ -280,7 +326,7 @@ impl Connection {
         self.range_count = 0;
         self.flags.clear(Flags::FIN_AHEAD);
         self.flags.set(Flags::FIN_RECEIVED.with(Flags::ACK_NOW));
-        out.news.insert(News::PEER_FINISHED | News::READABLE);
+        self.report(News::PEER_FINISHED | News::READABLE);
         match self.state {
             State::Established => {
                 self.state = State::CloseWait;
@@ -291,7 +337,7 @@ impl Connection {
             //# enter TIME-WAIT, start the time-wait timer, turn off the
             //# other timers; otherwise, enter the CLOSING state.
             State::FinWait1 => self.state = State::Closing,
-            State::FinWait2 => self.enter_time_wait(out),
+            State::FinWait2 => self.enter_time_wait(),
             State::Closed
             | State::Listen
             | State::SynSent
@@ -313,10 +359,24 @@ impl Connection {
     }
 
     /// Text in order is to be acknowledged: when?
-    fn schedule_ack(&mut self, env: &Env<'_>, count: u16) {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+    //# o  In general, the processing of received segments MUST be
+    //# implemented to aggregate ACK segments whenever possible
+    //# (MUST-58).
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+    //# The delayed ACK algorithm specified in [RFC1122] SHOULD be used by a
+    //# TCP receiver.
+    #[inline]
+    pub(crate) fn schedule_ack(&mut self, env: &Env<'_>, segment: &Segment<'_>) {
+        if !DELAYED_ACK {
+            self.flags.set(Flags::ACK_NOW);
+            return;
+        }
         let pending = self.rcv_nxt.since(self.last_ack_sent);
         if self.quick_acks > 0 {
-            self.quick_acks = self.quick_acks.saturating_sub(count.clamp(1, 255) as u8);
+            self.quick_acks = self
+                .quick_acks
+                .saturating_sub(segment.count.clamp(1, 255) as u8);
             self.flags.set(Flags::ACK_NOW);
         } else if pending > u32::from(self.rcv_mss) {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
@@ -326,13 +386,26 @@ impl Connection {
             //# segments to be acknowledged, or the default value if not specified)
             //# (SHLD-19).
             self.flags.set(Flags::ACK_NOW);
-        } else if self.ack_deadline == Instant::ZERO {
+            #[cfg(feature = "autotune")]
+            self.measure_reading(env, segment);
+        } else if self.ack_deadline == 0 {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
             //# A TCP endpoint SHOULD implement a delayed ACK (SHLD-18), but an ACK
             //# should not be excessively delayed; in particular, the delay MUST be
             //# less than 0.5 seconds (MUST-40).
-            let delay = env.tunables.delayed_ack.min(499_999);
-            self.ack_deadline = env.now.plus_micros(u64::from(delay));
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# When using delayed ACKs, a TCP receiver MUST NOT
+            //# excessively delay acknowledgments.
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# Specifically, an ACK SHOULD be
+            //# generated for at least every second full-sized segment, and MUST be
+            //# generated within 500 ms of the arrival of the first unacknowledged
+            //# packet.
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+            //# Finally, we repeat that an ACK MUST NOT be delayed for more than 500
+            //# ms waiting on a second full-sized segment to arrive.
+            let delay = env.tunables.delayed_ack.min(499);
+            self.ack_deadline = env.after(delay);
             if delay == 0 {
                 self.flags.set(Flags::ACK_NOW);
             }

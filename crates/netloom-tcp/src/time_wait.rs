@@ -1,10 +1,10 @@
 //! TIME-WAIT as an entry without buffers (RFC 9293 §3.10.7.4, RFC 1337, RFC 6191).
 
-use netloom_wire::{TcpFlags, TcpOptions, Timestamps};
+use netloom_wire::{TcpFlags, TcpOptionWords, Timestamps};
 
 use crate::flags::Flags;
 use crate::syn_received::answer_turn;
-use crate::{Connection, Discard, Env, Reply, Segment, SeqNum};
+use crate::{Connection, Discard, Env, Reply, Segment, SeqNum, TIMESTAMPS};
 
 /// All that must be remembered of a connection in TIME-WAIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct TimeWaitState {
     pub(crate) timestamps: bool,
     /// The turn of the answer limit in which a segment without data or FIN was last answered,
     /// + 1 and in 7 bits; 0: none was.
-    answered: u8,
+    pub(crate) answered: u8,
 }
 
 const _: () = assert!(size_of::<TimeWaitState>() <= 16);
@@ -82,12 +82,21 @@ impl TimeWaitState {
         if segment.has(TcpFlags::RST) {
             return Disposition::Drop(Discard::BadRst);
         }
-        let value = match (self.timestamps, segment.options.timestamps) {
+        let value = match (TIMESTAMPS && self.timestamps, segment.timestamps) {
             (true, Some(timestamps)) => Some(SeqNum(timestamps.value)),
             (true, None) | (false, Some(_) | None) => None,
         };
         if segment.has(TcpFlags::SYN) {
-            if !segment.has(TcpFlags::ACK) && self.may_reopen(segment.seq, value) {
+            //= https://www.rfc-editor.org/rfc/rfc6191#section-2
+            //# If TCP Timestamps would be enabled for the new incarnation of
+            //# the connection, honor the incoming connection request (creating
+            //# a connection in the SYN-RECEIVED state).
+            let first_timestamps = !self.timestamps
+                && TIMESTAMPS
+                && env.tunables.timestamps
+                && segment.timestamps.is_some();
+            let reopens = first_timestamps || self.may_reopen(segment.seq, value);
+            if !segment.has(TcpFlags::ACK) && reopens {
                 // RFC 9293 §3.6.1 wants the new ISS larger than any used before; an old
                 // duplicate in flight may be as far ahead as a whole unscaled window.
                 return Disposition::Reopen {
@@ -113,6 +122,17 @@ impl TimeWaitState {
     }
 
     /// RFC 6191 §2 and RFC 9293 §3.6.1: whether a SYN can only be from a new incarnation.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+    //# This algorithm for reducing TIME-WAIT is a Best
+    //# Current Practice that SHOULD be implemented since Timestamp Options
+    //# are commonly used, and using them to reduce TIME-WAIT provides
+    //# benefits for busy Internet servers (SHLD-4).
+    //= https://www.rfc-editor.org/rfc/rfc6191#section-2
+    //# Processing of SYN segments received for connections in the TIME-WAIT
+    //# state SHOULD occur as follows:
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+    //# However, it MAY accept a new SYN from the remote TCP endpoint to
+    //# reopen the connection directly from TIME-WAIT state (MAY-2), if it:
     fn may_reopen(&self, seq: SeqNum, value: Option<SeqNum>) -> bool {
         let newer_seq = seq.gt(self.rcv_nxt);
         match value {
@@ -139,20 +159,19 @@ impl TimeWaitState {
             }
             self.answered = turn;
         }
-        let timestamps = self.timestamps.then(|| Timestamps {
+        let timestamps = (TIMESTAMPS && self.timestamps).then(|| Timestamps {
             value: env.now_ms.wrapping_add(ts_offset),
             echo: self.ts_recent,
         });
+        let mut options = TcpOptionWords::new();
+        options.push_timestamps(false, timestamps);
         Disposition::Ack {
             reply: Reply {
                 seq: self.snd_nxt,
                 ack: self.rcv_nxt,
                 flags: TcpFlags::ACK,
                 window: self.window,
-                options: TcpOptions {
-                    timestamps,
-                    ..TcpOptions::default()
-                },
+                options,
             },
             restart,
         }

@@ -1,9 +1,14 @@
 //! Deadlines, and what happens when one is reached.
-
-use netloom_driver::Instant;
+//!
+//! A deadline is a moment on the millisecond clock ([`Env::now_ms`]), 24 days ahead at most.
 
 use crate::flags::Flags;
-use crate::{CloseReason, Connection, Env, Io, News, Outcome, State};
+#[cfg(feature = "rack")]
+use crate::recovery::Marks;
+use crate::{
+    ACTIVE_OPEN, CloseReason, Connection, DELAYED_ACK, Env, Io, KEEPALIVE, News, Outcome, State,
+};
+use netloom_driver::Instant;
 
 /// A connection's timers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,39 +27,96 @@ pub enum Timer {
     Close,
 }
 
-/// Whether `deadline` is set and reached.
-#[inline]
-fn reached(deadline: Instant, now: Instant) -> bool {
-    deadline != Instant::ZERO && deadline <= now
-}
+/// The longest time a deadline may lie ahead on the millisecond clock, which wraps.
+pub(crate) const LONGEST_WAIT: u32 = i32::MAX as u32;
 
-impl Connection {
-    /// The timer that is due, if any; those that end the connection first.
-    pub(crate) fn due_timer(&self, env: &Env<'_>) -> Option<Timer> {
-        let now = env.now;
-        if reached(self.user_deadline(env), now) {
-            Some(Timer::User)
-        } else if reached(self.close_deadline, now) {
-            Some(Timer::Close)
-        } else if reached(self.keepalive_deadline, now) {
-            Some(Timer::KeepAlive)
-        } else if reached(self.rtx_deadline, now) {
-            Some(if self.flight() == 0 {
-                Timer::Persist
-            } else {
-                Timer::Retransmit
-            })
-        } else if reached(self.ack_deadline, now) {
-            Some(Timer::DelayedAck)
-        } else {
-            None
+impl Env<'_> {
+    /// The deadline in `millis` milliseconds. Zero means none, so that moment comes a little later.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn after(&self, millis: u32) -> u32 {
+        self.now_ms.wrapping_add(millis.min(LONGEST_WAIT)).max(1)
+    }
+
+    /// Milliseconds until a deadline, 0 if it is reached; [`u32::MAX`]: there is none.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn until(&self, deadline: u32) -> u32 {
+        if deadline == 0 {
+            return u32::MAX;
+        }
+        match deadline.wrapping_sub(self.now_ms) {
+            left if left > LONGEST_WAIT => 0,
+            left => left,
         }
     }
 
+    /// Milliseconds since a moment of the clock.
+    #[inline]
+    pub(crate) fn since(&self, moment: u32) -> u32 {
+        self.now_ms.wrapping_sub(moment)
+    }
+
+    /// The microsecond clock of round trips, wrapping after 71 minutes.
+    #[inline]
+    pub(crate) fn micros(&self) -> u32 {
+        self.now.as_micros() as u32
+    }
+
+    /// The moment after a time that [`Connection::wait`] returned.
+    #[inline]
+    pub(crate) fn moment(&self, wait: u32) -> Option<Instant> {
+        (wait != u32::MAX).then(|| self.now.plus_micros(u64::from(wait).wrapping_mul(1_000)))
+    }
+}
+
+impl Connection {
+    /// Milliseconds until the first deadline, 0 if it is reached; [`u32::MAX`]: there is none.
+    pub(crate) fn wait(&self, env: &Env<'_>) -> u32 {
+        env.until(self.rtx_deadline)
+            .min(env.until(if DELAYED_ACK { self.ack_deadline } else { 0 }))
+            .min(env.until(if KEEPALIVE {
+                self.keepalive_deadline
+            } else {
+                0
+            }))
+            .min(env.until(self.close_deadline))
+            .min(env.until(self.user_deadline(env)))
+    }
+
+    /// When something happens without anything from outside: the least of all deadlines.
+    /// [`Connection::next`] says the same when it waits, unless text waits for the time at which it
+    /// may leave: for that it is to be asked itself.
+    pub fn deadline(&self, env: &Env<'_>) -> Option<Instant> {
+        env.moment(self.wait(env))
+    }
+
+    /// The timer that is due, if any; those that end the connection first.
+    pub(crate) fn due_timer(&self, env: &Env<'_>) -> Option<Timer> {
+        let due = |deadline| env.until(deadline) == 0;
+        Some(if due(self.user_deadline(env)) {
+            Timer::User
+        } else if due(self.close_deadline) {
+            Timer::Close
+        } else if KEEPALIVE && due(self.keepalive_deadline) {
+            Timer::KeepAlive
+        } else if due(self.rtx_deadline) {
+            if self.flight() == 0 {
+                Timer::Persist
+            } else {
+                Timer::Retransmit
+            }
+        } else if DELAYED_ACK && due(self.ack_deadline) {
+            Timer::DelayedAck
+        } else {
+            return None;
+        })
+    }
+
     /// When what is waited for has been waited for too long; zero: never.
-    pub(crate) fn user_deadline(&self, env: &Env<'_>) -> Instant {
-        if self.una_since == Instant::ZERO {
-            return Instant::ZERO;
+    fn user_deadline(&self, env: &Env<'_>) -> u32 {
+        if self.una_since == 0 {
+            return 0;
         }
         let limit = if self.flags.has(Flags::OWN_USER_TIMEOUT) {
             self.user_timeout
@@ -64,46 +126,47 @@ impl Connection {
             0 // the handshake counts retransmissions instead
         };
         if limit == 0 {
-            Instant::ZERO
+            0
         } else {
-            self.una_since.plus_micros(limit)
+            self.una_since.wrapping_add(limit.min(LONGEST_WAIT)).max(1)
         }
     }
 
-    /// `timer` is due, or is to be started: [`Connection::next`] returned `Fire(timer)`.
+    /// `timer` is due, or is to be started: [`Connection::next`] returned `Fire(timer)`. Does
+    /// nothing if neither is so.
     pub fn fire(&mut self, env: &Env<'_>, io: &mut Io<'_>, timer: Timer) -> Outcome {
-        let mut out = Outcome::nothing();
-        if self.close_reason.is_some() {
-            return out;
+        if self.due_timer(env) == Some(timer) {
+            match timer {
+                Timer::User => self.on_user_timeout(),
+                Timer::Close => self.on_close_timeout(env),
+                Timer::KeepAlive => {
+                    if KEEPALIVE {
+                        self.on_keepalive_timer(env);
+                    }
+                }
+                Timer::Persist => self.on_persist_timer(env),
+                Timer::Retransmit => {
+                    self.on_retransmit_timer(env, io);
+                    #[cfg(feature = "bbr")]
+                    self.watch_timer(env, io);
+                }
+                Timer::DelayedAck => {
+                    self.ack_deadline = 0;
+                    self.flags.set(Flags::ACK_NOW);
+                }
+            }
+        } else if timer == Timer::Persist && self.wants_persist_timer(io) {
+            self.start_persist(env);
+        } else if timer == Timer::KeepAlive && self.wants_keepalive_timer() {
+            self.on_keepalive_timer(env);
         }
-        match timer {
-            Timer::User => {
-                if reached(self.user_deadline(env), env.now) {
-                    self.on_user_timeout(&mut out);
-                }
-            }
-            Timer::Close => {
-                if reached(self.close_deadline, env.now) {
-                    self.on_close_timeout(env, &mut out);
-                }
-            }
-            Timer::KeepAlive => self.on_keepalive_timer(env, &mut out),
-            Timer::Persist => self.on_persist_timer(env, io),
-            Timer::Retransmit => {
-                if reached(self.rtx_deadline, env.now) {
-                    self.on_retransmit_timer(env, io, &mut out);
-                }
-            }
-            Timer::DelayedAck => {
-                self.ack_deadline = Instant::ZERO;
-                self.flags.set(Flags::ACK_NOW);
-            }
+        if self.close_reason.is_none() {
+            self.report(News::OWES_FRAME);
         }
-        out.owes_frame = self.close_reason.is_none() || self.flags.has(Flags::RESET_OWED);
-        out
+        self.take_outcome()
     }
 
-    fn on_user_timeout(&mut self, out: &mut Outcome) {
+    fn on_user_timeout(&mut self) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
         //# When the number of transmissions of the same segment reaches a
         //# threshold R2 greater than R1, close the connection.
@@ -112,13 +175,17 @@ impl Connection {
         } else {
             CloseReason::RetransmissionTimedOut
         };
-        self.end(reason, out);
+        self.end(reason);
     }
 
-    fn on_retransmit_timer(&mut self, env: &Env<'_>, io: &mut Io<'_>, out: &mut Outcome) {
+    fn on_retransmit_timer(&mut self, env: &Env<'_>, io: &mut Io<'_>) {
         match self.state {
             State::SynSent | State::SynReceived => {
-                self.on_syn_timeout(env, out);
+                if ACTIVE_OPEN {
+                    self.on_syn_timeout(env);
+                } else {
+                    self.end(CloseReason::HandshakeTimedOut);
+                }
                 return;
             }
             State::Closed
@@ -131,17 +198,44 @@ impl Connection {
             | State::LastAck
             | State::TimeWait => {}
         }
-        if self.flight() == 0 {
-            self.rtx_deadline = Instant::ZERO;
+        #[cfg(feature = "fastopen")]
+        if self.is_unconfirmed() {
+            self.repeat_fast_syn_ack(env);
             return;
         }
         if self.snd_wnd == 0 && self.tx.len > 0 {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+            //# The sender MAY also
+            //# retransmit old data beyond SND.UNA+SND.WND (MAY-7), but SHOULD NOT
+            //# time out the connection if data beyond the right window edge is not
+            //# acknowledged (SHLD-17).
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+            //# If the window shrinks to zero, the TCP
+            //# implementation MUST probe it in the standard way (described below)
+            //# (MUST-35).
             // The window was closed over data in flight: nothing says it was lost.
+            #[cfg(feature = "rack")]
+            self.marks.clear(Marks::TIMERS);
             self.probe_window(env);
             return;
         }
-        self.on_retransmission_timeout(io);
-        self.count_retry(env, out);
+        #[cfg(feature = "rack")]
+        if self.fire_rack_timer(env, io) {
+            return;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+        //# A TCP endpoint MUST implement the basic congestion control algorithms
+        //# slow start, congestion avoidance, and exponential backoff of RTO to
+        //# avoid creating congestion collapse conditions (MUST-19).
+        //= https://www.rfc-editor.org/rfc/rfc8961#section-4
+        //# (3)  Loss detected by the RTO mechanism MUST be taken as an
+        //# indication of network congestion and the sending rate adapted
+        //# using a standard mechanism (e.g., TCP collapses the congestion
+        //# window to one packet [RFC5681]).
+        self.on_retransmission_timeout(env, io);
+        self.count_retry(env);
+        #[cfg(feature = "plpmtud")]
+        self.suspect_black_hole(env, io);
         self.backoff = self.backoff.saturating_add(1);
         //= https://www.rfc-editor.org/rfc/rfc6298#section-5
         //# Start the retransmission timer, such that it expires after RTO
@@ -151,7 +245,11 @@ impl Connection {
     }
 
     /// SYN or SYN-ACK went unanswered.
-    fn on_syn_timeout(&mut self, env: &Env<'_>, out: &mut Outcome) {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# SYN retransmissions MUST be handled in the
+    //# general way just described for data retransmissions, including
+    //# notification of the application layer.
+    fn on_syn_timeout(&mut self, env: &Env<'_>) {
         let most = if self.state == State::SynSent {
             env.tunables.syn_retries
         } else {
@@ -162,10 +260,10 @@ impl Connection {
                 Some(error) => error.close_reason(),
                 None => CloseReason::HandshakeTimedOut,
             };
-            self.end(reason, out);
+            self.end(reason);
             return;
         }
-        self.count_retry(env, out);
+        self.count_retry(env);
         self.backoff = self.backoff.saturating_add(1);
         self.total_retransmissions = self.total_retransmissions.wrapping_add(1);
         self.flags.set(Flags::SYN_OWED.with(Flags::SYN_REPEATED));
@@ -173,14 +271,23 @@ impl Connection {
     }
 
     /// Counts towards R1.
-    fn count_retry(&mut self, env: &Env<'_>, out: &mut Outcome) {
+    fn count_retry(&mut self, env: &Env<'_>) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+        //# The following
+        //# procedure MUST be used to handle excessive retransmissions of data
+        //# segments (MUST-20):
         self.retries = self.retries.saturating_add(1);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+        //# (e)  TCP implementations SHOULD inform the application of the
+        //# delivery problem (unless such information has been disabled by
+        //# the application; see the "Asynchronous Reports" section
+        //# (Section 3.9.1.8)), when R1 is reached and before R2 (SHLD-9).
         if self.retries == env.tunables.retries1.max(1) {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
             //# When the number of transmissions of the same segment reaches or
             //# exceeds threshold R1, pass negative advice (see Section 3.3.1.4
             //# of [19]) to the IP layer, to trigger dead-gateway diagnosis.
-            out.news.insert(News::NEGATIVE_ADVICE | News::SOFT_ERROR);
+            self.report(News::NEGATIVE_ADVICE | News::SOFT_ERROR);
         }
     }
 }

@@ -6,7 +6,7 @@ use netloom_tcp::{
     CloseReason, Connection, End, Env, HalfOpen, Io, Next, OpenParams, Range, Record, Segment,
     SeqNum, State, TimeWaitState, Timer, Tunables, closed, listen, syn_received, time_wait,
 };
-use netloom_wire::{TcpFlags, TcpOptions};
+use netloom_wire::{TcpFlags, TcpOptionWords, TcpOptions};
 use proptest::prelude::*;
 
 /// xorshift64*: the channel's dice.
@@ -67,6 +67,13 @@ struct Packet {
     payload: Vec<u8>,
 }
 
+/// Options as they are sent.
+fn read_options(words: &TcpOptionWords) -> TcpOptions {
+    let mut buffer = [0; 40];
+    words.emit(&mut buffer).unwrap();
+    TcpOptions::parse(&buffer[..words.len()]).unwrap()
+}
+
 enum Life {
     Listening,
     HalfOpen(HalfOpen),
@@ -99,6 +106,8 @@ macro_rules! io {
             tx: &mut $host.tx,
             records: &mut $host.records,
             ranges: &mut $host.ranges,
+            #[cfg(feature = "bbr")]
+            path: None,
         }
     };
 }
@@ -219,6 +228,7 @@ impl World {
                     let (a, b) = plan.payload(connection, &io);
                     let payload = [a, b].concat();
                     assert_eq!(payload.len(), plan.len as usize);
+                    let options = read_options(&connection.options(&env, &io, &plan));
                     let mut io = io;
                     let out = connection.sent(&env, &mut io, &plan);
                     if plan.flags.contains(TcpFlags::ACK) && !plan.flags.contains(TcpFlags::RST) {
@@ -257,7 +267,7 @@ impl World {
                             flags,
                             window: plan.window,
                             urgent: plan.urgent,
-                            options: plan.options,
+                            options,
                             payload: payload[offset..offset + n].to_vec(),
                         };
                         self.emit(i, packet);
@@ -273,8 +283,13 @@ impl World {
     }
 
     fn apply(&mut self, i: usize, out: netloom_tcp::Outcome) {
-        if let Some(end) = out.end {
-            let host = &mut self.hosts[i];
+        let host = &mut self.hosts[i];
+        let ended = match &host.life {
+            Life::Live(connection) if out.ended() => connection.ended(),
+            _ => None,
+        };
+        assert_eq!(ended.is_some(), out.ended());
+        if let Some(end) = ended {
             assert!(host.end.is_none(), "ended twice");
             host.end = Some(end);
             drain(host);
@@ -282,9 +297,6 @@ impl World {
                 End::TimeWait(state) => Life::TimeWait(state),
                 End::Closed(_) => Life::Gone,
             };
-        }
-        if let Some(reset) = out.reset {
-            self.reply(i, &reset.into());
         }
     }
 
@@ -297,20 +309,23 @@ impl World {
                 flags: reply.flags,
                 window: reply.window,
                 urgent: 0,
-                options: reply.options,
+                options: read_options(&reply.options),
                 payload: Vec::new(),
             },
         );
     }
 
     fn deliver(&mut self, to: usize, packet: &Packet) {
+        let mut options = [0; 40];
+        packet.options.emit(&mut options).unwrap();
         let segment = Segment {
             seq: packet.seq,
             ack: packet.ack,
             flags: packet.flags,
             window: packet.window,
             urgent: packet.urgent,
-            options: packet.options,
+            timestamps: packet.options.timestamps,
+            options: &options[..packet.options.len()],
             payload: &packet.payload,
             count: 1,
             ce: false,
@@ -356,7 +371,7 @@ impl World {
                 );
                 let mut io = io!(host);
                 let out = connection.receive(&env, &mut io, &segment);
-                if !out.owes_frame && out.end.is_none() {
+                if !connection.owes_frame() && !out.ended() {
                     let next = connection.next(&env, &io);
                     assert!(
                         !matches!(next, Next::Send(_)),
@@ -364,6 +379,9 @@ impl World {
                     );
                 }
                 self.apply(to, out);
+                if let Some(reset) = closed::reset_for(&segment).filter(|_| out.resets()) {
+                    self.reply(to, &reset.into());
+                }
             }
             Life::TimeWait(state) => match state.receive(&env, &segment, params.ts_offset) {
                 time_wait::Disposition::Drop(_) => {}
@@ -388,6 +406,8 @@ impl World {
                 tx: &mut host.tx,
                 records: &mut host.records,
                 ranges: &mut host.ranges,
+                #[cfg(feature = "bbr")]
+                path: None,
             };
             if host.written < host.send.len() {
                 host.written += connection.write(&mut io, &host.send[host.written..]);
@@ -522,6 +542,8 @@ fn drain(host: &mut Host) {
                 tx: &mut host.tx,
                 records: &mut host.records,
                 ranges: &mut host.ranges,
+                #[cfg(feature = "bbr")]
+                path: None,
             };
             let n = connection.read(&mut io, &mut buffer);
             if n == 0 {

@@ -60,8 +60,7 @@ impl<'a> ArpView<'a> {
     #[inline]
     pub fn new(packet: &'a [u8]) -> Result<Self, WireError> {
         let packet = packet.first_chunk::<LEN>().ok_or(WireError::Truncated)?;
-        //= https://www.rfc-editor.org/rfc/rfc826
-        //# ?Do I have the hardware type in ar$hrd?
+        // RFC 826: "?Do I have the hardware type in ar$hrd?"
         if *packet.array_at::<0, 6>() != ETHERNET_IPV4 {
             return Err(WireError::BadHardwareType);
         }
@@ -135,9 +134,8 @@ impl ArpRepr {
     /// The reply that a station with `mac` gives to this request: the addresses change places.
     #[must_use]
     pub const fn reply(&self, mac: MacAddr) -> Self {
-        //= https://www.rfc-editor.org/rfc/rfc826
-        //# Swap hardware and protocol fields, putting the local
-        //# hardware and protocol addresses in the sender fields.
+        // RFC 826: "Swap hardware and protocol fields, putting the local hardware and protocol
+        // addresses in the sender fields."
         Self {
             operation: ArpOperation::Reply,
             sender_mac: mac,

@@ -43,10 +43,8 @@ impl Sum {
     /// Appends bytes whose own sum is `sum`.
     #[inline(always)]
     const fn append(self, sum: u32, odd: bool) -> Self {
-        //= https://www.rfc-editor.org/rfc/rfc1071
-        //# Therefore, the sum may be calculated in exactly the same way
-        //# regardless of the byte order ("big-endian" or "little-endian")
-        //# of the underlaying hardware.
+        // RFC 1071: "Therefore, the sum may be calculated in exactly the same way regardless of the
+        // byte order ("big-endian" or "little-endian") of the underlaying hardware."
         //
         // After an odd byte every byte has changed places with its neighbour.
         let sum = if self.odd { sum.rotate_left(8) } else { sum };
@@ -65,6 +63,41 @@ impl Sum {
     )]
     pub fn add(self, bytes: &[u8]) -> Self {
         self.append(lanes::sum(bytes), bytes.len() % 2 != 0)
+    }
+
+    /// The sum of 32-bit words in network byte order, whose values were added up to `total`: for
+    /// headers that are summed while they are in registers.
+    #[inline]
+    #[must_use]
+    pub const fn of_words(total: u64) -> Self {
+        // In one's complement the words' bytes may as well change places after the addition.
+        Self {
+            sum: add32((total >> 32) as u32, total as u32).to_be(),
+            odd: false,
+        }
+    }
+
+    /// The sum of `N` bytes, a multiple of four: of a header whose length is known when this is
+    /// compiled.
+    #[inline(always)]
+    #[must_use]
+    pub fn of_chunk<const N: usize>(bytes: &[u8; N]) -> Self {
+        const {
+            assert!(
+                N % 4 == 0 && N <= 64,
+                "whole words, and no more than a header"
+            )
+        }
+        let total = bytes.chunks_exact(4).fold(0u64, |total, word| {
+            let word = word
+                .first_chunk()
+                .map_or(0, |word| u32::from_ne_bytes(*word));
+            total.wrapping_add(u64::from(word))
+        });
+        Self {
+            sum: add32((total >> 32) as u32, total as u32),
+            odd: false,
+        }
     }
 
     /// Appends a 16-bit number in network byte order.
@@ -148,7 +181,8 @@ pub fn pseudo_header(src: &Addr, dst: &Addr, protocol: u8, len: u32) -> Sum {
 
 /// Copies `src` to `dst` and appends it to `sum`, reading each byte once. As many bytes as the
 /// shorter slice has.
-#[inline]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(target_pointer_width = "64"), inline)]
 #[must_use]
 pub fn copy_and_sum(dst: &mut [u8], src: &[u8], sum: Sum) -> Sum {
     let len = dst.len().min(src.len());
@@ -249,8 +283,34 @@ mod wide {
         add64(whole.wrapping_sub(upper << 32), upper)
     }
 
-    #[inline]
-    pub(super) fn copy_and_sum(mut dst: &mut [u8], mut src: &[u8]) -> u32 {
+    #[inline(always)]
+    pub(super) fn copy_and_sum(dst: &mut [u8], src: &[u8]) -> u32 {
+        if src.len() < 8 {
+            return fold(copy_and_sum_rest(dst, src));
+        }
+        copy_and_sum_words(dst, src)
+    }
+
+    /// Fewer than eight bytes.
+    #[inline(always)]
+    fn copy_and_sum_rest(mut dst: &mut [u8], mut src: &[u8]) -> u64 {
+        let mut sum = 0;
+        if let (Some(place), Some(word)) = (take_mut::<4>(&mut dst), take::<4>(&mut src)) {
+            *place = *word;
+            sum = add64(sum, u32::from_ne_bytes(*word).into());
+        }
+        if let (Some(place), Some(word)) = (take_mut::<2>(&mut dst), take::<2>(&mut src)) {
+            *place = *word;
+            sum = add64(sum, u16::from_ne_bytes(*word).into());
+        }
+        if let (Some([place]), Some([last])) = (take_mut::<1>(&mut dst), take::<1>(&mut src)) {
+            *place = *last;
+            sum = add64(sum, u16::from_ne_bytes([*last, 0]).into());
+        }
+        sum
+    }
+
+    fn copy_and_sum_words(mut dst: &mut [u8], mut src: &[u8]) -> u32 {
         let mut sum = 0;
         while src.len() >= LONG {
             let len = src.len().min(PIECE) & !7;
@@ -269,19 +329,7 @@ mod wide {
             *place = *word;
             sum = add64(sum, u64::from_ne_bytes(*word));
         }
-        if let (Some(place), Some(word)) = (take_mut::<4>(&mut dst), take::<4>(&mut src)) {
-            *place = *word;
-            sum = add64(sum, u32::from_ne_bytes(*word).into());
-        }
-        if let (Some(place), Some(word)) = (take_mut::<2>(&mut dst), take::<2>(&mut src)) {
-            *place = *word;
-            sum = add64(sum, u16::from_ne_bytes(*word).into());
-        }
-        if let (Some([place]), Some([last])) = (take_mut::<1>(&mut dst), take::<1>(&mut src)) {
-            *place = *last;
-            sum = add64(sum, u16::from_ne_bytes([*last, 0]).into());
-        }
-        fold(sum)
+        fold(add64(sum, copy_and_sum_rest(dst, src)))
     }
 }
 

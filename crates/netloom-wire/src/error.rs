@@ -36,6 +36,8 @@ pub enum WireError {
     Fragment,
     /// More VLAN tags or extension headers than this stack follows.
     TooManyHeaders,
+    /// A domain name that breaks the rules: labels, length, or pointers that lead nowhere.
+    BadName,
 }
 
 impl WireError {
@@ -57,6 +59,7 @@ impl WireError {
             Self::BadHopLimit => "bad hop limit",
             Self::Fragment => "a fragment",
             Self::TooManyHeaders => "too many headers",
+            Self::BadName => "bad domain name",
         }
     }
 }

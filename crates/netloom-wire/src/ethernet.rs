@@ -55,19 +55,27 @@ impl<'a> EthernetView<'a> {
     /// [`TooManyHeaders`](WireError::TooManyHeaders) for a third tag.
     #[inline]
     pub fn new(frame: &'a [u8]) -> Result<Self, WireError> {
-        let (header, payload) = frame.split_first_chunk().ok_or(WireError::Truncated)?;
-        let ethertype = EtherType(header.u16_at::<12>());
-        let view = Self {
-            header,
-            tags: [None; 2],
-            ethertype,
-            payload,
-        };
-        if ethertype.is_tag() {
+        let view = Self::untagged(frame)?;
+        if view.ethertype.is_tag() {
             view.untag()
         } else {
             Ok(view)
         }
+    }
+
+    /// Reads the header alone: of a tagged frame, the tag is what it carries.
+    ///
+    /// # Errors
+    /// [`Truncated`](WireError::Truncated) if the frame is shorter than its header.
+    #[inline]
+    pub fn untagged(frame: &'a [u8]) -> Result<Self, WireError> {
+        let (header, payload) = frame.split_first_chunk().ok_or(WireError::Truncated)?;
+        Ok(Self {
+            header,
+            tags: [None; 2],
+            ethertype: EtherType(header.u16_at::<12>()),
+            payload,
+        })
     }
 
     /// Tagged frames are the rare ones, so their walk stays out of line.

@@ -348,10 +348,8 @@ pub fn reply_in_place(message: &mut [u8]) -> Result<(), WireError> {
     if header.u8_at::<0>() != kind::ECHO_REQUEST {
         return Err(WireError::BadCode);
     }
-    //= https://www.rfc-editor.org/rfc/rfc792
-    //# To form an echo reply message, the source and destination
-    //# addresses are simply reversed, the type code changed to 0,
-    //# and the checksum recomputed.
+    // RFC 792: "To form an echo reply message, the source and destination addresses are simply
+    // reversed, the type code changed to 0, and the checksum recomputed."
     let code = header.u8_at::<1>();
     let old = u16::from_be_bytes([kind::ECHO_REQUEST, code]);
     let new = u16::from_be_bytes([kind::ECHO_REPLY, code]);

@@ -15,7 +15,7 @@ pub const MIN_MTU: usize = 68;
 /// What every host can receive, in one piece or in fragments (RFC 791 §3.1).
 pub const MIN_REASSEMBLY: usize = 576;
 
-const DONT_FRAGMENT: u16 = 0x4000;
+pub(crate) const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET: u16 = 0x1fff;
 
@@ -402,14 +402,22 @@ impl Ipv4Repr {
             } else {
                 0
             };
-        header.put::<0, 2>([0x45 + options_len / 4, self.tos]);
-        header.put_u16::<2>(total_len);
-        header.put_u16::<4>(self.ident);
-        header.put_u16::<6>(flags | (self.fragment_offset >> 3));
-        header.put::<8, 4>([self.ttl, self.protocol, 0, 0]);
-        header.put::<12, 4>(src);
-        header.put::<16, 4>(dst);
-        Ok(Sum::new().add(header))
+        let words = [
+            u32::from_be_bytes([0x45 + options_len / 4, self.tos, 0, 0]) | u32::from(total_len),
+            u32::from(self.ident) << 16 | u32::from(flags | (self.fragment_offset >> 3)),
+            u32::from_be_bytes([self.ttl, self.protocol, 0, 0]),
+            u32::from_be_bytes(src),
+            u32::from_be_bytes(dst),
+        ];
+        let [first, second, third, fourth, fifth] = words;
+        header.put_u32::<0>(first);
+        header.put_u32::<4>(second);
+        header.put_u32::<8>(third);
+        header.put_u32::<12>(fourth);
+        header.put_u32::<16>(fifth);
+        Ok(Sum::of_words(
+            words.iter().map(|word| u64::from(*word)).sum(),
+        ))
     }
 }
 

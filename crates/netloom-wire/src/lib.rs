@@ -47,7 +47,7 @@
 //!
 //! # Features
 //!
-//! * `ipv4`: IPv4, ICMPv4, ARP. On by default.
+//! * `ipv4`: IPv4, ICMPv4, ARP, DHCPv4. On by default.
 //! * `ipv6`: IPv6, extension headers, ICMPv6, Neighbor Discovery. On by default. Without it
 //!   [`Addr`] takes 4 bytes, not 16.
 //! * `alloc`: ICMP and Neighbor Discovery messages written into a `Vec` of their own.
@@ -76,6 +76,9 @@ mod bytes;
 pub mod checksum;
 pub mod cidr;
 pub mod describe;
+#[cfg(feature = "ipv4")]
+pub mod dhcpv4;
+pub mod dns;
 mod error;
 pub mod ethernet;
 #[cfg(feature = "ipv6")]
@@ -96,6 +99,9 @@ pub mod mac;
 pub mod ndp;
 #[cfg(feature = "ipv6")]
 pub mod ndp_options;
+pub mod ntp;
+#[cfg(feature = "ipv4")]
+pub mod plain;
 pub mod protocol;
 #[cfg(any(feature = "ipv4", feature = "ipv6"))]
 pub mod quoted;
@@ -131,9 +137,10 @@ pub use ndp::{NdpMessage, NdpView, RouterAdvertisement};
 pub use ndp_options::{NdpOption, NdpOptions, PrefixInformation, RecursiveDnsServers};
 #[cfg(any(feature = "ipv4", feature = "ipv6"))]
 pub use quoted::Quoted;
-pub use tcp::{TcpFlags, TcpRepr, TcpView};
+pub use tcp::{TcpFlags, TcpHeader, TcpRepr, TcpView};
 pub use tcp_options::{
-    FastOpenCookie, SackBlocks, TcpOption, TcpOptionIter, TcpOptions, Timestamps, UserTimeout,
+    FastOpenCookie, SackBlocks, TcpOption, TcpOptionIter, TcpOptionWords, TcpOptions, Timestamps,
+    UserTimeout,
 };
 pub use udp::{UdpRepr, UdpView};
 pub use vlan::VlanTag;

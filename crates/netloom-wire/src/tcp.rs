@@ -6,7 +6,7 @@ use core::ops::{BitAnd, BitOr, BitOrAssign};
 use crate::addr::Addr;
 use crate::bytes::Fields;
 use crate::checksum::{Sum, pseudo_header};
-use crate::tcp_options::{TcpOptionIter, TcpOptions};
+use crate::tcp_options::{TcpOptionIter, TcpOptionWords, TcpOptions};
 use crate::{WireError, protocol};
 
 /// A header without options: 20 bytes.
@@ -167,6 +167,8 @@ pub struct TcpView<'a> {
     header: &'a [u8; HEADER_LEN],
     options: &'a [u8],
     payload: &'a [u8],
+    /// All three in one piece.
+    segment: &'a [u8],
 }
 
 impl<'a> TcpView<'a> {
@@ -190,6 +192,7 @@ impl<'a> TcpView<'a> {
             header,
             options,
             payload,
+            segment,
         })
     }
 
@@ -299,11 +302,8 @@ impl<'a> TcpView<'a> {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
         //# The TCP checksum is never optional.  The sender MUST generate it
         //# (MUST-2) and the receiver MUST check it (MUST-3).
-        let len = self.header_len() + self.payload.len();
-        pseudo_header(src, dst, protocol::TCP, len as u32)
-            .add(self.header)
-            .add(self.options)
-            .add(self.payload)
+        pseudo_header(src, dst, protocol::TCP, self.segment.len() as u32)
+            .add(self.segment)
             .is_valid()
     }
 }
@@ -363,24 +363,71 @@ impl TcpRepr {
     /// options take more than 40 bytes.
     #[inline]
     pub fn emit<'b>(&self, buf: &'b mut [u8]) -> Result<&'b mut [u8], WireError> {
+        let header = TcpHeader {
+            src_port: self.src_port,
+            dst_port: self.dst_port,
+            seq: self.seq,
+            ack: self.ack,
+            flags: self.flags,
+            window: self.window,
+            urgent: self.urgent,
+        };
+        header
+            .emit(&self.options.words()?, buf)
+            .map(|(_, rest)| rest)
+    }
+}
+
+/// The fixed part of a header to be written: [`TcpRepr`] but its options.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct TcpHeader {
+    /// Source port.
+    pub src_port: u16,
+    /// Destination port.
+    pub dst_port: u16,
+    /// Sequence number of the first byte, or of the SYN.
+    pub seq: u32,
+    /// Acknowledgment number; write 0 without [`TcpFlags::ACK`].
+    pub ack: u32,
+    /// Control bits.
+    pub flags: TcpFlags,
+    /// The window field, already scaled down.
+    pub window: u16,
+    /// Urgent pointer; 0 without [`TcpFlags::URG`].
+    pub urgent: u16,
+}
+
+impl TcpHeader {
+    /// Writes the header and its options with a zero checksum; returns the sum of what it wrote,
+    /// and what follows. See [`TcpRepr::emit`].
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`](WireError::BufferTooSmall).
+    #[inline]
+    pub fn emit<'b>(
+        &self,
+        options: &TcpOptionWords,
+        buf: &'b mut [u8],
+    ) -> Result<(Sum, &'b mut [u8]), WireError> {
         let (header, rest) = buf
             .split_first_chunk_mut::<HEADER_LEN>()
             .ok_or(WireError::BufferTooSmall)?;
-        let options_len = self.options.len();
-        let (options, rest) = rest
-            .split_at_mut_checked(options_len)
+        let (place, rest) = rest
+            .split_at_mut_checked(options.len())
             .ok_or(WireError::BufferTooSmall)?;
-        self.options.emit_exactly(options)?;
-        let words = (HEADER_LEN + options_len) as u16 / 4;
-        header.put_u16::<0>(self.src_port);
-        header.put_u16::<2>(self.dst_port);
+        let sum = options.emit(place)?;
+        let len = (HEADER_LEN + options.len()) as u32 / 4;
+        let ports = u32::from(self.src_port) << 16 | u32::from(self.dst_port);
+        let flags = u32::from(self.flags.0 & TcpFlags::ALL) << 16;
+        let control = len << 28 | flags | u32::from(self.window);
+        header.put_u32::<0>(ports);
         header.put_u32::<4>(self.seq);
         header.put_u32::<8>(self.ack);
-        header.put_u16::<12>((words << 12) | (self.flags.0 & TcpFlags::ALL));
-        header.put_u16::<14>(self.window);
-        header.put_u16::<16>(0);
-        header.put_u16::<18>(self.urgent);
-        Ok(rest)
+        header.put_u32::<12>(control);
+        header.put_u32::<16>(u32::from(self.urgent));
+        let words = [ports, self.seq, self.ack, control, u32::from(self.urgent)];
+        let total = words.iter().map(|word| u64::from(*word)).sum();
+        Ok((Sum::of_words(total).combine(sum), rest))
     }
 }
 

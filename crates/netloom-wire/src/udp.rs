@@ -25,10 +25,8 @@ impl<'a> UdpView<'a> {
     #[inline]
     pub fn new(datagram: &'a [u8]) -> Result<Self, WireError> {
         let (header, rest) = datagram.split_first_chunk().ok_or(WireError::Truncated)?;
-        //= https://www.rfc-editor.org/rfc/rfc768
-        //# Length  is the length  in octets  of this user datagram  including  this
-        //# header  and the data.   (This  means  the minimum value of the length is
-        //# eight.)
+        // RFC 768: "Length is the length in octets of this user datagram including this header and
+        // the data. (This means the minimum value of the length is eight.)"
         let len = usize::from(header.u16_at::<4>());
         let payload = len
             .checked_sub(HEADER_LEN)
@@ -161,9 +159,8 @@ impl UdpRepr {
 #[inline]
 #[must_use]
 pub const fn non_zero(checksum: u16) -> u16 {
-    //= https://www.rfc-editor.org/rfc/rfc768
-    //# If the computed  checksum  is zero,  it is transmitted  as all ones (the
-    //# equivalent  in one's complement  arithmetic).
+    // RFC 768: "If the computed checksum is zero, it is transmitted as all ones (the equivalent in
+    // one's complement arithmetic)."
     if checksum == 0 { 0xffff } else { checksum }
 }
 

@@ -1,31 +1,7 @@
 //! The stack itself, no runtime: two stacks, and two queues of frames between them.
 
-use std::collections::VecDeque;
-
-use netloom::driver::{FrameSink, Full, Instant, RxMeta, TxCaps, TxMeta};
+use netloom::driver::{FrameQueue, Instant, RxMeta};
 use netloom::stack::{Config, Error, IfaceId, Limits, Seed, Stack};
-
-/// A device that keeps its frames in memory.
-#[derive(Default)]
-struct Queue(VecDeque<Vec<u8>>);
-
-impl FrameSink for Queue {
-    fn caps(&self) -> TxCaps {
-        TxCaps::plain(1500)
-    }
-
-    fn frame(
-        &mut self,
-        len: usize,
-        _: &TxMeta,
-        fill: &mut dyn FnMut(&mut [u8]),
-    ) -> Result<(), Full> {
-        let mut frame = vec![0; len];
-        fill(&mut frame);
-        self.0.push_back(frame);
-        Ok(())
-    }
-}
 
 fn stack(address: &str) -> Stack {
     let config = Config::ip().address(address.parse().expect("an address"));
@@ -35,7 +11,7 @@ fn stack(address: &str) -> Stack {
 
 fn main() -> Result<(), Error> {
     let (mut a, mut b) = (stack("10.0.0.1/24"), stack("10.0.0.2/24"));
-    let (mut to_a, mut to_b) = (Queue::default(), Queue::default());
+    let (mut to_a, mut to_b) = (FrameQueue::default(), FrameQueue::default());
     let listener = b.tcp_listen(7)?;
     let client = a.tcp_connect(([10, 0, 0, 2], 7).into())?;
     a.tcp_write(client, b"hello")?;
@@ -44,11 +20,11 @@ fn main() -> Result<(), Error> {
     for _ in 0..4 {
         now = now.plus_micros(1_000);
         let _ = a.transmit(now, IfaceId::FIRST, &mut to_b);
-        while let Some(frame) = to_b.0.pop_front() {
+        while let Some(frame) = to_b.frames.pop_front() {
             b.receive(now, IfaceId::FIRST, &frame, &RxMeta::default());
         }
         let _ = b.transmit(now, IfaceId::FIRST, &mut to_a);
-        while let Some(frame) = to_a.0.pop_front() {
+        while let Some(frame) = to_a.frames.pop_front() {
             a.receive(now, IfaceId::FIRST, &frame, &RxMeta::default());
         }
     }

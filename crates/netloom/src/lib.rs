@@ -11,21 +11,8 @@
 //! queues of frames between them.
 //!
 //! ```
-//! use netloom::driver::{FrameSink, Full, Instant, RxMeta, TxCaps, TxMeta};
+//! use netloom::driver::{FrameQueue, Instant, RxMeta};
 //! use netloom::stack::{Config, Error, IfaceId, Limits, Seed, Stack};
-//!
-//! #[derive(Default)]
-//! struct Queue(Vec<Vec<u8>>);
-//!
-//! impl FrameSink for Queue {
-//!     fn caps(&self) -> TxCaps { TxCaps::plain(1500) }
-//!     fn frame(&mut self, len: usize, _: &TxMeta, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), Full> {
-//!         let mut frame = vec![0; len];
-//!         fill(&mut frame);
-//!         self.0.push(frame);
-//!         Ok(())
-//!     }
-//! }
 //!
 //! fn stack(address: &str) -> Stack {
 //!     let config = Config::ip().address(address.parse().unwrap());
@@ -33,16 +20,16 @@
 //! }
 //!
 //! let (mut a, mut b) = (stack("10.0.0.1/24"), stack("10.0.0.2/24"));
-//! let (mut to_a, mut to_b) = (Queue::default(), Queue::default());
+//! let (mut to_a, mut to_b) = (FrameQueue::default(), FrameQueue::default());
 //! let listener = b.tcp_listen(7)?;
 //! let client = a.tcp_connect(([10, 0, 0, 2], 7).into())?;
 //! a.tcp_write(client, b"hello")?;
 //! for millis in 1000..1004 {
 //!     let now = Instant::from_millis(millis);
 //!     let _ = a.transmit(now, IfaceId::FIRST, &mut to_b);
-//!     for frame in to_b.0.drain(..) { b.receive(now, IfaceId::FIRST, &frame, &RxMeta::default()); }
+//!     for frame in to_b.frames.drain(..) { b.receive(now, IfaceId::FIRST, &frame, &RxMeta::default()); }
 //!     let _ = b.transmit(now, IfaceId::FIRST, &mut to_a);
-//!     for frame in to_a.0.drain(..) { a.receive(now, IfaceId::FIRST, &frame, &RxMeta::default()); }
+//!     for frame in to_a.frames.drain(..) { a.receive(now, IfaceId::FIRST, &frame, &RxMeta::default()); }
 //! }
 //! let server = b.tcp_accept(listener)?.unwrap();
 //! let mut buffer = [0; 16];
@@ -129,7 +116,10 @@
 //! | [`driver`] | `netloom-driver` | the contract of a device: [`Driver`](driver::Driver), [`FrameSink`](driver::FrameSink) |
 //! | `tcp` | `netloom-tcp` | one TCP connection, a pure state machine |
 //! | [`stack`] | `netloom-stack` | links, neighbours, IP, ICMP, UDP, sockets, timers |
-//! | `device`, `net` | `netloom-host` | devices of a Linux host; a running stack and its sockets |
+//! | `device`, `net`, `capture` | `netloom-host` | devices of a Linux host; a running stack and its sockets; captures read |
+//! | `tokio` | `netloom-host` | sockets for tokio, and everybody's connections as streams (feature `tokio`) |
+//! | `channel` | `netloom-host` | conversations as streams and sinks (feature `channel`) |
+//! | `control` | `netloom-host` | running stacks, asked and tuned by other programs (feature `control`) |
 //! | `sim` | `netloom-sim` | a deterministic virtual network |
 //!
 //! Without default features the crate is `no_std` and uses no heap.
@@ -144,11 +134,23 @@ pub use netloom_stack as stack;
 pub use netloom_tcp as tcp;
 pub use netloom_wire as wire;
 
+#[cfg(feature = "host")]
+pub use netloom_host::capture;
+#[cfg(feature = "control")]
+pub use netloom_host::control;
 #[cfg(all(feature = "host", target_os = "linux"))]
 pub use netloom_host::device;
 #[cfg(all(feature = "host", target_os = "linux"))]
 pub use netloom_host::device::{LinkEnd, PacketSocket, Tap, Tun};
 #[cfg(all(feature = "host", target_os = "linux"))]
-pub use netloom_host::net::{self, Net, TcpListener, TcpStream, UdpSocket};
+pub use netloom_host::dhcp;
+#[cfg(all(feature = "channel", target_os = "linux"))]
+pub use netloom_host::net::channel;
+#[cfg(all(feature = "host", target_os = "linux"))]
+pub use netloom_host::net::{
+    self, EchoSocket, Net, TcpConnection, TcpListener, TcpStream, UdpSocket,
+};
+#[cfg(all(feature = "tokio", target_os = "linux"))]
+pub use netloom_host::tokio;
 #[cfg(feature = "sim")]
 pub use netloom_sim as sim;

@@ -25,3 +25,67 @@ fn headers() {
         "10.0.0.1:49152 > 10.0.0.2:80 syn true seq 1\n"
     );
 }
+
+#[cfg(all(feature = "host", target_os = "linux"))]
+#[test]
+fn tcp_listener() {
+    assert_eq!(example("tcp_listener"), "hello, echo\n");
+}
+
+#[cfg(all(feature = "host", target_os = "linux"))]
+#[test]
+fn tcp_connection() {
+    assert_eq!(
+        example("tcp_connection"),
+        "nothing yet\nconnected: true\ncoils: 0110\nlost: the peer reset the connection\n\
+         connected again: true\n"
+    );
+}
+
+#[cfg(all(feature = "host", target_os = "linux"))]
+#[test]
+fn stream_not_messages() {
+    assert_eq!(
+        example("stream_not_messages"),
+        "two writes, one stream: onetwo\na message: \"one\"\na message: \"two\"\n\
+         a message: \"\"\na message: \"and a longer one\"\n"
+    );
+}
+
+#[cfg(all(feature = "host", target_os = "linux"))]
+#[test]
+fn web_counter() {
+    assert_eq!(
+        example("web_counter"),
+        "/: <p>You are visitor 1.\n/favicon.ico: <p>There is nothing here.\n\
+         /: <p>You are visitor 2.\n/: <p>You are visitor 3.\n"
+    );
+}
+
+#[cfg(all(feature = "host", target_os = "linux"))]
+#[test]
+fn fetch_url() {
+    assert_eq!(example("fetch_url"), "A page from the other stack.\n");
+}
+
+#[cfg(all(feature = "channel", target_os = "linux"))]
+#[test]
+fn chat() {
+    assert_eq!(
+        example("chat"),
+        "bob hears * 10.0.0.1:4001 is here\nann hears * 10.0.0.1:4002 has come\n\
+         ann hears 10.0.0.1:4002: hello ann\nbob hears 10.0.0.1:4001: hello bob\n\
+         ann hears * 10.0.0.1:4002 has gone\n"
+    );
+}
+
+#[cfg(all(feature = "tokio", target_os = "linux"))]
+#[test]
+fn wireguard() {
+    assert_eq!(
+        example("wireguard"),
+        "203.0.113.5:7: 1048576 bytes came back, all right: true\n\
+         [2001:db8::5]:7: 1048576 bytes came back, all right: true\n\
+         203.0.113.9:9 sent \"a datagram\"\n"
+    );
+}

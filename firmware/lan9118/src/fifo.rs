@@ -1,6 +1,6 @@
 //! Frames between the chip's FIFOs and the frame memory.
 
-use netloom_driver::{FrameSink, Full, RxMeta, TxCaps, TxMeta};
+use netloom_driver::{FrameSink, Full, TxCaps, TxMeta};
 
 use crate::{Bus, FRAME_MEMORY, Lan9118, regs};
 
@@ -21,23 +21,37 @@ pub(crate) const FULL_FRAME_UNITS: u32 = (FRAME_MEMORY + COMMANDS).div_ceil(64) 
 pub(crate) const FULL_FRAME: usize = FULL_FRAME_UNITS as usize * 64;
 
 impl<B: Bus> Lan9118<'_, B> {
-    /// Hands over the oldest received frame, if there is one; damaged and oversized ones before
-    /// it are dropped and counted ([`crate::Lost`]).
-    ///
-    /// The frame stays in the driver's memory until the next call: if the next thing done is to
-    /// send, the memory lent to `fill` begins with its bytes, so that an answer can be made in
-    /// place. Only a program that knows its driver may use that; [`FrameSink`] does not promise it.
-    pub fn receive_one(&mut self, each: &mut dyn FnMut(&[u8], &RxMeta)) -> bool {
+    /// Moves the oldest good frame into the memory and returns its length, `None` if there is none;
+    /// damaged and oversized ones before it are dropped and counted ([`crate::Lost`]).
+    pub(crate) fn next_frame(&mut self) -> Option<usize> {
         // No more than what waits now, so that a flood of bad frames ends.
-        for _ in 0..self.statuses_waiting() {
-            if let Some(len) = self.take_frame() {
-                if let Some(frame) = self.memory.0.get(..len) {
-                    each(frame, &RxMeta::default());
-                    return true;
-                }
+        (0..self.statuses_waiting()).find_map(|_| self.take_frame())
+    }
+
+    /// [`next_frame`](Self::next_frame) if an answer to it could be sent at once.
+    pub(crate) fn next_answerable(&mut self) -> Option<usize> {
+        self.take_statuses();
+        if self.room() < FULL_FRAME {
+            return None;
+        }
+        self.next_frame()
+    }
+
+    /// Sends the frame of `len` bytes that stands in the memory, for which there is room.
+    pub(crate) fn send(&self, len: usize) {
+        let bytes = len as u32;
+        let bus = &self.bus;
+        bus.write(
+            regs::TX_DATA_FIFO,
+            regs::FIRST_SEGMENT | regs::LAST_SEGMENT | bytes,
+        );
+        bus.write(regs::TX_DATA_FIFO, bytes);
+        let words = self.memory.0.chunks_exact(4).take(len.div_ceil(4));
+        for word in words {
+            if let Some(bytes) = word.first_chunk() {
+                bus.write(regs::TX_DATA_FIFO, u32::from_le_bytes(*bytes));
             }
         }
-        false
     }
 
     /// Moves the oldest frame into the memory and returns its length without the FCS; `None` if
@@ -113,20 +127,8 @@ impl<B: Bus> FrameSink for Lan9118<'_, B> {
             self.set_blocked(true);
             return Err(Full);
         }
-        let memory = self.memory.0.get_mut(..padded).ok_or(Full)?;
-        fill(memory.get_mut(..len).ok_or(Full)?);
-        let bytes = len as u32;
-        let bus = &self.bus;
-        bus.write(
-            regs::TX_DATA_FIFO,
-            regs::FIRST_SEGMENT | regs::LAST_SEGMENT | bytes,
-        );
-        bus.write(regs::TX_DATA_FIFO, bytes);
-        for word in memory.chunks_exact(4) {
-            if let Some(bytes) = word.first_chunk() {
-                bus.write(regs::TX_DATA_FIFO, u32::from_le_bytes(*bytes));
-            }
-        }
+        fill(self.memory.0.get_mut(..len).ok_or(Full)?);
+        self.send(len);
         self.set_blocked(false);
         Ok(())
     }

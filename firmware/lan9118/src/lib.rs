@@ -4,7 +4,8 @@
 //! The chip keeps frames in two FIFOs of its own, which the processor reads and writes word by
 //! word; this driver needs memory for a single frame, [`FrameMemory`], lent by the program. It
 //! serves both directions: [`Driver::receive`] borrows the driver while a received frame is
-//! looked at, so no frame can be written meanwhile.
+//! looked at, so no frame can be written meanwhile, except that the frame itself may become its
+//! answer ([`Driver::receive_answering`]).
 //!
 //! Not used: the chip's flow control (pause frames), wake-up frames and power-down.
 //!
@@ -239,11 +240,33 @@ impl<'m, B: Bus> Lan9118<'m, B> {
 
 impl<B: Bus> Driver for Lan9118<'_, B> {
     fn receive(&mut self, each: &mut dyn FnMut(&[u8], &RxMeta)) -> usize {
-        let mut frames = 0;
-        while frames < BATCH && self.receive_one(each) {
-            frames += 1;
+        for frames in 0..BATCH {
+            let Some(len) = self.next_frame() else {
+                return frames;
+            };
+            each(
+                self.memory.0.get(..len).unwrap_or_default(),
+                &RxMeta::default(),
+            );
         }
-        frames
+        BATCH
+    }
+
+    fn receive_answering(
+        &mut self,
+        each: &mut dyn FnMut(&mut [u8], &RxMeta) -> usize,
+    ) -> Option<usize> {
+        for frames in 0..BATCH {
+            let Some(len) = self.next_answerable() else {
+                return Some(frames);
+            };
+            let frame = self.memory.0.get_mut(..len).unwrap_or_default();
+            let answer = each(frame, &RxMeta::default());
+            if answer > 0 {
+                self.send(answer);
+            }
+        }
+        Some(BATCH)
     }
 
     fn sink(&mut self) -> &mut dyn FrameSink {

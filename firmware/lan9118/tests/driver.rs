@@ -189,15 +189,46 @@ fn transmit_statuses_are_taken_and_errors_counted() {
 }
 
 #[test]
-fn an_answer_can_be_made_in_place() {
+fn a_frame_is_answered_where_it_stands() {
+    let (chip, mut memory) = (Chip::new(), FrameMemory::new());
+    let mut nic = start(&chip, &mut memory);
+    for len in [80, 61, 1514] {
+        chip.arrive(&pattern(len), 0);
+    }
+    chip.arrive(&pattern(100), 0);
+    let frames = nic.receive_answering(&mut |frame, _| {
+        let len = frame.len();
+        frame.reverse();
+        // One wants no answer, one a shorter one.
+        match len {
+            100 => 0,
+            80 => 79,
+            _ => len,
+        }
+    });
+    assert_eq!(frames, Some(4));
+    let reversed = |len: usize, kept: usize| {
+        let mut frame = pattern(len);
+        frame.reverse();
+        frame.truncate(kept);
+        frame
+    };
+    let answers = [reversed(80, 79), reversed(61, 61), reversed(1514, 1514)];
+    assert_eq!(chip.transmitted(), answers);
+}
+
+#[test]
+fn a_frame_whose_answer_has_no_room_waits() {
     let (chip, mut memory) = (Chip::new(), FrameMemory::new());
     let mut nic = start(&chip, &mut memory);
     chip.arrive(&pattern(80), 0);
-    assert!(nic.receive_one(&mut |_, _| {}));
-    let sent = nic.frame(80, &TxMeta::default(), &mut |out| {
-        assert_eq!(out, pattern(80))
-    });
-    assert_eq!(sent, Ok(()));
+    chip.room.set(1500);
+    let none = nic.receive_answering(&mut |_, _| panic!("handed over"));
+    assert_eq!(none, Some(0));
+    chip.room.set(4608);
+    assert!(nic.has_work());
+    assert_eq!(nic.receive_answering(&mut |frame, _| frame.len()), Some(1));
+    assert_eq!(chip.transmitted(), [pattern(80)]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `world` | two stacks on a bad path and a virtual clock: a handshake told, a transfer checked |
 //! | `narrator` | the frames in words, on the terminal and as comments in the capture |
+//! | `page` | the transfer as a picture, with words |
 //! | `kernel` | the kernel's own TCP talks to netloom, in a network namespace (Linux) |
 //! | `content` | what is transferred, and its SHA-256 |
 
@@ -11,6 +12,7 @@ mod content;
 #[cfg(target_os = "linux")]
 mod kernel;
 mod narrator;
+mod page;
 mod world;
 
 use std::fs;
@@ -27,7 +29,7 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
-  netloom demo                    both parts; writes demo.pcapng
+  netloom demo                    both parts; writes demo.pcapng and demo.html
   netloom demo --seed 8           other losses, other initial sequence numbers
   netloom demo --pcap /tmp/a.pcapng")]
 pub struct DemoArgs {
@@ -38,6 +40,10 @@ pub struct DemoArgs {
     /// Where to write the packets of the first part
     #[arg(long, value_name = "FILE", default_value = "demo.pcapng")]
     pcap: PathBuf,
+
+    /// Where to draw them: sequence numbers, windows and round trips over time
+    #[arg(long, value_name = "FILE", default_value = "demo.html")]
+    html: PathBuf,
 
     /// Run only the part with the kernel, in this process.
     #[arg(long, hide = true)]
@@ -50,6 +56,7 @@ impl Default for DemoArgs {
         DemoArgs {
             seed: 7,
             pcap: PathBuf::from("demo.pcapng"),
+            html: PathBuf::from("demo.html"),
             kernel: false,
         }
     }
@@ -76,6 +83,11 @@ impl DemoArgs {
         })?;
         say(&format!(
             "wrote {path}: every packet, with comments: wireshark {path}, tshark -r {path}"
+        ));
+        page::write(&self.html, &pcapng)?;
+        say(&format!(
+            "wrote {}: the transfer as a picture",
+            self.html.display()
         ));
         say("");
         #[cfg(target_os = "linux")]

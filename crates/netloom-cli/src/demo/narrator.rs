@@ -1,6 +1,9 @@
 //! Frames in words: on the terminal while the connection opens and closes, and as comments in
 //! the capture.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use netloom::driver::Direction;
 use netloom::sim::{HostId, Seen};
 use netloom::wire::{ArpOperation, Frame, TcpView};
@@ -8,10 +11,22 @@ use netloom::wire::{ArpOperation, Frame, TcpView};
 /// Frames told on the terminal before the transfer is left to itself.
 const TOLD: usize = 7;
 
+/// How the sender judges the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    /// The congestion window, in octets.
+    pub(super) cwnd: u32,
+    /// The smoothed round trip, in microseconds.
+    pub(super) srtt: u32,
+}
+
 /// Tells of frames as their senders send them.
 #[derive(Debug)]
 pub(super) struct Narrator {
     client: HostId,
+    /// How the server judges the path, as it last said, and as was last told.
+    window: Rc<Cell<Option<Window>>>,
+    window_told: Option<Window>,
     told: usize,
     /// The handshake is complete.
     is_open: bool,
@@ -21,9 +36,11 @@ pub(super) struct Narrator {
 
 impl Narrator {
     /// A narrator who calls `client` the client, and the other host the server.
-    pub(super) fn new(client: HostId) -> Narrator {
+    pub(super) fn new(client: HostId, window: Rc<Cell<Option<Window>>>) -> Narrator {
         Narrator {
             client,
+            window,
+            window_told: None,
             told: 0,
             is_open: false,
             sent_up_to: [None; 2],
@@ -41,6 +58,10 @@ impl Narrator {
             Some(tcp) => self.meaning_of(side, &tcp),
             None => arp(seen.frame),
         };
+        let meaning = match (meaning, self.judgement(side)) {
+            (Some(meaning), Some(window)) => Some(format!("{meaning}; {window}")),
+            (meaning, window) => meaning.or(window),
+        };
         if self.told < TOLD {
             self.told += 1;
             let sender = ["client", "server"][side];
@@ -54,6 +75,16 @@ impl Narrator {
             }
         }
         meaning
+    }
+
+    /// What the server's judgement of the path is, if that is news.
+    fn judgement(&mut self, side: usize) -> Option<String> {
+        let now = self.window.get();
+        if side == 0 || now == self.window_told {
+            return None;
+        }
+        self.window_told = now;
+        now.map(|window| format!("cwnd {}, srtt {} us", window.cwnd, window.srtt))
     }
 
     fn meaning_of(&mut self, side: usize, tcp: &TcpView<'_>) -> Option<String> {

@@ -1,13 +1,15 @@
 //! Two stacks on a path that delays and loses, on a virtual clock.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-use netloom::sim::{Error, HostSetup, Link, Sim, TcpListener, TcpStream, mbit, ms};
+use netloom::sim::{Error, HostSetup, Link, Sim, TcpListener, TcpStream, mbit, ms, sleep};
 use netloom::stack::TcpInfo;
 
 use super::content::{LEN, content, sha256};
-use super::narrator::Narrator;
+use super::narrator::{Narrator, Window};
 use super::say;
 use crate::failure::Failure;
 
@@ -17,6 +19,10 @@ const LOSS: f64 = 0.01;
 const RATE_MBIT: u64 = 100;
 
 const PORT: u16 = 80;
+/// Octets written at a time: after each the connection is asked how it stands.
+const PART: usize = 4096;
+/// How often that is asked once everything is written.
+const OFTEN: Duration = Duration::from_millis(20);
 
 /// Has a client fetch 10 MB from a server; tells of it; returns the capture.
 ///
@@ -41,12 +47,13 @@ pub(super) fn run(seed: u64) -> Result<Vec<u8>, Failure> {
     let server = world.add_host(HostSetup::heap());
     let link = world.connect(client, server, path);
     let address = SocketAddr::new(world.ipv4(server), PORT);
-    let mut narrator = Narrator::new(client);
+    let window = Rc::new(Cell::new(None));
+    let mut narrator = Narrator::new(client, Rc::clone(&window));
     world.observe(move |seen| narrator.see(seen));
 
     let data = content();
     let sent_sum = sha256(&data);
-    let serving = world.spawn(server, serve(data));
+    let serving = world.spawn(server, serve(data, window));
     let fetching = world.spawn(client, fetch(address));
     world
         .run_until_idle()
@@ -79,11 +86,25 @@ pub(super) fn run(seed: u64) -> Result<Vec<u8>, Failure> {
     Ok(world.pcapng())
 }
 
-/// Sends `data` to the first client; tells how the connection stood at the end of it.
-async fn serve(data: Vec<u8>) -> Result<TcpInfo, Error> {
+/// Sends `data` to the first client and tells how the connection stands meanwhile; returns how it
+/// stood at the end.
+async fn serve(data: Vec<u8>, window: Rc<Cell<Option<Window>>>) -> Result<TcpInfo, Error> {
     let (stream, _) = TcpListener::bind(PORT)?.accept().await?;
-    stream.write_all(&data).await?;
-    let info = stream.info()?;
+    let ask = || -> Result<TcpInfo, Error> {
+        let info = stream.info()?;
+        let (cwnd, srtt) = (info.cwnd, info.srtt);
+        window.set(Some(Window { cwnd, srtt }));
+        Ok(info)
+    };
+    for part in data.chunks(PART) {
+        stream.write_all(part).await?;
+        ask()?;
+    }
+    let mut info = ask()?;
+    while info.unsent > 0 {
+        sleep(OFTEN).await;
+        info = ask()?;
+    }
     stream.finish()?;
     stream.read_to_end().await?;
     Ok(info)

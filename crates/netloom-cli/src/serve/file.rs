@@ -4,15 +4,16 @@ use std::fs::{File, Metadata};
 use std::hash::{BuildHasher, RandomState};
 use std::time::SystemTime;
 
-use super::condition::{Validators, Verdict};
+use super::condition::{Validators, verdict};
 use super::listing;
 use super::mime;
 use super::path::{RelativePath, Target};
-use super::range::{self, ByteRange, Selection};
-use super::request::{Method, Request};
-use super::response::{Content, FileContent, Part, Response};
+use super::response::{Content, FileContent, Octets, Parts, Response};
 use super::root::{self, Found, Root};
-use super::status::{Refusal, Status};
+use netloom_services::http::{
+    ByteRange, ByteRanges, ContentRange, Method, Ranges, Refusal, Request, Selection, Status,
+    Verdict,
+};
 
 #[cfg(test)]
 mod tests;
@@ -20,28 +21,13 @@ mod tests;
 /// The file that stands for its folder.
 const INDEX: &str = "index.html";
 
-/// The response to `request`, its content not yet read.
+/// The response to a GET or HEAD request, its content not yet read.
 pub(crate) fn respond(root: &Root, request: &Request<'_>, now: SystemTime) -> Response {
     try_respond(root, request, now).unwrap_or_else(Response::refusal)
 }
 
 fn try_respond(root: &Root, request: &Request<'_>, now: SystemTime) -> Result<Response, Refusal> {
-    //= https://www.rfc-editor.org/rfc/rfc9110#section-9.1
-    //# An origin server that receives a
-    //# request method that is unrecognized or not implemented SHOULD respond
-    //# with the 501 (Not Implemented) status code.
-    match request.method {
-        Method::Get | Method::Head => {}
-        Method::NotAllowed => {
-            let why = "only GET and HEAD are allowed here";
-            return Err(Refusal::new(Status::MethodNotAllowed, why));
-        }
-        Method::Unknown => {
-            let why = "this method is not known here";
-            return Err(Refusal::new(Status::NotImplemented, why));
-        }
-    }
-    let target = Target::parse(request.target)?;
+    let target = Target::parse(request.target_bytes())?;
     match root.find(&target.path)? {
         Found::File(..) if target.is_folder => Err(root::not_found()),
         Found::File(file, metadata) => {
@@ -50,7 +36,7 @@ fn try_respond(root: &Root, request: &Request<'_>, now: SystemTime) -> Result<Re
         Found::Folder(_) if !target.is_folder => Ok(redirect(&target)),
         Found::Folder(folder) => match find_index(root, &target.path)? {
             Some((file, metadata)) => send_file(file, &metadata, INDEX.as_bytes(), request, now),
-            None => Ok(html(listing::page(&folder, &target.path)?)),
+            None => send_listing(listing::page(&folder, &target.path)?, request, now),
         },
     }
 }
@@ -60,23 +46,48 @@ fn find_index(root: &Root, folder: &RelativePath) -> Result<Option<(File, Metada
         Ok(Found::File(file, metadata)) => Ok(Some((file, metadata))),
         Ok(Found::Folder(_))
         | Err(Refusal {
-            status: Status::NotFound,
+            status: Status::NOT_FOUND,
             ..
         }) => Ok(None),
         Err(refusal) => Err(refusal),
     }
 }
 
-fn html(page: Vec<u8>) -> Response {
-    let mut response = Response::new(Status::Ok, Content::Bytes(page));
+fn send_listing(
+    page: Vec<u8>,
+    request: &Request<'_>,
+    now: SystemTime,
+) -> Result<Response, Refusal> {
+    let validators = Validators::of_content(&page);
+    if let Some(response) = instead(&validators, request, now)? {
+        return Ok(response);
+    }
+    let mut response = Response::new(Status::OK, Content::Bytes(page));
     response.field("Content-Type", "text/html; charset=utf-8");
-    response
+    response.field("ETag", validators.etag());
+    Ok(response)
+}
+
+/// What the preconditions of a request have sent instead of the content, if anything.
+fn instead(
+    validators: &Validators,
+    request: &Request<'_>,
+    now: SystemTime,
+) -> Result<Option<Response>, Refusal> {
+    match verdict(request, Some(validators), now) {
+        Verdict::Proceed => Ok(None),
+        Verdict::NotModified => Ok(Some(not_modified(validators))),
+        Verdict::Failed => {
+            let why = "this is not the version asked for";
+            Err(Refusal::new(Status::PRECONDITION_FAILED, why))
+        }
+    }
 }
 
 fn redirect(target: &Target<'_>) -> Response {
     let location = target.with_slash();
     let text = b"301 Moved Permanently: a folder's name ends in a slash\n".to_vec();
-    let mut response = Response::new(Status::MovedPermanently, Content::Bytes(text));
+    let mut response = Response::new(Status::MOVED_PERMANENTLY, Content::Bytes(text));
     response.field("Content-Type", "text/plain; charset=utf-8");
     // A query may hold octets that are no ASCII; a URI may not.
     response.field(
@@ -94,13 +105,8 @@ fn send_file(
     now: SystemTime,
 ) -> Result<Response, Refusal> {
     let validators = Validators::of(metadata, now);
-    match validators.evaluate(request) {
-        Verdict::Proceed => {}
-        Verdict::NotModified => return Ok(not_modified(&validators)),
-        Verdict::Failed => {
-            let why = "the file is not the version asked for";
-            return Err(Refusal::new(Status::PreconditionFailed, why));
-        }
+    if let Some(response) = instead(&validators, request, now)? {
+        return Ok(response);
     }
     let size = metadata.len();
     //= https://www.rfc-editor.org/rfc/rfc9110#section-14.2
@@ -108,8 +114,8 @@ fn send_file(
     //# method that is unrecognized or for which range handling is not
     //# defined.
     let selection = match request.single("Range") {
-        Some(value) if request.method == Method::Get && validators.allow_range(request) => {
-            range::select(value, size)
+        Some(value) if request.method() == Method::Get && validators.allow_range(request, now) => {
+            Ranges::select(value, size)
         }
         Some(_) | None => Selection::Whole,
     };
@@ -117,14 +123,19 @@ fn send_file(
     let mut response = match selection {
         Selection::Unsatisfiable => return Ok(not_satisfiable(size)),
         Selection::Whole => {
-            let parts = (size > 0).then(|| whole(size)).into_iter().collect();
-            let mut response = from_file(Status::Ok, file, parts, Vec::new());
+            let octets = size.checked_sub(1).map_or(Octets::None, |last| {
+                Octets::One(ByteRange { first: 0, last })
+            });
+            let mut response = from_file(Status::OK, file, octets);
             response.field("Content-Type", content_type);
             response
         }
-        Selection::Ranges(ranges) => match *ranges {
+        Selection::Ranges(ranges) => match *ranges.as_slice() {
             [range] => single_part(file, range, size, content_type),
-            _ => multipart(file, &ranges, size, content_type),
+            _ => {
+                let parts = ByteRanges::new(ranges, size, content_type, boundary());
+                multipart(file, parts)
+            }
         },
     };
     response.field("Accept-Ranges", "bytes");
@@ -135,32 +146,15 @@ fn send_file(
     //# beyond those required because the client already has a prior response
     //# containing those header fields.
     let is_resumption =
-        response.status == Status::PartialContent && request.values("If-Range").next().is_some();
+        response.status == Status::PARTIAL_CONTENT && request.fields().has("If-Range");
     if let Some(date) = validators.last_modified().filter(|_| !is_resumption) {
         response.field("Last-Modified", date);
     }
     Ok(response)
 }
 
-fn whole(size: u64) -> Part {
-    Part {
-        preface: Vec::new(),
-        range: ByteRange {
-            first: 0,
-            last: size - 1,
-        },
-    }
-}
-
-fn from_file(status: Status, file: File, parts: Vec<Part>, closing: Vec<u8>) -> Response {
-    Response::new(
-        status,
-        Content::File(FileContent {
-            file,
-            parts,
-            closing,
-        }),
-    )
+fn from_file(status: Status, file: File, octets: Octets) -> Response {
+    Response::new(status, Content::File(FileContent { file, octets }))
 }
 
 //= https://www.rfc-editor.org/rfc/rfc9110#section-15.3.7.1
@@ -169,52 +163,32 @@ fn from_file(status: Status, file: File, parts: Vec<Part>, closing: Vec<u8>) -> 
 //# range of the selected representation is enclosed, and a content
 //# consisting of the range.
 fn single_part(file: File, range: ByteRange, size: u64, content_type: &str) -> Response {
-    let part = Part {
-        preface: Vec::new(),
-        range,
-    };
-    let mut response = from_file(Status::PartialContent, file, vec![part], Vec::new());
+    let mut response = from_file(Status::PARTIAL_CONTENT, file, Octets::One(range));
     response.field("Content-Type", content_type);
-    response.field("Content-Range", content_range(range, size));
+    response.field("Content-Range", ContentRange::of(range, size));
     response
 }
 
 //= https://www.rfc-editor.org/rfc/rfc9110#section-15.3.7.2
-//# Within the header area of each body part in the multipart content,
-//# the server MUST generate a Content-Range header field corresponding
-//# to the range being enclosed in that body part.
-fn multipart(file: File, ranges: &[ByteRange], size: u64, content_type: &str) -> Response {
-    let boundary = boundary();
-    let part = |(index, &range): (usize, &ByteRange)| {
-        let line_end = if index == 0 { "" } else { "\r\n" };
-        let preface = format!(
-            "{line_end}--{boundary}\r\nContent-Type: {content_type}\r\nContent-Range: {}\r\n\r\n",
-            content_range(range, size),
-        );
-        Part {
-            preface: preface.into_bytes(),
-            range,
-        }
-    };
-    let parts = ranges.iter().enumerate().map(part).collect();
-    let closing = format!("\r\n--{boundary}--\r\n").into_bytes();
-    let mut response = from_file(Status::PartialContent, file, parts, closing);
-    response.field(
-        "Content-Type",
-        format_args!("multipart/byteranges; boundary={boundary}"),
+//# To avoid confusion with single-part responses, a server
+//# MUST NOT generate a Content-Range header field in the HTTP header
+//# section of a multiple part response (this field will be sent in each
+//# part instead).
+fn multipart(file: File, parts: Parts) -> Response {
+    let content_type = parts.content_type();
+    let mut response = from_file(
+        Status::PARTIAL_CONTENT,
+        file,
+        Octets::Several(Box::new(parts)),
     );
+    response.field("Content-Type", content_type);
     response
 }
 
-fn content_range(range: ByteRange, size: u64) -> String {
-    let ByteRange { first, last } = range;
-    format!("bytes {first}-{last}/{size}")
-}
-
-/// A line no file holds, because nobody knows it beforehand.
-fn boundary() -> String {
+/// What no file holds, because nobody knows it beforehand.
+fn boundary() -> [u64; 2] {
     let random = || RandomState::new().hash_one(());
-    format!("{:016x}{:016x}", random(), random())
+    [random(), random()]
 }
 
 //= https://www.rfc-editor.org/rfc/rfc9110#section-15.5.17
@@ -223,8 +197,12 @@ fn boundary() -> String {
 //# of the selected representation (Section 14.4).
 fn not_satisfiable(size: u64) -> Response {
     let why = "the file has none of these octets";
-    let mut response = Response::refusal(Refusal::new(Status::RangeNotSatisfiable, why));
-    response.field("Content-Range", format_args!("bytes */{size}"));
+    let mut response = Response::refusal(Refusal::new(Status::RANGE_NOT_SATISFIABLE, why));
+    let none = ContentRange {
+        range: None,
+        complete_length: Some(size),
+    };
+    response.field("Content-Range", none);
     response
 }
 
@@ -233,7 +211,7 @@ fn not_satisfiable(size: u64) -> Response {
 //# following header fields that would have been sent in a 200 (OK)
 //# response to the same request:
 fn not_modified(validators: &Validators) -> Response {
-    let mut response = Response::new(Status::NotModified, Content::None);
+    let mut response = Response::new(Status::NOT_MODIFIED, Content::None);
     response.field("ETag", validators.etag());
     response
 }

@@ -1,13 +1,14 @@
 //! The page that lists a folder without an `index.html`.
 
+use std::fmt::Write as _;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, statat};
 
-use super::path::{RelativePath, percent_encode};
+use super::path::RelativePath;
 use super::root;
-use super::status::Refusal;
+use netloom_services::http::{HttpDate, PercentEncoded, Refusal};
 
 #[cfg(test)]
 mod tests;
@@ -110,13 +111,12 @@ fn render_row(entry: &Entry, page: &mut String) {
         Kind::Folder => "/",
         Kind::File(_) | Kind::Link => "",
     };
-    let mut href = Vec::with_capacity(entry.name.len());
-    percent_encode(&entry.name, &mut href);
-    page.push_str("<tr><td><a href=\"");
-    // All ASCII.
-    page.push_str(&String::from_utf8_lossy(&href));
-    page.push_str(slash);
-    page.push_str("\">");
+    // Writing to a string does not fail.
+    let _ = write!(
+        page,
+        "<tr><td><a href=\"{}{slash}\">",
+        PercentEncoded(&entry.name)
+    );
     escape(&entry.name, page);
     page.push_str(slash);
     page.push_str("</a><td>");
@@ -124,15 +124,11 @@ fn render_row(entry: &Entry, page: &mut String) {
         page.push_str(&size.to_string());
     }
     page.push_str("<td>");
-    if let Some(modified) = entry.modified.filter(|&time| time < last_http_date()) {
-        page.push_str(&httpdate::fmt_http_date(modified));
+    // After the year 9999 there is no HTTP-date.
+    if let Some(modified) = entry.modified.and_then(HttpDate::from_system) {
+        let _ = write!(page, "{modified}");
     }
     page.push('\n');
-}
-
-/// The end of the year 9999, beyond which there is no HTTP-date.
-fn last_http_date() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(253_402_300_800)
 }
 
 /// Appends `text` as HTML that reads as that text, inside an element or a quoted attribute. What

@@ -1,46 +1,41 @@
 //! An HTTP/1.1 server of static files over any blocking byte stream: `netloom serve`.
 //!
 //! [`Server::serve`] takes connections from a [`Listener`], gives each a thread, and answers GET
-//! and HEAD with files and folder listings of one [`Root`], never with anything outside it. What
+//! and HEAD with files and folder listings of one [`Root`], never with anything outside it, and
+//! stores what is sent with PUT, if it is told where ([`Uploads`]). What
 //! it speaks is RFC 9110 (semantics: ranges, conditions) and RFC 9112 (messages, connections).
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `connection` | the transport's contract; reads and writes with their time; closing in stages |
 //! | `session` | one connection: receive, answer, keep or close |
-//! | `request`, `body` | parsing a head; the length of a body, and reading past it |
 //! | `path`, `root` | from a target to a path; from a path to an open file, inside the folder |
-//! | `file`, `condition`, `range`, `mime`, `listing` | from a request to its response |
-//! | `response`, `status`, `buffer` | sending it |
+//! | `file`, `condition`, `mime`, `listing` | from a request to its response |
+//! | `upload`, `temporary` | files that clients send, complete or not at all |
+//! | `response`, `wire` | what is sent, and how |
 //! | `pool` | threads |
-//! | `command`, `relay` | the command line; carrying the kernel's connections over netloom |
+//! | `command` | the command line |
 //!
 //! # Against clients that mean harm
 //!
-//! A connection takes one thread of [`Limits::threads`] with a small stack and two buffers (80 KiB,
+//! A connection takes one thread of [`Limits::threads`] with a small stack and two buffers (96 KiB,
 //! touched as far as used). Time is bounded as a whole, not for each octet: a head, a body and each
 //! full buffer sent must be through in their time. While connections wait for a thread, none is
 //! kept alive. A request outside the grammar is refused, and its connection closed.
 
-mod body;
-mod buffer;
 #[cfg(target_os = "linux")]
 pub mod command;
 mod condition;
-mod connection;
 mod file;
 mod listing;
 mod mime;
 mod path;
 mod pool;
-mod range;
-#[cfg(target_os = "linux")]
-mod relay;
-mod request;
 mod response;
 mod root;
 mod session;
-mod status;
+mod temporary;
+mod upload;
+mod wire;
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -51,25 +46,28 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-pub use connection::{Connection, Listener};
-pub use request::HeadLimits;
+pub use crate::stream::{Connection, Listener};
+pub use netloom_services::http::{HeadLimits, Status};
 pub use root::Root;
-pub use status::Status;
+pub use upload::Uploads;
 
-use pool::Pool;
+pub(crate) use pool::Pool;
 
 /// What one client may take of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The size of a request's head.
     pub head: HeadLimits,
-    /// Octets of a request's body that are read away for the sake of keeping the connection.
+    /// Octets of a request's body, other than an upload's, that are read away for the sake of
+    /// keeping the connection.
     pub body: u64,
     /// From the first octet of a head to its last; for the first request of a connection, also
     /// until the first octet.
     pub head_timeout: Duration,
-    /// From the end of a head to the end of its body.
+    /// From the end of a head to the end of its body, other than an upload's.
     pub body_timeout: Duration,
+    /// How long the client may take over 64 KiB of an upload.
+    pub upload_timeout: Duration,
     /// Between two requests.
     pub idle_timeout: Duration,
     /// How long the client may take over 64 KiB of a response.
@@ -87,6 +85,7 @@ impl Default for Limits {
             body: 64 * 1024,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
+            upload_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             linger_timeout: Duration::from_secs(2),
@@ -146,6 +145,7 @@ type Log = Box<dyn Fn(&AccessRecord<'_>) + Send + Sync>;
 pub struct Server {
     root: Root,
     limits: Limits,
+    uploads: Option<Uploads>,
     log: Option<Log>,
 }
 
@@ -154,11 +154,13 @@ impl fmt::Debug for Server {
         let Self {
             root,
             limits,
+            uploads,
             log: _,
         } = self;
         f.debug_struct("Server")
             .field("root", root)
             .field("limits", limits)
+            .field("uploads", uploads)
             .finish_non_exhaustive()
     }
 }
@@ -170,8 +172,16 @@ impl Server {
         Self {
             root,
             limits,
+            uploads: None,
             log: None,
         }
+    }
+
+    /// Takes files that clients send with PUT. Without this, PUT is not allowed.
+    #[must_use]
+    pub fn with_uploads(mut self, uploads: Uploads) -> Self {
+        self.uploads = Some(uploads);
+        self
     }
 
     /// Calls `log` after every response, on the thread of its connection.
@@ -210,7 +220,7 @@ impl Server {
 
 /// What an error of `accept` concerns.
 #[derive(Debug, PartialEq, Eq)]
-enum Failure {
+pub(crate) enum Failure {
     /// One connection, which is gone.
     OfConnection,
     /// The system, for a while.
@@ -220,7 +230,7 @@ enum Failure {
 }
 
 impl Failure {
-    fn of(error: &io::Error) -> Self {
+    pub(crate) fn of(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted => {
                 return Self::OfConnection;

@@ -4,8 +4,9 @@
 //! empty and no absolute paths, and no NUL in it. What symbolic links do is the business of
 //! [`root`](super::root).
 
-use super::request::is_authority;
-use super::status::{Refusal, Status};
+use std::io::Write as _;
+
+use netloom_services::http::{self, BadPercent, Encoded, Method, PercentEncoded, Refusal, Status};
 
 #[cfg(test)]
 mod tests;
@@ -29,17 +30,13 @@ pub(crate) struct RelativePath(Vec<u8>);
 impl<'b> Target<'b> {
     /// Parses a request target in origin-form or absolute-form.
     pub(crate) fn parse(target: &'b [u8]) -> Result<Self, Refusal> {
-        let end = target
-            .iter()
-            .position(|&b| b == b'?')
-            .unwrap_or(target.len());
-        let query = target.get(end + 1..);
-        let path = absolute_path(&target[..end])?;
+        let target = http::Target::parse(Method::Get, target)?;
+        let path = target.path();
         let is_folder = path.ends_with(b"/");
         Ok(Self {
             path: RelativePath::decode(path)?,
             is_folder,
-            query,
+            query: target.query(),
         })
     }
 
@@ -55,27 +52,6 @@ impl<'b> Target<'b> {
         }
         location
     }
-}
-
-/// The path of a target, which starts with a slash.
-fn absolute_path(target: &[u8]) -> Result<&[u8], Refusal> {
-    if target.starts_with(b"/") {
-        return Ok(target);
-    }
-    //= https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
-    //# A server MUST accept the absolute-form in requests even though most
-    //# HTTP/1.1 clients will only send the absolute-form to a proxy.
-    const FORM: Refusal = Refusal::bad("the request target is no path and no http URI");
-    let (scheme, rest) = target.split_at_checked(b"http://".len()).ok_or(FORM)?;
-    if !scheme.eq_ignore_ascii_case(b"http://") {
-        return Err(FORM);
-    }
-    let slash = rest.iter().position(|&b| b == b'/').unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(slash);
-    if authority.is_empty() || !is_authority(authority) {
-        return Err(FORM);
-    }
-    Ok(if path.is_empty() { b"/" } else { path })
 }
 
 impl RelativePath {
@@ -99,7 +75,7 @@ impl RelativePath {
                 // An encoded slash belongs to a name, and no file can have such a name.
                 name if name.contains(&b'/') => {
                     return Err(Refusal::new(
-                        Status::NotFound,
+                        Status::NOT_FOUND,
                         "no file has a slash in its name",
                     ));
                 }
@@ -124,6 +100,12 @@ impl RelativePath {
         self.names().last().unwrap_or_default()
     }
 
+    /// The path of the folder that the last name stands in.
+    pub(crate) fn parent(&self) -> Self {
+        let end = self.0.iter().rposition(|&b| b == b'/').unwrap_or(0);
+        Self(self.0[..end].to_vec())
+    }
+
     /// The path of the entry `name` in this folder.
     pub(crate) fn join(&self, name: &str) -> Self {
         let mut path = self.0.clone();
@@ -138,44 +120,20 @@ impl RelativePath {
     fn encode(&self) -> Vec<u8> {
         let mut encoded = Vec::with_capacity(self.0.len() + 1);
         for name in self.names() {
-            encoded.push(b'/');
-            percent_encode(name, &mut encoded);
+            // Writing to a vector does not fail.
+            let _ = write!(encoded, "/{}", PercentEncoded(name));
         }
         encoded
     }
 }
 
 fn percent_decode(segment: &[u8], into: &mut Vec<u8>) -> Result<(), Refusal> {
-    let mut rest = segment;
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        if byte != b'%' {
-            into.push(byte);
-            continue;
-        }
-        let digit = |at: usize| tail.get(at).and_then(|&d| (d as char).to_digit(16));
-        let (Some(high), Some(low)) = (digit(0), digit(1)) else {
-            return Err(Refusal::bad(
-                "a `%` in the request target has no two digits",
-            ));
-        };
-        // Two hexadecimal digits fit.
-        into.push((high * 16 + low) as u8);
-        rest = &tail[2..];
+    for byte in Encoded::new(segment).decoded() {
+        into.push(
+            byte.map_err(|BadPercent| {
+                Refusal::bad("a `%` in the request target has no two digits")
+            })?,
+        );
     }
     Ok(())
-}
-
-/// Encodes all but the unreserved characters of RFC 3986 §2.3, so that the result stands for
-/// itself in a path, in HTML and in a field.
-pub(crate) fn percent_encode(name: &[u8], into: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for &byte in name {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            into.push(byte);
-        } else {
-            let digit = |nibble: u8| DIGITS[usize::from(nibble)];
-            into.extend([b'%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
 }

@@ -4,8 +4,9 @@ use std::fmt::{Display, Write as _};
 use std::fs::File;
 use std::time::SystemTime;
 
-use super::range::ByteRange;
-use super::status::{Refusal, Status};
+use netloom_services::http::{
+    ByteRange, ByteRanges, HeadError, HttpDate, Output, Persistence, Refusal, Status,
+};
 
 #[cfg(test)]
 mod tests;
@@ -28,30 +29,27 @@ pub(crate) enum Content {
     File(FileContent),
 }
 
-/// Stretches of a file, each behind some octets of its own.
+/// Octets of a file.
 #[derive(Debug)]
 pub(crate) struct FileContent {
     pub(crate) file: File,
-    pub(crate) parts: Vec<Part>,
-    /// What follows the last part.
-    pub(crate) closing: Vec<u8>,
+    pub(crate) octets: Octets,
 }
 
-/// A stretch of a file and what is sent before it.
+/// Ranges in one request at most: a field with more is ignored.
+const MAX_RANGES: usize = 64;
+
+/// Several ranges of a file, each behind fields of its own.
+pub(crate) type Parts = ByteRanges<'static, MAX_RANGES>;
+
+/// Which octets of a file are sent.
 #[derive(Debug)]
-pub(crate) struct Part {
-    pub(crate) preface: Vec<u8>,
-    pub(crate) range: ByteRange,
-}
-
-/// What the connection does after the response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Persistence {
-    Close,
-    /// As HTTP/1.1 does unless it is told otherwise.
-    Keep,
-    /// As HTTP/1.0 does only if it is told.
-    KeepHttp10,
+pub(crate) enum Octets {
+    /// The file has none.
+    None,
+    One(ByteRange),
+    /// In a box: a response is passed on often, and seldom has parts.
+    Several(Box<Parts>),
 }
 
 impl Response {
@@ -70,13 +68,18 @@ impl Response {
         let text = format!("{} {}: {why}\n", status.code(), status.reason());
         let mut response = Self::new(status, Content::Bytes(text.into_bytes()));
         response.field("Content-Type", "text/plain; charset=utf-8");
-        //= https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6
-        //# The origin server MUST generate an
-        //# Allow header field in a 405 response containing a list of the target
-        //# resource's currently supported methods.
-        if status == Status::MethodNotAllowed {
-            response.field("Allow", "GET, HEAD");
-        }
+        response
+    }
+
+    /// The response to a method that is not allowed where `allowed` are.
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6
+    //# The origin server MUST generate an
+    //# Allow header field in a 405 response containing a list of the target
+    //# resource's currently supported methods.
+    pub(crate) fn method_not_allowed(allowed: &str) -> Self {
+        let why = "the field Allow lists the methods that are allowed here";
+        let mut response = Self::refusal(Refusal::new(Status::METHOD_NOT_ALLOWED, why));
+        response.field("Allow", allowed);
         response
     }
 
@@ -86,33 +89,26 @@ impl Response {
         let _ = write!(self.fields, "{name}: {value}\r\n");
     }
 
-    /// The head as it is sent at the time `now`, its empty line included.
-    pub(crate) fn head(&self, now: SystemTime, persistence: Persistence) -> String {
-        let mut head = String::with_capacity(512);
-        let status = self.status;
-        let date = httpdate::fmt_http_date(now);
-        let _ = write!(
-            head,
-            "HTTP/1.1 {} {}\r\nServer: netloom\r\nDate: {date}\r\n{}",
-            status.code(),
-            status.reason(),
-            self.fields,
-        );
+    /// Writes the head as it is sent at the time `now`.
+    ///
+    /// # Errors
+    ///
+    /// It does not fit the output now.
+    pub(crate) fn write_head(
+        &self,
+        output: &mut Output<'_>,
+        now: SystemTime,
+        persistence: Persistence,
+    ) -> Result<(), HeadError> {
+        let mut head = output.response(self.status).field("Server", "netloom");
+        if let Some(now) = HttpDate::from_system(now) {
+            head = head.date(now);
+        }
+        head = head.lines(self.fields.as_bytes());
         if let Some(length) = self.content.len() {
-            let _ = write!(head, "Content-Length: {length}\r\n");
+            head = head.content_length(length);
         }
-        match persistence {
-            //= https://www.rfc-editor.org/rfc/rfc9112#section-9.6
-            //# A
-            //# sender SHOULD send a Connection header field (Section 7.6.1 of
-            //# [HTTP]) containing the "close" connection option when it intends to
-            //# close a connection.
-            Persistence::Close => head.push_str("Connection: close\r\n"),
-            Persistence::KeepHttp10 => head.push_str("Connection: keep-alive\r\n"),
-            Persistence::Keep => {}
-        }
-        head.push_str("\r\n");
-        head
+        head.connection(persistence).finish()
     }
 }
 
@@ -122,17 +118,11 @@ impl Content {
         match self {
             Self::None => None,
             Self::Bytes(bytes) => Some(bytes.len() as u64),
-            Self::File(FileContent {
-                file: _,
-                parts,
-                closing,
-            }) => {
-                let parts: u64 = parts
-                    .iter()
-                    .map(|p| p.preface.len() as u64 + p.range.len())
-                    .sum();
-                Some(parts + closing.len() as u64)
-            }
+            Self::File(FileContent { file: _, octets }) => Some(match octets {
+                Octets::None => 0,
+                Octets::One(range) => range.len(),
+                Octets::Several(parts) => parts.len(),
+            }),
         }
     }
 }

@@ -19,7 +19,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 
 use super::path::RelativePath;
-use super::status::{Refusal, Status};
+use netloom_services::http::{Refusal, Status};
 
 #[cfg(test)]
 mod tests;
@@ -43,9 +43,9 @@ pub(crate) enum Found {
 
 /// A folder handle needs no more rights than looking names up takes, where the system offers that.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-const LOOK_UP: OFlags = OFlags::PATH;
+pub(super) const LOOK_UP: OFlags = OFlags::PATH;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-const LOOK_UP: OFlags = OFlags::RDONLY;
+pub(super) const LOOK_UP: OFlags = OFlags::RDONLY;
 
 impl Root {
     /// Opens the folder at `path`.
@@ -81,24 +81,22 @@ impl Root {
         let Ok(inside) = resolved.strip_prefix(&self.path) else {
             return Err(forbidden("a symbolic link leads out of the served folder"));
         };
-        match self.walk(inside.iter().map(OsStr::as_bytes)) {
-            Ok(found) => Ok(found),
-            // No link was there a moment ago.
-            Err(Stop::Link) => Err(forbidden("the folder is changing under this request")),
-            Err(Stop::Refused(refusal)) => Err(refusal),
-        }
+        Ok(self.walk(inside.iter().map(OsStr::as_bytes))?)
     }
 
     fn walk<'p>(&self, names: impl Iterator<Item = &'p [u8]>) -> Result<Found, Stop> {
         let mut names = names.peekable();
-        let mut folder = reopen(&self.folder, LOOK_UP)?;
+        // The served folder itself, until there is one below it.
+        let mut below: Option<OwnedFd> = None;
         while let Some(name) = names.next() {
-            let stat = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            let folder = below.as_ref().unwrap_or(&self.folder);
+            let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Symlink => return Err(Stop::Link),
-                FileType::Directory => folder = open_folder(&folder, name)?,
+                FileType::Directory => below = Some(open_folder(folder, name)?),
                 FileType::RegularFile if names.peek().is_none() => {
-                    return open_file(&folder, name);
+                    let (file, metadata) = open_file(folder, name)?;
+                    return Ok(Found::File(file, metadata));
                 }
                 FileType::RegularFile => return Err(Stop::Refused(not_found())),
                 FileType::Fifo
@@ -112,7 +110,10 @@ impl Root {
                 }
             }
         }
-        Ok(Found::Folder(folder))
+        Ok(Found::Folder(match below {
+            Some(folder) => folder,
+            None => reopen(&self.folder, LOOK_UP)?,
+        }))
     }
 }
 
@@ -124,7 +125,7 @@ fn open_folder(folder: &OwnedFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
 
 /// Opens the regular file `name`. It was one when it was looked at; it may be anything by now, so
 /// opening must not wait (fifo), acquire a terminal or follow a link, and it is looked at again.
-fn open_file(folder: &OwnedFd, name: &[u8]) -> Result<Found, Stop> {
+pub(super) fn open_file(folder: &OwnedFd, name: &[u8]) -> Result<(File, Metadata), Stop> {
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(openat(folder, name, flags, Mode::empty())?);
@@ -136,7 +137,7 @@ fn open_file(folder: &OwnedFd, name: &[u8]) -> Result<Found, Stop> {
             "this is neither a file nor a folder",
         )));
     }
-    Ok(Found::File(file, metadata))
+    Ok((file, metadata))
 }
 
 /// Another handle of `folder`, with other rights.
@@ -150,10 +151,20 @@ pub(super) fn reopen(folder: &OwnedFd, access: OFlags) -> rustix::io::Result<Own
 }
 
 /// Why a walk ended before its goal.
-enum Stop {
+pub(super) enum Stop {
     /// A symbolic link stands in the way.
     Link,
     Refused(Refusal),
+}
+
+impl From<Stop> for Refusal {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            // No link was there a moment ago.
+            Stop::Link => forbidden("the folder is changing under this request"),
+            Stop::Refused(refusal) => refusal,
+        }
+    }
 }
 
 impl From<Errno> for Stop {
@@ -174,17 +185,19 @@ pub(super) fn refuse(error: io::Error) -> Refusal {
         }
         Some(Errno::ACCESS | Errno::PERM) => forbidden("the server may not read this"),
         Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Refusal::new(
-            Status::ServiceUnavailable,
+            Status::SERVICE_UNAVAILABLE,
             "the server has too many files open",
         ),
-        Some(_) | None => Refusal::new(Status::InternalServerError, "the server cannot read this"),
+        Some(_) | None => {
+            Refusal::new(Status::INTERNAL_SERVER_ERROR, "the server cannot read this")
+        }
     }
 }
 
 pub(super) fn not_found() -> Refusal {
-    Refusal::new(Status::NotFound, "nothing has this name here")
+    Refusal::new(Status::NOT_FOUND, "nothing has this name here")
 }
 
 fn forbidden(why: &'static str) -> Refusal {
-    Refusal::new(Status::Forbidden, why)
+    Refusal::new(Status::FORBIDDEN, why)
 }

@@ -2,17 +2,19 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use super::body::{Discard, Framing};
-use super::buffer::{Input, Output};
-use super::connection::{Connection, Timed};
+use netloom_services::http::{
+    Framing, Head, Method, Output, Persistence, ReadError, Refusal, Request, Status,
+};
+
 use super::file;
 use super::pool::Pressure;
-use super::request::{self, Method, Parsed, Request, Version};
-use super::response::{Content, Persistence, Response};
-use super::status::{Refusal, Status};
+use super::response::{Content, FileContent, Octets, Response};
+use super::upload::Upload;
+use super::wire::Wire;
 use super::{AccessRecord, Server};
+use crate::stream::{Connection, Patience, Timed};
 
 #[cfg(test)]
 mod tests;
@@ -20,8 +22,14 @@ mod tests;
 /// The content is copied through a buffer of this many octets.
 const OUTPUT_BUFFER: usize = 64 * 1024;
 
+/// Octets of a body received at once, beside the head it belongs to.
+const BODY_BUFFER: usize = 16 * 1024;
+
+/// An upload is given its time anew after this many octets.
+const UPLOAD_STEP: usize = 64 * 1024;
+
 /// What is read away at most while a connection closes.
-const MAX_LINGER: usize = 256 * 1024;
+const MAX_LINGER: usize = 16 * 1024 * 1024;
 
 /// Serves the requests of `connection`, one after the other, until it ends.
 pub(crate) fn run<C: Connection>(
@@ -31,32 +39,33 @@ pub(crate) fn run<C: Connection>(
     pressure: &Pressure,
 ) {
     let limits = &server.limits;
+    // Each is allocated once, and its pages are touched only as far as they are used.
+    let mut input = vec![0; limits.head.head + BODY_BUFFER];
+    let mut output = vec![0; OUTPUT_BUFFER];
     let mut session = Session {
         server,
         peer,
         pressure,
-        connection: Timed::new(connection),
-        input: Input::new(limits.head.head),
-        output: Output::new(OUTPUT_BUFFER, limits.write_timeout),
+        head: Head::with_limits(&mut input, limits.head),
+        wire: Wire {
+            connection: Timed::new(connection, limits.write_timeout),
+            output: Output::with_buffer(&mut output),
+        },
     };
+    let ended = session.exchange_all();
+    let connection = session.wire.connection;
     // After an error of the transport there is nobody to say it to.
-    if session.exchange_all().is_ok() {
-        let Session {
-            connection,
-            mut input,
-            ..
-        } = session;
-        connection.linger(input.scratch(), limits.linger_timeout, MAX_LINGER);
+    if ended.is_ok() {
+        connection.linger(&mut input, limits.linger_timeout, MAX_LINGER);
     }
 }
 
-struct Session<'s, C> {
+struct Session<'s, 'b, C> {
     server: &'s Server,
     peer: SocketAddr,
     pressure: &'s Pressure,
-    connection: Timed<C>,
-    input: Input,
-    output: Output,
+    head: Head<'b>,
+    wire: Wire<'b, C>,
 }
 
 /// What came of waiting for a request.
@@ -68,13 +77,20 @@ enum Received {
     Nothing,
 }
 
-/// A request that was understood, and its response.
+/// What a request calls for, once its head is understood.
+enum Action {
+    /// The body is of no interest.
+    Respond(Response),
+    /// The body is to be stored.
+    Store(Upload),
+}
+
+/// A request that was understood, and what it calls for.
 struct Exchange {
-    response: Response,
+    action: Action,
     is_head: bool,
     /// What the client wishes.
     persistence: Persistence,
-    framing: Framing,
     /// The client may hold back the body until it is told to go on.
     expects_continue: bool,
     started: Instant,
@@ -82,7 +98,7 @@ struct Exchange {
     line: Option<String>,
 }
 
-impl<C: Connection> Session<'_, C> {
+impl<C: Connection> Session<'_, '_, C> {
     /// Returns when the connection is to be closed in order.
     //= https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2
     //# A server MAY process a sequence of pipelined requests in
@@ -101,8 +117,9 @@ impl<C: Connection> Session<'_, C> {
             //# The server MUST NOT process any
             //# further requests received on that connection.
             if persistence == Persistence::Close {
-                return self.output.flush(&mut self.connection);
+                return self.wire.flush();
             }
+            self.head.reset();
             wait = self.server.limits.idle_timeout;
         }
     }
@@ -110,71 +127,51 @@ impl<C: Connection> Session<'_, C> {
     /// Waits as long as `wait` for a request to begin, then [`Limits::head_timeout`] for its end.
     ///
     /// [`Limits::head_timeout`]: super::Limits::head_timeout
-    fn receive(&mut self, wait: std::time::Duration) -> io::Result<Received> {
-        let limits = &self.server.limits;
-        let mut started = (!self.input.unread().is_empty()).then(Instant::now);
-        let mut searched = 0;
-        loop {
-            let unread = self.input.unread();
-            match request::parse(unread, searched, &limits.head) {
-                Err(refusal) => return Ok(Received::Refused(refusal, started)),
-                Ok(Parsed::Complete { request, consumed }) => {
-                    let started = started.unwrap_or_else(Instant::now);
-                    let exchange = self.server.begin(&request, started);
-                    self.input.consume(consumed);
-                    return Ok(Received::Request(exchange));
-                }
-                Ok(Parsed::Partial) => searched = unread.len(),
+    fn receive(&mut self, wait: Duration) -> io::Result<Received> {
+        self.wire.connection.set_patience(Patience::Message {
+            first: wait,
+            all: self.server.limits.head_timeout,
+            begun: (!self.head.unread().is_empty()).then(Instant::now),
+        });
+        let read = self.head.read(&mut self.wire);
+        let started = self.wire.connection.begun();
+        Ok(match read {
+            Ok(request) => {
+                let started = started.unwrap_or_else(Instant::now);
+                Received::Request(self.server.begin(&request, started))
             }
-            // The answers to pipelined requests wait for each other, but not for the client.
-            self.output.flush(&mut self.connection)?;
-            let time = match started {
-                None => wait,
-                Some(started) => limits.head_timeout.saturating_sub(started.elapsed()),
-            };
-            let read = if started.is_some() && time.is_zero() {
-                Err(ErrorKind::TimedOut.into())
-            } else {
-                self.input.fill(&mut self.connection, time)
-            };
-            match (read, started) {
-                (Ok(0), None) => return Ok(Received::Nothing),
-                (Ok(0), Some(_)) => {
-                    let refusal = Refusal::bad("the connection ended within the request head");
-                    return Ok(Received::Refused(refusal, started));
-                }
-                (Ok(_), _) => started = started.or_else(|| Some(Instant::now())),
-                (Err(error), None) if error.kind() == ErrorKind::TimedOut => {
-                    return Ok(Received::Nothing);
-                }
-                (Err(error), Some(_)) if error.kind() == ErrorKind::TimedOut => {
-                    return Ok(Received::Refused(timeout(), started));
-                }
-                (Err(error), _) => return Err(error),
+            Err(ReadError::Refused(refusal)) => Received::Refused(refusal, started),
+            Err(ReadError::Ended) => Received::Nothing,
+            Err(ReadError::Truncated) => {
+                let refusal = Refusal::bad("the connection ended within the request head");
+                Received::Refused(refusal, started)
             }
-        }
+            Err(ReadError::WouldBlock) if started.is_none() => Received::Nothing,
+            Err(ReadError::WouldBlock) => Received::Refused(timeout(), started),
+            Err(ReadError::Failed(error)) => return Err(error),
+        })
     }
 
-    /// Reads the body away, sends the response, and says what becomes of the connection.
-    fn answer(&mut self, mut exchange: Exchange) -> io::Result<Persistence> {
-        if let Err(refusal) = self.discard_body(&exchange)? {
-            exchange.persistence = Persistence::Close;
-            // A request that was refused already was refused for a better reason.
-            if matches!(exchange.response.status.code(), 200..=399) {
-                exchange.response = Response::refusal(refusal);
-            }
-        }
-        if exchange.expects_continue || self.pressure.is_crowded() {
-            exchange.persistence = Persistence::Close;
-        }
+    /// Receives the body, sends the response, and says what becomes of the connection.
+    fn answer(&mut self, exchange: Exchange) -> io::Result<Persistence> {
         let Exchange {
-            response,
+            action,
             is_head,
-            persistence,
+            mut persistence,
+            expects_continue,
             started,
             line,
-            ..
         } = exchange;
+        let (response, is_in_step) = match action {
+            Action::Respond(response) => self.discard_body(response, expects_continue)?,
+            Action::Store(upload) => match self.store(upload, expects_continue)? {
+                Ok(response) => (response, true),
+                Err(refusal) => (Response::refusal(refusal), false),
+            },
+        };
+        if !is_in_step || self.pressure.is_crowded() {
+            persistence = Persistence::Close;
+        }
         let sent = self.send(&response, persistence, is_head);
         if let Some(line) = line {
             self.log(&line, &response, is_head, sent.is_ok(), started);
@@ -182,43 +179,96 @@ impl<C: Connection> Session<'_, C> {
         sent.map(|()| persistence)
     }
 
+    /// Reads away the body of a request that is answered with `response`. Says what to answer after
+    /// all, and whether the next request can be found behind the body.
     //= https://www.rfc-editor.org/rfc/rfc9112#section-9.3
     //# A server MUST read
     //# the entire request message body or close the connection after sending
     //# its response; otherwise, the remaining data on a persistent
     //# connection would be misinterpreted as the next request.
-    fn discard_body(&mut self, exchange: &Exchange) -> io::Result<Result<(), Refusal>> {
+    fn discard_body(
+        &mut self,
+        response: Response,
+        expects_continue: bool,
+    ) -> io::Result<(Response, bool)> {
         // The final status comes before the body, and then nobody needs the body.
-        if exchange.expects_continue {
-            return Ok(Ok(()));
+        if expects_continue {
+            return Ok((response, false));
         }
         let limits = &self.server.limits;
-        let mut discard = match Discard::new(exchange.framing, limits.body) {
-            Ok(discard) => discard,
-            Err(refusal) => return Ok(Err(refusal)),
+        let deadline = Instant::now() + limits.body_timeout;
+        let read = self.read_body(limits.body, |_| Ok(deadline))?;
+        Ok(match read {
+            Ok(()) => (response, true),
+            // A request that was refused already was refused for a better reason.
+            Err(refusal) if matches!(response.status.code(), 200..=399) => {
+                (Response::refusal(refusal), false)
+            }
+            Err(_) => (response, false),
+        })
+    }
+
+    /// Receives an upload and stores it.
+    fn store(
+        &mut self,
+        mut upload: Upload,
+        expects_continue: bool,
+    ) -> io::Result<Result<Response, Refusal>> {
+        let Some(uploads) = &self.server.uploads else {
+            return Ok(Err(Refusal::new(
+                Status::METHOD_NOT_ALLOWED,
+                "there are no uploads here",
+            )));
         };
-        let start = Instant::now();
+        //= https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+        //# The origin server MUST NOT wait for the content before sending the
+        //# 100 (Continue) response.
+        if expects_continue && self.head.unread().is_empty() {
+            self.wire.push(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        let time = self.server.limits.upload_timeout;
+        let (mut deadline, mut received) = (Instant::now() + time, 0);
+        let read = self.read_body(uploads.limit(), |piece| {
+            upload.write(piece)?;
+            received += piece.len();
+            if received >= UPLOAD_STEP {
+                (deadline, received) = (Instant::now() + time, 0);
+            }
+            Ok(deadline)
+        })?;
+        let request = self.head.request().ok_or(ErrorKind::NotFound)?;
+        Ok(read.and_then(|()| uploads.publish(upload, &request)))
+    }
+
+    /// Reads a body of at most `limit` octets; each piece of its content goes to `each`, which says
+    /// until when the next may take. It is called once before the first with nothing.
+    fn read_body(
+        &mut self,
+        limit: u64,
+        mut each: impl FnMut(&[u8]) -> Result<Instant, Refusal>,
+    ) -> io::Result<Result<(), Refusal>> {
+        if let Err(refusal) = self.head.limit_body(limit) {
+            return Ok(Err(refusal));
+        }
+        let mut deadline = each(&[]);
         loop {
-            match discard.take(self.input.unread()) {
-                Ok(taken) => self.input.consume(taken),
+            match deadline {
+                Ok(deadline) => {
+                    let patience = Patience::Until(deadline);
+                    self.wire.connection.set_patience(patience);
+                }
                 Err(refusal) => return Ok(Err(refusal)),
             }
-            if discard.is_done() {
-                return Ok(Ok(()));
-            }
-            self.output.flush(&mut self.connection)?;
-            let time = limits.body_timeout.saturating_sub(start.elapsed());
-            match self.input.fill(&mut self.connection, time) {
-                Ok(0) => {
-                    return Ok(Err(Refusal::bad(
-                        "the connection ended within the request body",
-                    )));
+            deadline = match self.head.read_body(&mut self.wire) {
+                Ok(Some(piece)) => each(piece),
+                Ok(None) => return Ok(Ok(())),
+                Err(ReadError::Refused(refusal)) => Err(refusal),
+                Err(ReadError::WouldBlock) => Err(timeout()),
+                Err(ReadError::Ended | ReadError::Truncated) => {
+                    Err(Refusal::bad("the connection ended within the request body"))
                 }
-                Ok(_) if !time.is_zero() => {}
-                Ok(_) => return Ok(Err(timeout())),
-                Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(Err(timeout())),
-                Err(error) => return Err(error),
-            }
+                Err(ReadError::Failed(error)) => return Err(error),
+            };
         }
     }
 
@@ -239,11 +289,18 @@ impl<C: Connection> Session<'_, C> {
         persistence: Persistence,
         is_head: bool,
     ) -> io::Result<()> {
-        let (output, connection) = (&mut self.output, &mut self.connection);
-        output.push(
-            response.head(SystemTime::now(), persistence).as_bytes(),
-            connection,
-        )?;
+        let wire = &mut self.wire;
+        let now = SystemTime::now();
+        if response
+            .write_head(&mut wire.output, now, persistence)
+            .is_err()
+        {
+            // The answers before it are in its way.
+            wire.flush()?;
+            response
+                .write_head(&mut wire.output, now, persistence)
+                .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+        }
         //= https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
         //# The HEAD method is identical to GET except that the server MUST NOT
         //# send content in the response.
@@ -252,14 +309,12 @@ impl<C: Connection> Session<'_, C> {
         }
         match &response.content {
             Content::None => Ok(()),
-            Content::Bytes(bytes) => output.push(bytes, connection),
-            Content::File(content) => {
-                for part in &content.parts {
-                    output.push(&part.preface, connection)?;
-                    output.push_file(&content.file, part.range, connection)?;
-                }
-                output.push(&content.closing, connection)
-            }
+            Content::Bytes(bytes) => wire.push(bytes),
+            Content::File(FileContent { file, octets }) => match octets {
+                Octets::None => Ok(()),
+                Octets::One(range) => wire.push_file(file, *range),
+                Octets::Several(parts) => wire.push_parts(file, parts),
+            },
         }
     }
 
@@ -286,24 +341,16 @@ impl<C: Connection> Session<'_, C> {
 impl Server {
     /// Decides everything about `request` that can be decided before its body is read.
     fn begin(&self, request: &Request<'_>, started: Instant) -> Exchange {
-        let persistence = match (request.persists(), request.version) {
-            (false, _) => Persistence::Close,
-            (true, Version::Http11) => Persistence::Keep,
-            (true, Version::Http10) => Persistence::KeepHttp10,
-        };
-        let has_body = request.framing != Framing::Length(0);
-        let (response, expects_continue) = match request.expects_continue() {
-            Ok(expects) => (
-                file::respond(&self.root, request, SystemTime::now()),
-                expects,
-            ),
-            Err(refusal) => (Response::refusal(refusal), true),
+        let persistence = Persistence::of(request.version(), request.persists());
+        let has_body = request.framing() != Framing::Length(0);
+        let (action, expects_continue) = match request.expects_continue() {
+            Ok(expects) => (self.choose(request), expects),
+            Err(refusal) => (Action::Respond(Response::refusal(refusal)), true),
         };
         Exchange {
-            response,
-            is_head: request.method == Method::Head,
+            action,
+            is_head: request.method() == Method::Head,
             persistence,
-            framing: request.framing,
             expects_continue: expects_continue && has_body,
             started,
             line: self.log.as_ref().map(|_| request_line(request)),
@@ -311,14 +358,46 @@ impl Server {
     }
 }
 
+impl Server {
+    /// What a request's method calls for.
+    fn choose(&self, request: &Request<'_>) -> Action {
+        let now = SystemTime::now();
+        Action::Respond(match (request.method(), &self.uploads) {
+            (Method::Get | Method::Head, _) => file::respond(&self.root, request, now),
+            (Method::Put, Some(uploads)) => match uploads.begin(request, now) {
+                Ok(upload) => return Action::Store(upload),
+                Err(refusal) => Response::refusal(refusal),
+            },
+            (
+                Method::Put
+                | Method::Post
+                | Method::Delete
+                | Method::Connect
+                | Method::Options
+                | Method::Trace
+                | Method::Patch,
+                uploads,
+            ) => Response::method_not_allowed(match uploads {
+                Some(_) => "GET, HEAD, PUT",
+                None => "GET, HEAD",
+            }),
+            //= https://www.rfc-editor.org/rfc/rfc9110#section-9.1
+            //# An origin server that receives a
+            //# request method that is unrecognized or not implemented SHOULD respond
+            //# with the 501 (Not Implemented) status code.
+            (Method::Other, _) => {
+                let why = "this method is not known here";
+                Response::refusal(Refusal::new(Status::NOT_IMPLEMENTED, why))
+            }
+        })
+    }
+}
+
 /// The request line, in ASCII without control characters and quotes: safe in a log and on a
 /// terminal.
 fn request_line(request: &Request<'_>) -> String {
-    let version = match request.version {
-        Version::Http10 => "HTTP/1.0",
-        Version::Http11 => "HTTP/1.1",
-    };
-    let (method, target) = (request.method_name, request.target);
+    let version = request.version();
+    let (method, target) = (request.method_name(), request.target_bytes());
     format!(
         "{} {} {version}",
         method.escape_ascii(),
@@ -328,7 +407,7 @@ fn request_line(request: &Request<'_>) -> String {
 
 fn timeout() -> Refusal {
     Refusal::new(
-        Status::RequestTimeout,
+        Status::REQUEST_TIMEOUT,
         "the request took too long to arrive",
     )
 }

@@ -5,7 +5,7 @@ fn a_log_line() {
     let mut record = AccessRecord {
         peer: SocketAddr::from(([192, 0, 2, 1], 49152)),
         request_line: "GET /a HTTP/1.1",
-        status: Status::PartialContent,
+        status: Status::PARTIAL_CONTENT,
         content_length: 10,
         is_complete: true,
         duration: Duration::from_micros(12_034),

@@ -6,17 +6,32 @@ use std::process::{Child, Command, Stdio};
 
 /// The program on a free port of the loopback.
 #[derive(Debug)]
+#[allow(dead_code, reason = "each test binary uses its own part")]
 pub(crate) struct Running {
     child: Child,
     /// `127.0.0.1:PORT`
     pub(crate) address: String,
 }
 
+#[allow(dead_code, reason = "each test binary uses its own part")]
 impl Running {
     pub(crate) fn serving(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_netloom"))
+        Self::serving_with(folder, &[])
+    }
+
+    /// The same with further options.
+    pub(crate) fn serving_with(folder: &Path, options: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_netloom"));
+        command
             .args(["serve", "--port", "0"])
-            .arg(folder)
+            .args(options)
+            .arg(folder);
+        Self::started(command)
+    }
+
+    /// What a command is that ends in running the program.
+    pub(crate) fn started(mut command: Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program starts");

@@ -123,8 +123,69 @@ impl KernelEnd {
         Ok(self)
     }
 
+    /// Has the kernel send packets to the addresses that share the first `prefix_len` bits with
+    /// `to` out of this interface: to the router `via`, or straight to the other end. `0.0.0.0/0`
+    /// and `::/0` are everything. A route that is there already is replaced. The interface must be
+    /// up.
+    ///
+    /// # Errors
+    /// [`DeviceError::InvalidArgument`] for a prefix longer than the address, or a router of
+    /// another version; [`DeviceError::PermissionDenied`]; [`DeviceError::Os`], for example if the
+    /// router is not on the link.
+    pub fn route(
+        &mut self,
+        to: IpAddr,
+        prefix_len: u8,
+        via: Option<IpAddr>,
+    ) -> Result<&mut KernelEnd, DeviceError> {
+        let (family, bits) = if to.is_ipv4() {
+            (libc::AF_INET as u8, 32)
+        } else {
+            (libc::AF_INET6 as u8, 128)
+        };
+        if prefix_len > bits || via.is_some_and(|via| via.is_ipv4() != to.is_ipv4()) {
+            let reason = format!("{to}/{prefix_len} is no destination of such a route");
+            return Err(DeviceError::InvalidArgument { reason });
+        }
+        let scope = if via.is_none() && to.is_ipv4() {
+            libc::RT_SCOPE_LINK
+        } else {
+            libc::RT_SCOPE_UNIVERSE
+        };
+        // struct rtmsg: family, lengths of destination and source, TOS, table, protocol, scope,
+        // type, flags.
+        let body = [
+            family,
+            prefix_len,
+            0,
+            0,
+            libc::RT_TABLE_MAIN,
+            libc::RTPROT_STATIC,
+            scope,
+            libc::RTN_UNICAST,
+            0,
+            0,
+            0,
+            0,
+        ];
+        let octets = |addr: IpAddr| match addr {
+            IpAddr::V4(v4) => v4.octets().to_vec(),
+            IpAddr::V6(v6) => v6.octets().to_vec(),
+        };
+        let create = (libc::NLM_F_CREATE | libc::NLM_F_REPLACE) as u16;
+        let mut request = Request::new(libc::RTM_NEWROUTE, create, &body)
+            .attribute(libc::RTA_OIF, &self.index.to_ne_bytes());
+        if prefix_len > 0 {
+            request = request.attribute(libc::RTA_DST, &octets(to));
+        }
+        if let Some(via) = via {
+            request = request.attribute(libc::RTA_GATEWAY, &octets(via));
+        }
+        self.execute(request, &format!("route {to}/{prefix_len} over"))
+    }
+
     /// Sets the MTU in bytes. The device at the other end learns it by
-    /// [`refresh_mtu`](super::Device::refresh_mtu).
+    /// [`refresh`](super::Device::refresh).
     ///
     /// # Errors
     /// [`DeviceError::Os`] outside what the interface allows (an IPv4 interface: 68 at least, an
@@ -133,6 +194,19 @@ impl KernelEnd {
         let mtu = u32::from(mtu).to_ne_bytes();
         let request = self.link(0, 0).attribute(libc::IFLA_MTU, &mtu);
         self.execute(request, "set the MTU of")
+    }
+
+    /// Sets how many packets may wait for the program at the other end of a TAP or TUN interface;
+    /// 500 at first. What comes beyond is dropped, and the interface's statistics say so. Who is
+    /// kept from the processor for long at high rates needs more.
+    ///
+    /// # Errors
+    /// [`DeviceError::PermissionDenied`]; [`DeviceError::NoSuchDevice`] if it is gone.
+    pub fn queue(&mut self, packets: u32) -> Result<&mut KernelEnd, DeviceError> {
+        let request = self
+            .link(0, 0)
+            .attribute(libc::IFLA_TXQLEN, &packets.to_ne_bytes());
+        self.execute(request, "set the queue of")
     }
 
     /// Sets the kernel's MAC.

@@ -244,8 +244,8 @@ impl Device for LinkEnd {
         self.mtu
     }
 
-    fn refresh_mtu(&mut self) -> Result<u16, DeviceError> {
-        Ok(self.mtu)
+    fn refresh(&mut self) -> Result<(), DeviceError> {
+        Ok(())
     }
 
     fn interest(&self) -> Interest {

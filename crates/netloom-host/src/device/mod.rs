@@ -18,33 +18,41 @@
 //! and drops them, counted in [`Counters::tx_dropped`]. The stack's timers go on, and connections
 //! end for the reasons they would end on a wire.
 
+mod batch;
 mod counters;
+mod eagerness;
 mod error;
 mod fault;
 mod kernel_end;
 mod link;
 mod name;
 mod netlink;
+mod offload;
 mod packet;
-mod partial;
+mod replay;
 mod tap;
 mod tun;
 mod tuntap;
 mod tx_slot;
 mod veth;
+mod vnet;
 mod wait;
+mod watch;
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use netloom_driver::Driver;
 
 pub use counters::Counters;
+pub use eagerness::Eagerness;
 pub use error::DeviceError;
 pub use kernel_end::KernelEnd;
 pub use link::LinkEnd;
 pub(crate) use name::InterfaceName;
+pub use offload::Offload;
 pub use packet::PacketSocket;
+pub use replay::{Pace, Replay};
 pub use tap::Tap;
 pub use tun::Tun;
 pub use veth::create_veth_pair;
@@ -52,7 +60,7 @@ pub use wait::{Readiness, Waiter, Waker};
 
 /// Frames handed over by one call of `receive` at most: a flooded device must leave time for
 /// timers and for other devices.
-const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
 
 /// Room for a received frame, in bytes: the largest IP packet, behind an Ethernet header and two
 /// VLAN tags.
@@ -109,11 +117,22 @@ pub trait Device: Driver + AsFd + Send {
     /// The largest IP packet in bytes, as last read from the interface.
     fn mtu(&self) -> u16;
 
-    /// Reads the MTU again, after somebody changed it.
+    /// A second descriptor to wait for: readable when something about the interface, or another
+    /// one of its network namespace, has changed. Whoever waits for it calls
+    /// [`Device::refresh`] then. `None` if changes are not announced: the device was made from
+    /// a descriptor that may belong to another namespace, or has no interface.
+    fn changes(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Looks at what may have changed: the MTU, which [`TxCaps`](netloom_driver::TxCaps) tells
+    /// the stack from then on, and whether the interface still exists. Silences
+    /// [`Device::changes`] until there is more.
     ///
     /// # Errors
-    /// What the kernel says, such as [`DeviceError::NoSuchDevice`].
-    fn refresh_mtu(&mut self) -> Result<u16, DeviceError>;
+    /// What the kernel says; [`DeviceError::Removed`] when the interface is gone, which
+    /// [`Device::fault`] says from then on.
+    fn refresh(&mut self) -> Result<(), DeviceError>;
 
     /// What to wait for before driving the device again.
     fn interest(&self) -> Interest;

@@ -1,18 +1,20 @@
 //! The frames of an existing interface, through a packet socket.
 
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use netloom_driver::{Driver, FrameSink, Full, LinkState, RxChecksum, RxMeta, TxCaps, TxMeta};
 
+use super::batch::Batch;
 use super::fault::{Fault, ReadFailure, WriteFailure};
-use super::partial::transport_checksum;
 use super::tx_slot::{Offered, TxSlot};
-use super::{BATCH, Counters, Device, DeviceError, Interest, InterfaceName, Medium, RX_CAPACITY};
+use super::vnet;
+use super::watch::LinkWatch;
+use super::{Counters, Device, DeviceError, Interest, InterfaceName, Medium, Offload, RX_CAPACITY};
 use crate::sys::{self, VlanTag};
 
-/// Where a received frame begins in its buffer: room to put a VLAN tag back in front of it.
-const HEADROOM: usize = 4;
+/// Bytes of a VLAN tag.
+const TAG_LEN: u16 = 4;
 
 /// A raw `AF_PACKET` socket on one interface.
 ///
@@ -22,8 +24,9 @@ const HEADROOM: usize = 4;
 /// # What arrives
 /// All frames the interface receives, whatever protocol; not those this host sends. A VLAN tag
 /// the kernel has taken out is put back. A local sender (the other end of a veth pair, a
-/// container) may leave checksums unfinished, which [`RxMeta`] tells, and may send frames far
-/// longer than the MTU, up to 64 KiB, that real hardware would have cut.
+/// container) may leave checksums unfinished, and may send super-segments of up to 64 KiB that
+/// real hardware would have cut; a network card may merge what it received. [`RxMeta`] tells of
+/// each, whatever [`PacketSocket::offload`] says, which is about what is sent.
 ///
 /// # Removal
 /// When the interface is removed, [`Device::fault`] says so and the link is down. An interface
@@ -35,9 +38,12 @@ pub struct PacketSocket {
     name: InterfaceName,
     medium: Medium,
     mtu: u16,
+    watch: Option<LinkWatch>,
+    offload: Offload,
     promiscuous: bool,
     groups: Vec<[u8; 6]>,
     rx: Box<[u8]>,
+    batch: Batch,
     tx: TxSlot,
     fault: Option<Fault>,
     counters: Counters,
@@ -55,7 +61,10 @@ impl PacketSocket {
         let fd = sys::packet_socket().map_err(open_error)?;
         let index = sys::interface_index(fd.as_fd(), &name)
             .map_err(|error| DeviceError::about(name.as_str(), "find", error))?;
-        PacketSocket::new(fd, index)
+        let watch = LinkWatch::open().ok();
+        let mut socket = PacketSocket::new(fd, index)?;
+        socket.watch = watch;
+        Ok(socket)
     }
 
     /// Takes over a raw packet socket that is bound to an interface, made by somebody with the
@@ -102,13 +111,39 @@ impl PacketSocket {
             name,
             medium,
             mtu,
+            watch: None,
+            offload: Offload::default(),
             promiscuous: false,
             groups: Vec::new(),
-            rx: vec![0; HEADROOM + RX_CAPACITY].into_boxed_slice(),
-            tx: TxSlot::new(0),
+            rx: vec![0; vnet::HEADER_LEN + RX_CAPACITY].into_boxed_slice(),
+            batch: Batch::default(),
+            tx: TxSlot::new(),
             fault: None,
             counters: Counters::default(),
         })
+    }
+
+    /// The same socket with a MAC of the stack's own instead of the interface's. The interface
+    /// becomes promiscuous: see [`PacketSocket::set_promiscuous`].
+    ///
+    /// # Errors
+    /// [`DeviceError::InvalidArgument`] for a multicast or all-zero address;
+    /// [`DeviceError::WrongKind`] for an interface without link-layer addresses; as
+    /// [`PacketSocket::set_promiscuous`].
+    pub fn with_mac(mut self, mac: [u8; 6]) -> Result<PacketSocket, DeviceError> {
+        if mac[0] & 1 != 0 || mac == [0; 6] {
+            let reason = format!("{mac:02x?} is not the address of a station");
+            return Err(DeviceError::InvalidArgument { reason });
+        }
+        if self.medium == Medium::Ip {
+            return Err(DeviceError::WrongKind {
+                name: self.name.as_str().to_owned(),
+                expected: "an Ethernet interface",
+            });
+        }
+        self.set_promiscuous(true)?;
+        self.medium = Medium::Ethernet { mac };
+        Ok(self)
     }
 
     /// Whether the interface receives frames to every address, rather than its own, broadcast,
@@ -132,6 +167,19 @@ impl PacketSocket {
         Ok(())
     }
 
+    /// The same device with less of the stack's work left to the kernel: as made, it leaves
+    /// checksums and segmentation to it, and the kernel to the network card, where that can.
+    #[must_use]
+    pub fn with_offload(mut self, offload: Offload) -> PacketSocket {
+        self.offload = offload;
+        self
+    }
+
+    /// What of the stack's work the kernel takes over, for frames sent.
+    pub fn offload(&self) -> Offload {
+        self.offload
+    }
+
     fn is_removed(&self) -> bool {
         sys::packet_binding(self.fd.as_fd()).is_ok_and(|index| index != self.index)
     }
@@ -144,7 +192,7 @@ impl PacketSocket {
     fn retry_waiting(&mut self) {
         let (tx, mut port) = self.split();
         // Whether it still waits shows in `interest`.
-        let _ = tx.retry(&mut |bytes| port.offer(bytes));
+        let _ = tx.retry(&mut |bytes| port.offer(&[IoSlice::new(bytes)]));
     }
 
     fn split(&mut self) -> (&mut TxSlot, Port<'_>) {
@@ -177,7 +225,8 @@ struct Port<'a> {
 }
 
 impl Port<'_> {
-    fn offer(&mut self, frame: &[u8]) -> Offered {
+    /// Gives one frame in pieces to the kernel, which takes all of it or nothing.
+    fn offer(&mut self, frame: &[IoSlice<'_>]) -> Offered {
         if self.fault.is_some() {
             return Offered::Dropped;
         }
@@ -208,34 +257,31 @@ impl Driver for PacketSocket {
     fn receive(&mut self, each: &mut dyn FnMut(&[u8], &RxMeta)) -> usize {
         self.retry_waiting();
         let mut count = 0;
-        for _ in 0..BATCH {
-            if self.fault.is_some() {
-                break;
-            }
-            let buffer = IoSliceMut::new(&mut self.rx[HEADROOM..]);
-            match sys::receive_packet(self.fd.as_fd(), &mut [buffer]) {
-                Ok(received) if received.outgoing => {}
-                Ok(received) if received.truncated => self.counters.rx_dropped += 1,
+        self.batch.begin();
+        while self.fault.is_none() && self.batch.wants_more() {
+            match sys::receive_packet(self.fd.as_fd(), &mut self.rx) {
                 Ok(received) => {
-                    let frame = restore_tag(&mut self.rx, received.len, received.vlan);
-                    let checksum = if received.checksum_partial {
-                        // What carries no checksum known here has not crossed a wire either.
-                        transport_checksum(frame, self.medium)
-                            .map_or(RxChecksum::Verified, RxChecksum::Partial)
-                    } else if received.checksum_valid {
-                        RxChecksum::Verified
-                    } else {
-                        RxChecksum::Unverified
+                    self.batch.took(received.len);
+                    if received.outgoing {
+                        continue;
+                    }
+                    if received.truncated {
+                        self.counters.rx_dropped += 1;
+                        continue;
+                    }
+                    let stored = self.rx.get_mut(..received.len).unwrap_or_default();
+                    let Some((frame, meta)) = unpack(stored, received.vlan) else {
+                        self.counters.rx_dropped += 1;
+                        continue;
                     };
                     self.counters.rx_frames += 1;
                     count += 1;
-                    each(
-                        frame,
-                        &RxMeta {
-                            checksum,
-                            gso_size: 0,
-                        },
-                    );
+                    each(frame, &meta);
+                }
+                // A super-segment of a kind the header has no word for: the kernel drops it.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                    self.batch.took(0);
+                    self.counters.rx_dropped += 1;
                 }
                 Err(error) => match ReadFailure::of(&error) {
                     ReadFailure::Empty => break,
@@ -255,6 +301,7 @@ impl Driver for PacketSocket {
                 },
             }
         }
+        self.batch.end();
         count
     }
 
@@ -292,17 +339,38 @@ impl Driver for PacketSocket {
 
 impl FrameSink for PacketSocket {
     fn caps(&self) -> TxCaps {
-        TxCaps::plain(self.mtu)
+        TxCaps {
+            mtu: self.mtu,
+            checksum: self.offload.checksum(),
+            gso_max: self.offload.gso_max(),
+        }
     }
 
     fn frame(
         &mut self,
         len: usize,
-        _meta: &TxMeta,
+        meta: &TxMeta,
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(), Full> {
+        let header = vnet::encode(meta);
         let (tx, mut port) = self.split();
-        tx.send(len, fill, &mut |bytes| port.offer(bytes))
+        tx.send(&header, len, fill, &mut |bytes| {
+            port.offer(&[IoSlice::new(bytes)])
+        })
+    }
+
+    fn gather(
+        &mut self,
+        head_len: usize,
+        meta: &TxMeta,
+        fill: &mut dyn FnMut(&mut [u8]),
+        payload: (&[u8], &[u8]),
+    ) -> Result<(), Full> {
+        let header = vnet::encode(meta);
+        let (tx, mut port) = self.split();
+        tx.gather(&header, head_len, fill, payload, &mut |pieces| {
+            port.offer(&pieces.map(IoSlice::new))
+        })
     }
 
     fn flush(&mut self) {
@@ -335,10 +403,22 @@ impl Device for PacketSocket {
         self.mtu
     }
 
-    fn refresh_mtu(&mut self) -> Result<u16, DeviceError> {
+    fn changes(&self) -> Option<BorrowedFd<'_>> {
+        self.watch.as_ref().map(LinkWatch::as_fd)
+    }
+
+    fn refresh(&mut self) -> Result<(), DeviceError> {
+        // What comes after this is news.
+        if let Some(watch) = &mut self.watch {
+            watch.forget();
+        }
+        if self.is_removed() {
+            self.fail(Fault::Removed);
+            return Err(Fault::Removed.describe(self.name()));
+        }
         self.mtu = current_mtu(self.fd.as_fd(), self.index)
             .map_err(|error| DeviceError::about(self.name(), "read the MTU of", error))?;
-        Ok(self.mtu)
+        Ok(())
     }
 
     fn interest(&self) -> Interest {
@@ -352,10 +432,11 @@ impl Device for PacketSocket {
         }
     }
 
-    /// Asks the kernel, because an interface that is first set down and later removed reports
-    /// only the former.
+    /// An interface that is first set down and later removed reports only the former. The latter
+    /// is announced and found by [`Device::refresh`]; where it is not announced the kernel is
+    /// asked each time.
     fn fault(&self) -> Option<DeviceError> {
-        let removed = || self.is_removed().then_some(Fault::Removed);
+        let removed = || (self.watch.is_none() && self.is_removed()).then_some(Fault::Removed);
         self.fault
             .or_else(removed)
             .map(|fault| fault.describe(self.name()))
@@ -379,18 +460,24 @@ fn current_mtu(fd: BorrowedFd<'_>, index: i32) -> io::Result<u16> {
     sys::interface_mtu(fd, &name)
 }
 
-/// The frame of `len` bytes that begins at [`HEADROOM`], with `tag` put back behind its two
-/// addresses if the kernel has taken one out.
-fn restore_tag(buffer: &mut [u8], len: usize, tag: Option<VlanTag>) -> &[u8] {
+/// The frame in what was received, with `tag` put back behind its two addresses if the kernel has
+/// taken one out, and what the header in front says of it.
+fn unpack(bytes: &mut [u8], tag: Option<VlanTag>) -> Option<(&[u8], RxMeta)> {
     const ADDRESSES: usize = 12;
-    let mut start = HEADROOM;
-    if let Some(VlanTag { tpid, tci }) = tag.filter(|_| len >= ADDRESSES) {
-        start = 0;
-        buffer.copy_within(HEADROOM..HEADROOM + ADDRESSES, 0);
-        buffer[ADDRESSES..ADDRESSES + 2].copy_from_slice(&tpid.to_be_bytes());
-        buffer[ADDRESSES + 2..ADDRESSES + 4].copy_from_slice(&tci.to_be_bytes());
+    let mut start = vnet::HEADER_LEN;
+    let mut meta = vnet::decode(bytes.first_chunk()?);
+    if let Some(VlanTag { tpid, tci }) = tag.filter(|_| bytes.len() >= start + ADDRESSES) {
+        let addresses = start..start + ADDRESSES;
+        start -= usize::from(TAG_LEN);
+        bytes.copy_within(addresses, start);
+        let tag = start + ADDRESSES;
+        bytes[tag..tag + 2].copy_from_slice(&tpid.to_be_bytes());
+        bytes[tag + 2..tag + 4].copy_from_slice(&tci.to_be_bytes());
+        if let RxChecksum::Partial(checksum) = &mut meta.checksum {
+            checksum.start = checksum.start.saturating_add(TAG_LEN);
+        }
     }
-    &buffer[start..HEADROOM + len]
+    Some((&bytes[start..], meta))
 }
 
 fn medium(fd: BorrowedFd<'_>, name: &InterfaceName) -> Result<Medium, DeviceError> {

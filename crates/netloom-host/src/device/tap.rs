@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use super::tuntap::{TunTap, delegate_to_tuntap};
-use super::{DeviceError, KernelEnd, Medium};
+use super::{DeviceError, KernelEnd, Medium, Offload};
 use crate::sys::{self, TunFlags};
 
 /// A virtual Ethernet segment with two stations: the kernel, under the interface's own MAC, and
@@ -34,8 +34,9 @@ impl Tap {
     }
 
     /// Takes over a descriptor on which somebody with the rights has opened a TAP interface
-    /// with `IFF_NO_PI` and no offloads. It may be in another network namespace, where its MTU
-    /// cannot be read, so `mtu` says it, in bytes. The descriptor is made non-blocking.
+    /// with `IFF_NO_PI`, and with `IFF_VNET_HDR` if there are to be offloads. It may be in another
+    /// network namespace, where its MTU cannot be read, so `mtu` says it, in bytes. The descriptor
+    /// is made non-blocking.
     ///
     /// # Errors
     /// [`DeviceError::WrongKind`] if it is anything else.
@@ -71,6 +72,22 @@ impl Tap {
     /// The MAC of this program's station.
     pub fn mac(&self) -> [u8; 6] {
         self.mac
+    }
+
+    /// The same device with less or more of the stack's work left to the kernel. As made, it has
+    /// as much as the kernel offers: see [`Tap::offload`].
+    ///
+    /// # Errors
+    /// [`DeviceError::WrongKind`] if a descriptor opened without `IFF_VNET_HDR` is asked for more
+    /// than [`Offload::None`]; what the kernel says if it lacks the offload.
+    pub fn with_offload(mut self, offload: Offload) -> Result<Tap, DeviceError> {
+        self.tuntap.set_offload(offload)?;
+        Ok(self)
+    }
+
+    /// What of the stack's work the kernel takes over.
+    pub fn offload(&self) -> Offload {
+        self.tuntap.offload()
     }
 
     /// Configures the kernel's end of the interface.

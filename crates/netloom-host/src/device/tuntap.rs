@@ -1,20 +1,20 @@
 //! What TAP and TUN interfaces have in common: everything but the link header.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::time::Duration;
 
 use netloom_driver::{FrameSink, Full, LinkState, RxMeta, TxCaps, TxMeta};
 
+use super::batch::Batch;
 use super::fault::{Fault, ReadFailure, WriteFailure};
 use super::tx_slot::{Offered, TxSlot};
-use super::{BATCH, Counters, DeviceError, Interest, InterfaceName, KernelEnd, RX_CAPACITY};
+use super::vnet;
+use super::watch::LinkWatch;
+use super::{Counters, DeviceError, Interest, InterfaceName, KernelEnd, Offload, RX_CAPACITY};
 use crate::sys::{self, PollFd, TUN_DEVICE, TunFlags};
-
-/// Bytes of `virtio_net_hdr` in front of each frame: none while no offload is switched on.
-const VNET_HEADER_LEN: usize = 0;
 
 /// One end of a TUN or TAP interface, the other end of which is the kernel's.
 #[derive(Debug)]
@@ -24,7 +24,12 @@ pub(super) struct TunTap {
     mtu: u16,
     /// Asks about interfaces in the namespace the interface is in; none where that is unknown.
     control: Option<OwnedFd>,
+    watch: Option<LinkWatch>,
+    /// A `virtio_net_hdr` stands in front of each frame.
+    vnet_header: bool,
+    offload: Offload,
     rx: Box<[u8]>,
+    batch: Batch,
     tx: TxSlot,
     fault: Option<Fault>,
     counters: Counters,
@@ -44,12 +49,16 @@ impl TunTap {
             action: "make a control socket".to_owned(),
             source,
         })?;
+        let watch = LinkWatch::open().ok();
         let name = sys::tun_attach(file.as_fd(), &asked, flags).map_err(|error| {
             let exists = sys::interface_index(control.as_fd(), &asked).is_ok();
             attach_error(name, flags, exists, error)
         })?;
         let mtu = read_mtu(control.as_fd(), &name)?;
-        Ok(TunTap::new(file, name, mtu, Some(control)))
+        let mut tuntap = TunTap::new(file, name, flags, mtu)?;
+        tuntap.control = Some(control);
+        tuntap.watch = watch;
+        Ok(tuntap)
     }
 
     /// Takes over a descriptor that is attached to an interface already, perhaps of another
@@ -71,19 +80,73 @@ impl TunTap {
             action: format!("make the descriptor of {} non-blocking", name.as_str()),
             source,
         })?;
-        Ok(TunTap::new(File::from(fd), name, mtu, None))
+        TunTap::new(File::from(fd), name, present, mtu)
     }
 
-    fn new(file: File, name: InterfaceName, mtu: u16, control: Option<OwnedFd>) -> TunTap {
-        TunTap {
+    /// Asks for as much offload as the kernel has.
+    fn new(
+        file: File,
+        name: InterfaceName,
+        flags: TunFlags,
+        mtu: u16,
+    ) -> Result<TunTap, DeviceError> {
+        let mut tuntap = TunTap {
             file,
             name,
             mtu,
-            control,
-            rx: vec![0; VNET_HEADER_LEN + RX_CAPACITY].into_boxed_slice(),
-            tx: TxSlot::new(VNET_HEADER_LEN),
+            control: None,
+            watch: None,
+            vnet_header: flags.vnet_header(),
+            offload: Offload::None,
+            rx: vec![0; vnet::HEADER_LEN + RX_CAPACITY].into_boxed_slice(),
+            batch: Batch::default(),
+            tx: TxSlot::new(),
             fault: None,
             counters: Counters::default(),
+        };
+        if tuntap.vnet_header {
+            // Whoever had a persistent interface before may have chosen another length.
+            sys::tun_set_vnet_header(tuntap.file.as_fd(), vnet::HEADER_LEN)
+                .map_err(|error| tuntap.about_offload(error))?;
+            let best = [Offload::Segmentation, Offload::Checksum];
+            if !best
+                .iter()
+                .any(|&offload| tuntap.set_offload(offload).is_ok())
+            {
+                tuntap.set_offload(Offload::None)?;
+            }
+        }
+        Ok(tuntap)
+    }
+
+    fn about_offload(&self, error: io::Error) -> DeviceError {
+        DeviceError::about(self.name(), "set the offloads of", error)
+    }
+
+    pub(super) fn offload(&self) -> Offload {
+        self.offload
+    }
+
+    pub(super) fn set_offload(&mut self, offload: Offload) -> Result<(), DeviceError> {
+        if self.vnet_header {
+            sys::tun_set_offload(self.file.as_fd(), offload)
+                .map_err(|error| self.about_offload(error))?;
+        } else if offload != Offload::None {
+            return Err(DeviceError::WrongKind {
+                name: self.name().to_owned(),
+                expected: "a descriptor opened with IFF_VNET_HDR, as offloads need it",
+            });
+        }
+        self.offload = offload;
+        Ok(())
+    }
+
+    /// Bytes in front of each frame.
+    fn header_len(&self) -> usize {
+        if self.vnet_header {
+            vnet::HEADER_LEN
+        } else {
+            0
         }
     }
 
@@ -95,13 +158,24 @@ impl TunTap {
         self.mtu
     }
 
-    pub(super) fn refresh_mtu(&mut self) -> Result<u16, DeviceError> {
+    pub(super) fn changes(&self) -> Option<BorrowedFd<'_>> {
+        self.watch.as_ref().map(LinkWatch::as_fd)
+    }
+
+    pub(super) fn refresh(&mut self) -> Result<(), DeviceError> {
+        // What comes after this is news.
+        if let Some(watch) = &mut self.watch {
+            watch.forget();
+        }
+        // The interface may have been renamed since.
+        let Ok((name, _)) = sys::tun_attached(self.file.as_fd()) else {
+            self.fail(Fault::Removed);
+            return Err(self.gone());
+        };
         if let Some(control) = &self.control {
-            // The interface may have been renamed since.
-            let (name, _) = sys::tun_attached(self.file.as_fd()).map_err(|_| self.gone())?;
             self.mtu = read_mtu(control.as_fd(), &name)?;
         }
-        Ok(self.mtu)
+        Ok(())
     }
 
     pub(super) fn kernel_end(&self) -> Result<KernelEnd, DeviceError> {
@@ -156,18 +230,29 @@ impl TunTap {
     pub(super) fn receive(&mut self, each: &mut dyn FnMut(&[u8], &RxMeta)) -> usize {
         self.retry_waiting();
         let mut count = 0;
-        for _ in 0..BATCH {
-            if self.fault.is_some() {
-                break;
-            }
-            // The kernel finishes every checksum before it hands a frame to a reader that has
-            // not offered to do so; those of forwarded packets nobody has verified yet.
+        self.batch.begin();
+        while self.fault.is_none() && self.batch.wants_more() {
             match self.file.read(&mut self.rx) {
                 Ok(len) => {
-                    let frame = self.rx.get(VNET_HEADER_LEN..len).unwrap_or_default();
+                    self.batch.took(len);
+                    // Without its own header the kernel finishes every checksum; those of
+                    // forwarded packets nobody has verified yet.
+                    let (meta, frame) = if self.vnet_header {
+                        match self.rx.get(..len).and_then(<[u8]>::split_first_chunk) {
+                            Some((header, frame)) => (vnet::decode(header), frame),
+                            None => (RxMeta::default(), [].as_slice()),
+                        }
+                    } else {
+                        let frame = self.rx.get(..len).unwrap_or_default();
+                        (RxMeta::default(), frame)
+                    };
+                    if frame.is_empty() {
+                        self.counters.rx_dropped += 1;
+                        continue;
+                    }
                     self.counters.rx_frames += 1;
                     count += 1;
-                    each(frame, &RxMeta::default());
+                    each(frame, &meta);
                 }
                 Err(error) => match ReadFailure::of(&error) {
                     ReadFailure::Empty => break,
@@ -183,6 +268,7 @@ impl TunTap {
                 },
             }
         }
+        self.batch.end();
         count
     }
 
@@ -201,12 +287,22 @@ impl TunTap {
 }
 
 /// Gives one frame, behind its header, to the kernel.
-fn offer(mut file: &File, fault: &mut Option<Fault>, bytes: &[u8]) -> Offered {
+fn offer(file: &File, fault: &mut Option<Fault>, bytes: &[u8]) -> Offered {
+    offer_pieces(file, fault, &[IoSlice::new(bytes)])
+}
+
+/// Gives one frame in pieces to the kernel, which takes all of it or nothing.
+fn offer_pieces(mut file: &File, fault: &mut Option<Fault>, pieces: &[IoSlice<'_>]) -> Offered {
     if fault.is_some() {
         return Offered::Dropped;
     }
     loop {
-        let Err(error) = file.write(bytes) else {
+        let written = match pieces {
+            // A plain write(2) is less work for the kernel.
+            [whole, rest @ ..] if rest.iter().all(|piece| piece.is_empty()) => file.write(whole),
+            _ => file.write_vectored(pieces),
+        };
+        let Err(error) = written else {
             return Offered::Sent;
         };
         match WriteFailure::of(&error) {
@@ -225,19 +321,42 @@ fn offer(mut file: &File, fault: &mut Option<Fault>, bytes: &[u8]) -> Offered {
 
 impl FrameSink for TunTap {
     fn caps(&self) -> TxCaps {
-        TxCaps::plain(self.mtu)
+        TxCaps {
+            mtu: self.mtu,
+            checksum: self.offload.checksum(),
+            gso_max: self.offload.gso_max(),
+        }
     }
 
     fn frame(
         &mut self,
         len: usize,
-        _meta: &TxMeta,
+        meta: &TxMeta,
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(), Full> {
+        let header = vnet::encode(meta);
+        let header = &header[..self.header_len()];
         let TunTap {
             file, tx, fault, ..
         } = self;
-        tx.send(len, fill, &mut |bytes| offer(file, fault, bytes))
+        tx.send(header, len, fill, &mut |bytes| offer(file, fault, bytes))
+    }
+
+    fn gather(
+        &mut self,
+        head_len: usize,
+        meta: &TxMeta,
+        fill: &mut dyn FnMut(&mut [u8]),
+        payload: (&[u8], &[u8]),
+    ) -> Result<(), Full> {
+        let header = vnet::encode(meta);
+        let header = &header[..self.header_len()];
+        let TunTap {
+            file, tx, fault, ..
+        } = self;
+        tx.gather(header, head_len, fill, payload, &mut |pieces| {
+            offer_pieces(file, fault, &pieces.map(IoSlice::new))
+        })
     }
 
     fn flush(&mut self) {
@@ -252,9 +371,9 @@ fn read_mtu(control: BorrowedFd<'_>, name: &InterfaceName) -> Result<u16, Device
 
 fn kind(flags: TunFlags) -> &'static str {
     if flags == TunFlags::TAP {
-        "a TAP interface without offloads"
+        "a TAP interface"
     } else {
-        "a TUN interface without offloads"
+        "a TUN interface"
     }
 }
 
@@ -337,8 +456,11 @@ macro_rules! delegate_to_tuntap {
             fn mtu(&self) -> u16 {
                 self.tuntap.mtu()
             }
-            fn refresh_mtu(&mut self) -> Result<u16, $crate::device::DeviceError> {
-                self.tuntap.refresh_mtu()
+            fn changes(&self) -> Option<::std::os::fd::BorrowedFd<'_>> {
+                self.tuntap.changes()
+            }
+            fn refresh(&mut self) -> Result<(), $crate::device::DeviceError> {
+                self.tuntap.refresh()
             }
             fn interest(&self) -> $crate::device::Interest {
                 self.tuntap.interest()

@@ -29,6 +29,9 @@ pub(super) enum Offered {
     NoBuffers,
 }
 
+/// Bytes of payload that are cheaper copied than named to the kernel as a piece of their own.
+const SHORT: usize = 1024;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Retry {
     WhenWritable,
@@ -55,35 +58,33 @@ pub(super) struct TxCounts {
 /// See the [module's](super) account of when the kernel takes no frame.
 #[derive(Debug)]
 pub(super) struct TxSlot {
-    /// The device's own header (none without offloads), then the frame. Only grows; always
-    /// initialised.
+    /// The device's own header, then the frame. Only grows; always initialised.
     buffer: Vec<u8>,
-    header_len: usize,
     waiting: Option<Waiting>,
     counts: TxCounts,
     now: fn() -> Instant,
 }
 
 impl TxSlot {
-    /// A slot whose frames follow `header_len` bytes of the device's own header, which are zero.
-    pub(super) fn new(header_len: usize) -> TxSlot {
-        TxSlot::with_clock(header_len, Instant::now)
+    /// An empty slot.
+    pub(super) fn new() -> TxSlot {
+        TxSlot::with_clock(Instant::now)
     }
 
-    fn with_clock(header_len: usize, now: fn() -> Instant) -> TxSlot {
+    fn with_clock(now: fn() -> Instant) -> TxSlot {
         TxSlot {
-            buffer: vec![0; header_len],
-            header_len,
+            buffer: Vec::new(),
             waiting: None,
             counts: TxCounts::default(),
             now,
         }
     }
 
-    /// Lends `len` bytes to `fill` and gives the frame to `offer`; [`Full`], without calling
-    /// `fill`, while an earlier frame waits.
+    /// Lends `len` bytes to `fill` and gives the frame, behind the device's own `header`, to
+    /// `offer`; [`Full`], without calling `fill`, while an earlier frame waits.
     pub(super) fn send(
         &mut self,
+        header: &[u8],
         len: usize,
         fill: &mut dyn FnMut(&mut [u8]),
         offer: &mut dyn FnMut(&[u8]) -> Offered,
@@ -92,13 +93,63 @@ impl TxSlot {
             return Err(Full);
         }
         self.retry(offer)?;
-        let end = self.header_len + len;
+        let end = header.len() + len;
         if self.buffer.len() < end {
             self.buffer.resize(end, 0);
         }
-        fill(&mut self.buffer[self.header_len..end]);
+        let (front, frame) = self.buffer[..end].split_at_mut(header.len());
+        front.copy_from_slice(header);
+        fill(frame);
         self.offer(end, 0, offer);
         Ok(())
+    }
+
+    /// As [`send`](TxSlot::send) for a frame whose payload stands elsewhere: `offer` gets the
+    /// front of the frame and the payload. That is copied only if it is short, or the kernel does
+    /// not take it now.
+    pub(super) fn gather(
+        &mut self,
+        header: &[u8],
+        head_len: usize,
+        fill: &mut dyn FnMut(&mut [u8]),
+        (first, second): (&[u8], &[u8]),
+        offer: &mut dyn FnMut(&[&[u8]; 3]) -> Offered,
+    ) -> Result<(), Full> {
+        let front = header.len() + head_len;
+        let end = front
+            .saturating_add(first.len())
+            .saturating_add(second.len());
+        if end > MAX_FRAME {
+            return Err(Full);
+        }
+        self.retry(&mut |frame| offer(&[frame, &[], &[]]))?;
+        if self.buffer.len() < front {
+            self.buffer.resize(front, 0);
+        }
+        let (to_header, head) = self.buffer[..front].split_at_mut(header.len());
+        to_header.copy_from_slice(header);
+        fill(head);
+        let whole = end - front <= SHORT;
+        if whole {
+            self.append(front, first, second);
+        }
+        let offered = if whole {
+            offer(&[&self.buffer[..end], &[], &[]])
+        } else {
+            offer(&[&self.buffer[..front], first, second])
+        };
+        if !whole && matches!(offered, Offered::WouldBlock | Offered::NoBuffers) {
+            self.append(front, first, second);
+        }
+        self.heed(offered, end, 0);
+        Ok(())
+    }
+
+    /// Copies a payload behind the first `front` bytes of the buffer.
+    fn append(&mut self, front: usize, first: &[u8], second: &[u8]) {
+        self.buffer.truncate(front);
+        self.buffer.extend_from_slice(first);
+        self.buffer.extend_from_slice(second);
     }
 
     /// Offers the waiting frame again if its time has come. [`Full`] if one still waits.
@@ -124,8 +175,15 @@ impl TxSlot {
     }
 
     fn offer(&mut self, end: usize, attempts: u8, offer: &mut dyn FnMut(&[u8]) -> Offered) {
+        let offered = offer(&self.buffer[..end]);
+        self.heed(offered, end, attempts);
+    }
+
+    /// Counts what became of the frame that stands in the buffer up to `end`, and remembers it if
+    /// it has to wait.
+    fn heed(&mut self, offered: Offered, end: usize, attempts: u8) {
         self.waiting = None;
-        let wait = match offer(&self.buffer[..end]) {
+        let wait = match offered {
             Offered::Sent => {
                 self.counts.sent += 1;
                 return;

@@ -52,6 +52,12 @@ impl Waiter {
         })
     }
 
+    /// What a runtime of another kind waits on: readable once a [`Waker`] was used.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn event(&self) -> BorrowedFd<'_> {
+        self.event.as_fd()
+    }
+
     /// What another thread wakes this one by.
     pub fn waker(&self) -> Waker {
         Waker {

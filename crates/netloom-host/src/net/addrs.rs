@@ -1,20 +1,29 @@
-//! Addresses as programs write them: text, `std::net` types, pairs. Never a name to look up.
+//! Addresses as programs write them: text, `std::net` types, pairs; and names with a port, which
+//! are looked up elsewhere.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
+use netloom_services::dns::{Name, split_host_port};
 use netloom_stack::wire::{Addr, Cidr};
 
-/// What can be turned into socket addresses without asking anybody.
+/// What can be turned into socket addresses: numbers without asking anybody, names by asking the
+/// DNS servers of this stack.
 ///
-/// Text is numeric: `10.0.0.1:80`, `[fd00::1]:80`. A host name is an error rather than a question
-/// to the kernel's resolver, which knows another network than this one.
+/// Text is numeric, `10.0.0.1:80`, `[fd00::1]:80`, or a name, `example.org:80`. Where no DNS server
+/// was named ([`Builder::dns`](super::Builder::dns)), a name is an error rather than a question to
+/// the kernel's resolver, which knows another network than this one.
 pub trait ToSocketAddrs {
     /// The addresses, in the order in which to try them; never empty.
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] for anything that is not an address and a port.
     fn to_socket_addrs(&self) -> io::Result<Vec<SocketAddr>>;
+
+    /// The name and the port it is instead, if it is that.
+    fn name_and_port(&self) -> Option<(&str, u16)> {
+        None
+    }
 }
 
 fn invalid(what: &str, text: &str, example: &str) -> io::Error {
@@ -48,11 +57,19 @@ impl ToSocketAddrs for str {
             .map(|addr| vec![addr])
             .map_err(|_| invalid("an address and a port", self, "10.0.0.1:80 or [fd00::1]:80"))
     }
+
+    fn name_and_port(&self) -> Option<(&str, u16)> {
+        split_host_port(self).filter(|(host, _)| host.parse::<IpAddr>().is_err())
+    }
 }
 
 impl ToSocketAddrs for String {
     fn to_socket_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         self.as_str().to_socket_addrs()
+    }
+
+    fn name_and_port(&self) -> Option<(&str, u16)> {
+        self.as_str().name_and_port()
     }
 }
 
@@ -63,6 +80,22 @@ impl ToSocketAddrs for (&str, u16) {
             .parse()
             .map_err(|_| invalid("an address", self.0, "10.0.0.1 or fd00::1"))?;
         Ok(vec![SocketAddr::new(addr, self.1)])
+    }
+
+    fn name_and_port(&self) -> Option<(&str, u16)> {
+        let is_name = self.0.parse::<IpAddr>().is_err() && self.0.parse::<Name>().is_ok();
+        is_name.then_some(*self)
+    }
+}
+
+impl ToSocketAddrs for (String, u16) {
+    fn to_socket_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        (self.0.as_str(), self.1).to_socket_addrs()
+    }
+
+    fn name_and_port(&self) -> Option<(&str, u16)> {
+        let is_name = self.0.parse::<IpAddr>().is_err() && self.0.parse::<Name>().is_ok();
+        is_name.then_some((self.0.as_str(), self.1))
     }
 }
 
@@ -81,6 +114,10 @@ impl ToSocketAddrs for [SocketAddr] {
 impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
     fn to_socket_addrs(&self) -> io::Result<Vec<SocketAddr>> {
         (**self).to_socket_addrs()
+    }
+
+    fn name_and_port(&self) -> Option<(&str, u16)> {
+        (**self).name_and_port()
     }
 }
 

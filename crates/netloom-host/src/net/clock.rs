@@ -24,6 +24,17 @@ impl Clock {
     pub(super) fn now(&self) -> StackInstant {
         START + self.origin.elapsed()
     }
+
+    /// How long the stack has run.
+    #[cfg(feature = "control")]
+    pub(super) fn age(self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    /// A time of the stack's as the host counts it.
+    pub(super) fn to_std(self, at: StackInstant) -> Instant {
+        self.origin + at.saturating_duration_since(START)
+    }
 }
 
 /// How long until `deadline`; zero if it has passed.

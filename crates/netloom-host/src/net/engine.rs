@@ -1,26 +1,39 @@
-//! What the engine's lock guards: the stack, its device, and where its sockets' threads wait.
+//! What the runtime's lock guards: the stack, its device, and who waits for what.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use netloom_driver::Instant as StackInstant;
-use netloom_stack::{Error, Event, IfaceId, ListenerHandle, Stack, TcpHandle, UdpHandle};
+use netloom_stack::wire::{Addr, MacAddr};
+use netloom_stack::{Event, IfaceId, Readiness, Stack};
 
+use super::budget::Budget;
 use super::clock::Clock;
-use super::error::to_io;
-use super::parking::{Parking, Side, Wakes};
-use crate::device::{Counters, Device, Interest};
+use super::descriptor::{Descriptor, Level};
+use super::error::{Error, Reason};
+use super::parking::{Parking, Side};
+use super::places::{Places, SocketId};
+use super::poller::{Holder, Poller, Polling};
+use super::services::Services;
+use super::wakes::Wakes;
+use crate::device::{BATCH, Counters, Device, Eagerness, Interest};
 
 /// The device's interface in the stack.
 pub(super) const IFACE: IfaceId = IfaceId::FIRST;
 
 /// Transmit turns of one [`Engine::transmit`] at most: one answers what the last one's loopback
-/// traffic called for. What remains is left to the driver.
+/// traffic called for.
 const TURNS: usize = 8;
 
-/// Batches of received frames in one [`Engine::receive`] at most, so that timers and other
-/// threads get their turn on a flooded device.
+/// Frames sent in one go by a call that made something due, and by who polls the device. The lock
+/// is held meanwhile; what is left over is sent by who polls the device, after others had the lock.
+const CALL_FRAMES: usize = 64;
+const POLL_FRAMES: usize = 256;
+
+/// Batches of received frames in one turn at most, so that timers and other threads get their turn
+/// on a flooded device.
 const BATCHES: usize = 4;
 
 /// A writer is woken when this part of the send queue is free (a third, as in Linux): it would
@@ -31,59 +44,39 @@ const WRITER_SHARE: usize = 3;
 pub(super) struct Engine {
     pub(super) stack: Stack,
     pub(super) clock: Clock,
+    pub(super) poller: Poller,
+    /// Whether who polls the device looks at it once more before he sleeps.
+    pub(super) eagerness: Eagerness,
+    pub(super) services: Services,
     device: Box<dyn Device>,
-    tcp: Table,
-    listeners: Table,
-    udp: Table,
+    places: Places,
     wakes: Wakes,
-    driver: Driver,
+    /// Counts the orders to descriptors, so that the latest counts.
+    serial: u64,
+    /// The last transmission was cut short, by its budget rather than by the device.
+    more_to_send: bool,
+    /// Flows that wait to be taken or to open.
+    #[cfg(feature = "tokio")]
+    pub(super) desk: super::tokio::Desk,
+    /// Connections that wait to be claimed.
+    #[cfg(feature = "channel")]
+    pub(super) rooms: super::channel::Rooms,
+    /// The last turn found something at the device.
+    received: bool,
+    /// Something about the device's interface has changed.
+    changed: bool,
+    /// The device has failed for good, and the stack knows.
+    lost: bool,
     /// The last handle is gone: the driver ends once everything is delivered, by this time.
     closing: Option<Instant>,
     /// Nobody drives the device any more.
     ended: bool,
 }
 
-/// Where the threads of each socket wait, by the number in its handle.
-#[derive(Debug, Default)]
-struct Table(Vec<Option<Arc<Parking>>>);
-
-impl Table {
-    fn get(&self, index: usize) -> Option<&Arc<Parking>> {
-        self.0.get(index)?.as_ref()
-    }
-
-    fn insert(&mut self, index: usize) -> Arc<Parking> {
-        if self.0.len() <= index {
-            self.0.resize(index + 1, None);
-        }
-        let parking = Arc::new(Parking::default());
-        self.0[index] = Some(Arc::clone(&parking));
-        parking
-    }
-
-    fn remove(&mut self, index: usize) {
-        if let Some(entry) = self.0.get_mut(index) {
-            *entry = None;
-        }
-    }
-}
-
-/// What the driver does.
-#[derive(Debug, Clone, Copy)]
-enum Driver {
-    /// It will look at everything before it sleeps.
-    Awake,
-    /// It sleeps until this time, or until the device has what it waits for.
-    Asleep {
-        until: Option<StackInstant>,
-        interest: Interest,
-    },
-}
-
-/// What the driver is to do next.
+/// What who polls the device is to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Drive again at once: more is waiting.
+    /// Another turn at once: more is waiting.
     Again,
     /// Wait for the device, a wake, or this time.
     Wait {
@@ -104,60 +97,242 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    pub(super) fn new(stack: Stack, device: Box<dyn Device>, clock: Clock) -> Engine {
+    pub(super) fn new(
+        stack: Stack,
+        device: Box<dyn Device>,
+        clock: Clock,
+        polling: Polling,
+    ) -> Engine {
         Engine {
             stack,
             clock,
+            poller: Poller::new(polling),
+            eagerness: Eagerness::new(),
+            services: Services::default(),
             device,
-            tcp: Table::default(),
-            listeners: Table::default(),
-            udp: Table::default(),
+            places: Places::default(),
             wakes: Wakes::default(),
-            driver: Driver::Awake,
+            serial: 0,
+            more_to_send: false,
+            #[cfg(feature = "tokio")]
+            desk: super::tokio::Desk::default(),
+            #[cfg(feature = "channel")]
+            rooms: super::channel::Rooms::default(),
+            received: false,
+            changed: false,
+            lost: false,
             closing: None,
             ended: false,
         }
     }
 
-    /// Where the threads of a new connection wait.
-    pub(super) fn add_tcp(&mut self, handle: TcpHandle) -> Arc<Parking> {
-        self.tcp.insert(handle.index())
+    /// Where the threads of a new socket wait.
+    pub(super) fn add(&mut self, socket: impl Into<SocketId>) -> Arc<Parking> {
+        self.places.insert(socket.into())
     }
 
-    /// Where the threads of a new listener wait.
-    pub(super) fn add_listener(&mut self, handle: ListenerHandle) -> Arc<Parking> {
-        self.listeners.insert(handle.index())
-    }
-
-    /// Where the threads of a new UDP socket wait.
-    pub(super) fn add_udp(&mut self, handle: UdpHandle) -> Arc<Parking> {
-        self.udp.insert(handle.index())
-    }
-
-    /// Gives a connection back to the stack, which finishes it.
-    pub(super) fn close_tcp(&mut self, handle: TcpHandle) {
-        self.tcp.remove(handle.index());
-        // The handle was ours alone, so it is not stale.
-        let _ = self.stack.tcp_close(handle);
-    }
-
-    /// Closes a listener.
-    pub(super) fn close_listener(&mut self, handle: ListenerHandle) {
-        self.listeners.remove(handle.index());
-        let _ = self.stack.tcp_close_listener(handle);
-    }
-
-    /// Closes a UDP socket.
-    pub(super) fn close_udp(&mut self, handle: UdpHandle) {
-        self.udp.remove(handle.index());
-        let _ = self.stack.udp_close(handle);
-    }
-
-    /// Has everybody look again who waits with a connection, after one of them changed it.
-    pub(super) fn wake_tcp(&mut self, handle: TcpHandle) {
-        if let Some(parking) = self.tcp.get(handle.index()) {
-            self.wakes.add_both(parking);
+    /// Has a task woken with the next news of one side of a socket.
+    #[cfg(any(feature = "channel", feature = "tokio"))]
+    pub(super) fn watch_task(&mut self, socket: SocketId, side: Side, task: &std::task::Waker) {
+        if let Some(place) = self.places.get(socket) {
+            place.tasks.add(side, task, &mut self.wakes.tasks);
         }
+    }
+
+    /// When something is to be done without anything from outside.
+    pub(super) fn next_deadline(&self) -> Option<StackInstant> {
+        let due = self.stack.next_deadline();
+        #[cfg(feature = "channel")]
+        let due = due.into_iter().chain(self.rooms.next_due()).min();
+        due
+    }
+
+    /// Gives a socket back to the stack, which finishes a connection.
+    pub(super) fn close(&mut self, socket: SocketId) {
+        self.places.remove(socket);
+        #[cfg(feature = "channel")]
+        if let SocketId::Listener(listener) = socket {
+            self.rooms.close(listener, &mut self.stack);
+        }
+        // The handle was its owner's alone, so it is not stale.
+        let _ = match socket {
+            SocketId::Tcp(handle) => self.stack.tcp_close(handle),
+            SocketId::Listener(handle) => self.stack.tcp_close_listener(handle),
+            SocketId::Udp(handle) => self.stack.udp_close(handle),
+            SocketId::Echo(handle) => self.stack.echo_close(handle),
+        };
+    }
+
+    /// The descriptor that shows a socket's readiness, made by `make` if there is none.
+    pub(super) fn descriptor(
+        &mut self,
+        socket: SocketId,
+        make: impl FnOnce() -> io::Result<Descriptor>,
+    ) -> io::Result<Option<Arc<Descriptor>>> {
+        let Some(place) = self.places.get(socket) else {
+            return Ok(None);
+        };
+        let descriptor = match &place.descriptor {
+            Some(descriptor) => Arc::clone(descriptor),
+            None => {
+                let descriptor = Arc::new(make()?);
+                place.descriptor = Some(Arc::clone(&descriptor));
+                descriptor
+            }
+        };
+        self.refresh(socket);
+        Ok(Some(descriptor))
+    }
+
+    /// Has `watcher` woken with every news of a socket; or no longer.
+    pub(super) fn watch(&mut self, socket: SocketId, watcher: &Arc<Parking>, on: bool) {
+        let Some(place) = self.places.get(socket) else {
+            return;
+        };
+        if on {
+            place.watchers.push(Arc::clone(watcher));
+        } else {
+            place.watchers.retain(|known| !Arc::ptr_eq(known, watcher));
+        }
+    }
+
+    /// What can be done with a socket now.
+    pub(super) fn level(&self, socket: SocketId) -> Level {
+        let stack = &self.stack;
+        // Stale handles cannot be: sockets hold the only ones.
+        match socket {
+            SocketId::Tcp(handle) => {
+                let readiness = stack.tcp_readiness(handle).unwrap_or_default();
+                Level {
+                    readable: readiness.readable || readiness.closed,
+                    writable: self.is_roomy(socket, readiness) || readiness.closed,
+                    read_closed: readiness.peer_finished || readiness.closed,
+                    closed: readiness.closed,
+                }
+            }
+            SocketId::Listener(handle) => Level {
+                readable: stack.tcp_backlog(handle).is_ok_and(|b| b.to_accept > 0),
+                ..Level::default()
+            },
+            SocketId::Udp(handle) => {
+                let readiness = stack.udp_readiness(handle).unwrap_or_default();
+                Level {
+                    readable: readiness.readable || readiness.error,
+                    writable: readiness.writable || readiness.error,
+                    ..Level::default()
+                }
+            }
+            SocketId::Echo(handle) => {
+                let readiness = stack.echo_readiness(handle).unwrap_or_default();
+                Level {
+                    readable: readiness.readable,
+                    writable: readiness.writable,
+                    ..Level::default()
+                }
+            }
+        }
+    }
+
+    /// Whether a writer should be told of the room there is.
+    fn is_roomy(&self, socket: SocketId, readiness: Readiness) -> bool {
+        let SocketId::Tcp(handle) = socket else {
+            return readiness.writable;
+        };
+        readiness.writable && {
+            let limit = self.stack.tcp_settings(handle).map_or(0, |s| s.send_buffer) as usize;
+            let queued = self.stack.tcp_unacked(handle).unwrap_or(0);
+            queued <= limit - limit / WRITER_SHARE
+        }
+    }
+
+    /// Brings a socket's descriptor up to date, after a call that may have changed what can be
+    /// done with the socket.
+    pub(super) fn refresh(&mut self, socket: SocketId) {
+        let Some(place) = self.places.get(socket) else {
+            return;
+        };
+        if let Some(descriptor) = &place.descriptor {
+            let descriptor = Arc::clone(descriptor);
+            let level = self.level(socket);
+            self.serial += 1;
+            self.wakes.show(&descriptor, level, self.serial);
+        }
+    }
+
+    /// There is news for those who wait on these sides of a socket.
+    fn news(&mut self, socket: SocketId, read: bool, write: bool) {
+        let now = self.stack.now();
+        let Some(place) = self.places.get(socket) else {
+            return;
+        };
+        for (side, concerned) in [(Side::Read, read), (Side::Write, write)] {
+            if concerned && place.parking.lane(side).is_occupied() {
+                wake(&mut self.poller, &mut self.wakes, now, &place.parking, side);
+            }
+        }
+        #[cfg(any(feature = "channel", feature = "tokio"))]
+        place.tasks.wake(read, write, &mut self.wakes.tasks);
+        if read || write {
+            for watcher in &place.watchers {
+                self.poller.concerns(watcher.lane(Side::Read).waiter(), now);
+                self.wakes.add(watcher, Side::Read);
+            }
+        }
+        self.refresh(socket);
+    }
+
+    /// Has everybody look again who waits with a socket, after one of them changed it.
+    pub(super) fn wake_all(&mut self, socket: SocketId) {
+        self.news(socket, true, true);
+    }
+
+    /// Has everybody look again who waits for a service.
+    pub(super) fn wake_services(&mut self) {
+        let now = self.stack.now();
+        let Services { threads, news, .. } = &mut self.services;
+        *news = news.wrapping_add(1);
+        for parking in threads {
+            if parking.lane(Side::Read).is_occupied() {
+                wake(&mut self.poller, &mut self.wakes, now, parking, Side::Read);
+            }
+        }
+        #[cfg(any(feature = "channel", feature = "tokio"))]
+        self.services.tasks.wake(true, false, &mut self.wakes.tasks);
+    }
+
+    /// Has a task woken with the next news of services.
+    #[cfg(any(feature = "channel", feature = "tokio"))]
+    pub(super) fn watch_services(&mut self, task: &std::task::Waker) {
+        self.services
+            .tasks
+            .add(Side::Read, task, &mut self.wakes.tasks);
+    }
+
+    /// Moves the stack's time on to the clock's.
+    pub(super) fn advance(&mut self) {
+        self.stack.advance(self.clock.now());
+    }
+
+    /// Tells the device which groups' frames to let pass: those joined, and those IP itself needs
+    /// (RFC 1112 §7.2, RFC 4291 §2.8).
+    pub(super) fn set_device_groups(&mut self) {
+        let stack = &self.stack;
+        let own = stack.addresses().iter().map(|known| *known.addr());
+        let nodes = own.filter(Addr::is_v6).map(|addr| addr.solicited_node());
+        let everybody = [Addr::V4_ALL_SYSTEMS, Addr::V6_ALL_NODES];
+        let groups = everybody
+            .into_iter()
+            .chain(nodes)
+            .chain(stack.groups(IFACE));
+        let mut frames: Vec<[u8; 6]> = groups
+            .map(|group| match group.into() {
+                IpAddr::V4(group) => MacAddr::from_ipv4_multicast(group.octets()).0,
+                IpAddr::V6(group) => MacAddr::from_ipv6_multicast(group.octets()).0,
+            })
+            .collect();
+        frames.sort_unstable();
+        frames.dedup();
+        self.device.set_multicast(&frames);
     }
 
     /// The device's counters.
@@ -166,27 +341,30 @@ impl Engine {
     }
 
     /// Why nothing that has not happened yet will ever happen; `None` while it may.
-    pub(super) fn fault(&self) -> Option<io::Error> {
+    pub(super) fn fault(&self) -> Option<Error> {
         if let Some(fault) = self.device.fault() {
-            return Some(fault.into());
+            return Some(Error::device(&fault));
         }
-        self.ended.then(|| to_io(Error::NotConnected))
+        self.ended
+            .then(|| Error::from(Reason::Device("the stack has stopped".into())))
     }
 
-    /// Sends what is owed and collects the news. Says whether the driver must be woken because
-    /// something is due before it would wake by itself.
-    pub(super) fn settle(&mut self) -> bool {
-        if self.stack.has_work(IFACE) {
-            self.transmit();
+    /// Sends what is owed and collects the news, after a call.
+    pub(super) fn settle(&mut self) {
+        if self.stack.has_work(IFACE) || self.stack.has_any_work() {
+            self.transmit(CALL_FRAMES);
         }
         self.collect_news();
-        match self.driver {
-            Driver::Awake => false,
-            Driver::Asleep { until, interest } => {
-                let due = self.stack.next_deadline();
-                due.is_some_and(|due| until.is_none_or(|until| due < until))
-                    || self.device.interest() != interest
-            }
+        let interest = self.device.interest();
+        let surprised = if self.more_to_send || self.services.are_due() {
+            self.poller.awaken()
+        } else {
+            self.poller.surprised(self.next_deadline(), interest)
+        };
+        match surprised {
+            Some(Holder::Thread) => self.wakes.thread = true,
+            Some(Holder::Caller) => self.wakes.caller = true,
+            None => {}
         }
     }
 
@@ -195,62 +373,103 @@ impl Engine {
         std::mem::take(&mut self.wakes)
     }
 
-    fn transmit(&mut self) {
+    /// Whether nobody waits to be woken once the lock is given up.
+    pub(super) fn wakes_nobody(&self) -> bool {
+        self.wakes.is_empty()
+    }
+
+    /// The driver thread is to be woken.
+    pub(super) fn disturb_thread(&mut self) {
+        self.wakes.thread = true;
+    }
+
+    fn transmit(&mut self, frames: usize) {
         let now = self.clock.now();
+        let mut sink = Budget::new(self.device.sink(), frames);
         for _ in 0..TURNS {
-            let _ = self.stack.transmit_to(now, IFACE, &mut *self.device);
-            if self.stack.next_deadline().is_none_or(|due| due > now) {
-                return;
+            let _ = self.stack.transmit(now, IFACE, &mut sink);
+            if sink.is_spent() || self.stack.next_deadline().is_none_or(|due| due > now) {
+                break;
             }
         }
+        self.more_to_send = sink.is_spent();
     }
 
     /// Hands over what the device has. Says whether there may be more.
     fn receive(&mut self) -> bool {
         let now = self.clock.now();
+        self.received = false;
         for _ in 0..BATCHES {
-            if self.stack.receive_all(now, IFACE, &mut *self.device) == 0 {
+            let frames = self.stack.receive_all(now, IFACE, &mut *self.device);
+            self.received |= frames > 0;
+            // A device that gave less than it may at once has no more: asking would be a call of
+            // the kernel for nothing.
+            if frames < BATCH {
                 return false;
             }
         }
         true
     }
 
-    /// Finds out whose threads have something to do now.
+    /// Finds out who has something to do now.
     fn collect_news(&mut self) {
+        // What services have to say may bring more news, of a server on this host.
+        for _ in 0..TURNS {
+            self.take_events();
+            if !self.services.are_due() {
+                return;
+            }
+            self.advance();
+            self.services.run(&mut self.stack);
+            self.wake_services();
+            self.transmit(CALL_FRAMES);
+        }
+    }
+
+    /// Tells those whose sockets have news; what is news of a socket without a place is the
+    /// services'.
+    fn take_events(&mut self) {
         while let Some(event) = self.stack.poll_event() {
+            let socket = match event {
+                Event::Tcp(handle, _) => Some(SocketId::Tcp(handle)),
+                Event::Udp(handle, _) => Some(SocketId::Udp(handle)),
+                _ => None,
+            };
+            if socket.is_some_and(|socket| self.places.get(socket).is_none()) {
+                self.services.call();
+            }
             match event {
                 Event::Tcp(handle, readiness) => {
-                    let Some(parking) = self.tcp.get(handle.index()) else {
-                        continue;
-                    };
-                    if readiness.readable || readiness.closed {
-                        self.wakes.add(parking, Side::Read);
-                    }
-                    let roomy = readiness.writable && {
-                        let limit = self.stack.tunables().tcp_wmem as usize;
-                        let queued = self.stack.tcp_unacked(handle).unwrap_or(0);
-                        queued <= limit - limit / WRITER_SHARE
-                    };
-                    if roomy || readiness.closed {
-                        self.wakes.add(parking, Side::Write);
-                    }
+                    let socket = SocketId::Tcp(handle);
+                    let roomy = self.is_roomy(socket, readiness);
+                    let (read, write) = (readiness.readable, roomy);
+                    let closed = readiness.closed;
+                    self.news(socket, read || closed, write || closed);
                 }
+                Event::AddressClaimed(..) => self.services.call(),
                 Event::Acceptable(handle) => {
-                    if let Some(parking) = self.listeners.get(handle.index()) {
-                        self.wakes.add(parking, Side::Read);
-                    }
+                    #[cfg(feature = "channel")]
+                    self.rooms.take_in(handle, &mut self.stack);
+                    self.news(handle.into(), true, false);
                 }
                 Event::Udp(handle, readiness) => {
-                    let Some(parking) = self.udp.get(handle.index()) else {
-                        continue;
-                    };
-                    if readiness.readable || readiness.error {
-                        self.wakes.add(parking, Side::Read);
-                    }
-                    if readiness.writable || readiness.error {
-                        self.wakes.add(parking, Side::Write);
-                    }
+                    let (read, write) = (readiness.readable, readiness.writable);
+                    let error = readiness.error;
+                    self.news(handle.into(), read || error, write || error);
+                }
+                Event::Echo(handle, readiness) => {
+                    self.news(handle.into(), readiness.readable, readiness.writable);
+                }
+                #[cfg(feature = "tokio")]
+                Event::FlowOpening(id) => {
+                    self.desk
+                        .opening(id, &mut self.stack, &mut self.wakes.tasks);
+                }
+                #[cfg(feature = "tokio")]
+                Event::FlowReady(id) => self.desk.ready(id, &mut self.wakes.tasks),
+                #[cfg(feature = "tokio")]
+                Event::FlowClosed(id, reason) => {
+                    self.desk.closed(id, reason, &mut self.wakes.tasks);
                 }
                 // The enum may grow in a compatible release of its crate.
                 _ => {}
@@ -258,33 +477,62 @@ impl Engine {
         }
     }
 
-    /// One turn of the driver: receives everything there is, then sends what is owed, due timers
-    /// included, and says what to wait for.
-    pub(super) fn drive(&mut self) -> Next {
-        self.driver = Driver::Awake;
+    /// The interface has changed: the next turn looks at how it is now.
+    pub(super) fn note_change(&mut self) {
+        self.changed = true;
+    }
+
+    /// One turn of who polls the device: receives everything there is, then sends what that calls
+    /// for, due timers included, and says what to wait for.
+    pub(super) fn turn(&mut self) -> Next {
+        if std::mem::take(&mut self.changed) {
+            // A device that is gone says so by its fault; else the next change is another chance.
+            let _ = self.device.refresh();
+        }
         let more = self.receive();
-        self.transmit();
+        match self.plan() {
+            Next::Wait { .. } if more => Next::Again,
+            next => next,
+        }
+    }
+
+    /// Whether the last turn found something at the device.
+    pub(super) fn has_received(&self) -> bool {
+        self.received
+    }
+
+    /// [`Engine::turn`] without looking at the device first.
+    pub(super) fn plan(&mut self) -> Next {
+        #[cfg(feature = "channel")]
+        self.rooms.send_away(&mut self.stack, self.clock.now());
+        self.transmit(POLL_FRAMES);
+        let fault = self.device.fault().is_some();
+        if fault && !self.lost {
+            self.lost = true;
+            self.stack.interface_lost(IFACE);
+        }
         self.collect_news();
-        if self.device.fault().is_some() || self.is_closed() {
+        if fault || self.is_closed() {
             return Next::End;
         }
-        if more {
+        if self.services.are_due() || self.more_to_send {
             return Next::Again;
         }
-        let mut until = self.stack.next_deadline();
+        let mut until = self.next_deadline();
         if let Some(closing) = self.closing {
             let left = closing.saturating_duration_since(Instant::now());
             let last = self.clock.now() + left;
             until = Some(until.map_or(last, |until| until.min(last)));
         }
         let interest = self.device.interest();
-        self.driver = Driver::Asleep { until, interest };
         Next::Wait { interest, until }
     }
 
     /// Has the driver end when all that was written is delivered, at `deadline` at the latest.
-    pub(super) fn close(&mut self, deadline: Instant) {
+    pub(super) fn begin_to_close(&mut self, deadline: Instant) {
         self.closing = Some(deadline);
+        self.poller.call_thread();
+        self.wakes.thread = true;
     }
 
     /// Whether the last handle is gone and nothing is worth waiting for any more.
@@ -300,13 +548,54 @@ impl Engine {
     /// Nobody drives the device from now on: everybody who waits learns of it.
     pub(super) fn end(&mut self) {
         self.ended = true;
-        self.driver = Driver::Awake;
-        let tables = [&self.tcp, &self.listeners, &self.udp];
-        for parking in tables
-            .into_iter()
-            .flat_map(|table| table.0.iter().flatten())
-        {
-            self.wakes.add_both(parking);
+        self.wakes.caller = true;
+        self.wake_services();
+        #[cfg(feature = "tokio")]
+        self.desk.wake_all(&mut self.wakes.tasks);
+        #[cfg(any(feature = "channel", feature = "tokio"))]
+        for place in self.places.iter_mut() {
+            place.tasks.wake(true, true, &mut self.wakes.tasks);
+        }
+        for place in self.places.iter() {
+            for side in [Side::Read, Side::Write] {
+                let lane = place.parking.lane(side);
+                if lane.is_occupied() {
+                    lane.leave_news();
+                    self.wakes.add(&place.parking, side);
+                }
+            }
+            for watcher in &place.watchers {
+                self.wakes.add(watcher, Side::Read);
+            }
+            if let Some(descriptor) = &place.descriptor {
+                // Whatever is tried fails at once.
+                let level = Level {
+                    readable: true,
+                    writable: true,
+                    read_closed: true,
+                    closed: true,
+                };
+                self.wakes.show(descriptor, level, u64::MAX);
+            }
         }
     }
+}
+
+/// Wakes whoever waits on one side of a place.
+fn wake(
+    poller: &mut Poller,
+    wakes: &mut Wakes,
+    now: StackInstant,
+    parking: &Arc<Parking>,
+    side: Side,
+) {
+    let lane = parking.lane(side);
+    poller.concerns(lane.waiter(), now);
+    if lane.is_polling() {
+        lane.leave_news();
+        if poller.sleeper() == Some(Holder::Caller) {
+            wakes.caller = true;
+        }
+    }
+    wakes.add(parking, side);
 }

@@ -23,34 +23,62 @@
 //! # How it runs
 //!
 //! One lock guards the stack and its device. A call that has something to send sends it at once,
-//! under the lock; a call that must wait waits at its own socket, so that news of one socket
-//! wakes nobody else. The driver thread sleeps until the device has frames, a timer is due, or a
-//! call has made one due earlier; then it receives everything there is, sends what that calls for
-//! (so that one acknowledgment answers many segments), and wakes whoever is concerned after it
-//! has given up the lock.
+//! under the lock, up to 64 frames; a call that must wait waits at its own socket, so that news of
+//! one socket wakes nobody else. Who polls the device sleeps until it has frames, a timer is due,
+//! or a call has made one due earlier; then he receives everything there is, sends what that calls
+//! for (so that one acknowledgment answers many segments), and wakes whoever is concerned after he
+//! has given up the lock. That is a thread of the stack's own, or a blocked call: see [`Polling`].
 //!
-//! When the device fails for good, all blocked calls end with its error; what had arrived before
-//! can still be read.
+//! When the device fails for good, connections end with
+//! [`CloseReason::InterfaceRemoved`](netloom_stack::CloseReason), and all other blocked calls with
+//! the device's error; what had arrived before can still be read.
 
 mod addrs;
+mod backoff;
+mod budget;
 mod builder;
+#[cfg(feature = "channel")]
+pub mod channel;
 mod clock;
+mod descriptor;
+mod dhcp;
+mod dial;
+mod dns;
+mod echo_socket;
 mod engine;
 mod error;
+#[cfg(feature = "control")]
+mod looker;
+mod ntp;
 mod options;
 mod parking;
+mod places;
+mod poll;
+mod poller;
+mod remote;
 mod runtime;
+mod services;
+mod socket;
+#[cfg(any(feature = "channel", feature = "tokio"))]
+mod tasks;
+mod tcp_connection;
 mod tcp_listener;
+mod tcp_options;
+mod tcp_socket;
 mod tcp_stream;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+mod udp_multicast;
 mod udp_socket;
+mod wakes;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use netloom_stack::tcp::{ListenAddr, ListenOptions};
-use netloom_stack::{Counters, Stack, Tunable};
+use netloom_stack::tcp::ListenOptions;
+use netloom_stack::{Counters, Stack, Tunable, Usage};
 
 use crate::device::{self, Device};
 use addrs::first_that;
@@ -58,10 +86,30 @@ use error::to_io;
 use runtime::Running;
 
 pub use addrs::{ToAddr, ToCidr, ToSocketAddrs};
+pub use backoff::Backoff;
 pub use builder::Builder;
-pub use error::reason;
+pub use dhcp::Dhcp;
+pub use echo_socket::{EchoReply, EchoSocket};
+pub use error::{Error, Reason};
+#[cfg(feature = "control")]
+pub(crate) use looker::{Looker, WeakLooker};
+pub use netloom_services::dns::{
+    Answer, AnswerRecord, Config as DnsConfig, Counters as DnsCounters, Failure as DnsFailure,
+    Name, Rdata, RecordType,
+};
+pub use netloom_services::ntp::{
+    ClientConfig as NtpClientConfig, ClientCounters as NtpClientCounters, Estimate as NtpEstimate,
+    LeapIndicator, ReferenceClock, ReferenceId, ServerCounters as NtpServerCounters,
+    ServerLimits as NtpServerLimits, Update as NtpUpdate,
+};
+pub use ntp::{NtpClient, NtpServer};
 pub use options::Keepalive;
-pub use tcp_listener::{Incoming, TcpListener};
+pub use poll::{Interest, PollEntry, Ready, Source};
+pub use poller::Polling;
+pub use remote::{Remote, Resolve};
+pub use tcp_connection::{PartialWrite, TcpConnection};
+pub use tcp_listener::{Incoming, IntoIncoming, TcpListener};
+pub use tcp_socket::TcpSocket;
 pub use tcp_stream::TcpStream;
 pub use udp_socket::UdpSocket;
 
@@ -73,21 +121,44 @@ const BACKLOG: u16 = 4096;
 ///
 /// Dropping the last clone, when no socket is left either, waits until what was written is
 /// acknowledged, a second at most, and closes the device.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Net {
     running: Arc<Running>,
+    resolver: Option<Arc<dyn Resolve>>,
+}
+
+impl std::fmt::Debug for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Net")
+            .field("running", &self.running)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Net {
     fn new(running: Running) -> Net {
         Net {
             running: Arc::new(running),
+            resolver: None,
         }
     }
 
     /// Begins a stack on a device.
     pub fn builder(device: impl Device + std::fmt::Debug + 'static) -> Builder {
         Builder::new(device)
+    }
+
+    /// The same stack, with somebody else than its DNS servers ([`Builder::dns`]) to ask for the
+    /// addresses of names: for what connects by name, as [`TcpConnection`] does. Clones made before
+    /// do not have him.
+    pub fn with_resolver(mut self, resolver: impl Resolve + 'static) -> Net {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// Who is asked for the addresses of names.
+    pub fn resolver(&self) -> Option<&dyn Resolve> {
+        self.resolver.as_deref()
     }
 
     /// Listens at an address and port. Port 0 chooses one
@@ -117,25 +188,29 @@ impl Net {
         options: ListenOptions,
     ) -> io::Result<TcpListener> {
         first_that(at, |at| {
-            let any = at.ip().is_unspecified() && at.is_ipv6();
-            let place = if any {
-                ListenAddr::from(at.port())
-            } else {
-                ListenAddr::from(at)
-            };
-            TcpListener::open(&self.running, at, place, options)
+            let socket = self.tcp_socket()?.bind(at)?.reuse_port(options.reuse_port);
+            socket.listen(options.backlog)
         })
     }
 
-    /// Connects, and waits until the connection is open. Of several addresses the first that
-    /// answers is taken.
+    /// A TCP socket, to be bound or given options before it connects or listens.
     ///
     /// # Errors
-    /// [`io::ErrorKind::ConnectionRefused`], [`io::ErrorKind::TimedOut`],
+    /// None today.
+    pub fn tcp_socket(&self) -> io::Result<TcpSocket> {
+        Ok(TcpSocket::new(&self.running))
+    }
+
+    /// Connects, and waits until the connection is open. Of several addresses the first that
+    /// answers is taken. A name (`"example.org:80"`) is looked up where a DNS server was named
+    /// ([`Builder::dns`]), and its addresses are tried side by side as RFC 8305 has it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there is no such name; [`io::ErrorKind::ConnectionRefused`], [`io::ErrorKind::TimedOut`],
     /// [`io::ErrorKind::HostUnreachable`], [`io::ErrorKind::NetworkUnreachable`],
     /// [`io::ErrorKind::InvalidInput`].
     pub fn tcp_connect(&self, to: impl ToSocketAddrs) -> io::Result<TcpStream> {
-        first_that(to, |to| TcpStream::open(&self.running, None, to, None))
+        self.tcp_socket()?.connect(to)
     }
 
     /// [`Net::tcp_connect`] to one address, that gives up after `timeout`.
@@ -144,10 +219,7 @@ impl Net {
     /// As [`Net::tcp_connect`]; [`io::ErrorKind::TimedOut`] after `timeout`;
     /// [`io::ErrorKind::InvalidInput`] for a timeout of zero.
     pub fn tcp_connect_timeout(&self, to: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-        if timeout.is_zero() {
-            return Err(options::zero_timeout());
-        }
-        TcpStream::open(&self.running, None, *to, Some(timeout))
+        self.tcp_socket()?.connect_timeout(to, timeout)
     }
 
     /// [`Net::tcp_connect`] from a local address and port; the unspecified address and port 0
@@ -161,9 +233,7 @@ impl Net {
         from: SocketAddr,
         to: impl ToSocketAddrs,
     ) -> io::Result<TcpStream> {
-        first_that(to, |to| {
-            TcpStream::open(&self.running, Some(from), to, None)
-        })
+        self.tcp_socket()?.bind(from)?.connect(to)
     }
 
     /// Opens a UDP socket at an address and port; port 0 chooses one. `[::]` is every address of
@@ -176,11 +246,24 @@ impl Net {
         first_that(at, |at| UdpSocket::open(&self.running, at))
     }
 
+    /// Opens an echo socket: what ping needs.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::OutOfMemory`] beyond [`Limits::echo`](netloom_stack::Limits::echo).
+    pub fn echo_open(&self) -> io::Result<EchoSocket> {
+        EchoSocket::open(&self.running)
+    }
+
     /// What happened to every packet so far.
     pub fn counters(&self) -> Counters {
         self.running
             .shared()
             .look(|engine| engine.stack.counters().clone())
+    }
+
+    /// How much of the stack's memory is in use now.
+    pub fn usage(&self) -> Usage {
+        self.running.shared().look(|engine| engine.stack.usage())
     }
 
     /// What the device has carried and lost.
@@ -205,6 +288,25 @@ impl Net {
         self.running
             .shared()
             .with(|engine| engine.stack.set_tunable(name, value))
+            .map_err(to_io)
+    }
+
+    /// The socket by which other programs ask about the stack; `None` if they cannot.
+    #[cfg(feature = "control")]
+    pub fn control_path(&self) -> Option<&std::path::Path> {
+        Some(self.running.control.as_ref()?.path())
+    }
+
+    /// Changes a tunable by its name to what a text says: a number, or a name, as for
+    /// `tcp_congestion_control`.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there is no such tunable, or no such choice: the text names
+    /// those there are; [`io::ErrorKind::InvalidInput`] outside its range.
+    pub fn set_tunable_named(&self, name: &str, text: &str) -> io::Result<()> {
+        self.running
+            .shared()
+            .with(|engine| engine.stack.set_tunable_named(name, text))
             .map_err(to_io)
     }
 

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::error::invalid;
+use super::parking::Side;
 use super::runtime::Patience;
 
 /// How a connection finds out that a silent peer is gone (RFC 9293 §3.8.4).
@@ -18,6 +20,14 @@ pub struct Keepalive {
 }
 
 impl Keepalive {
+    pub(super) fn of_stack(keepalive: netloom_stack::Keepalive) -> Keepalive {
+        Keepalive {
+            idle: Duration::from_micros(keepalive.idle),
+            interval: Duration::from_micros(keepalive.interval),
+            count: keepalive.count,
+        }
+    }
+
     pub(super) fn to_stack(self) -> netloom_stack::Keepalive {
         let Keepalive {
             idle,
@@ -62,10 +72,7 @@ impl Timeout {
 
 /// Zero could mean "at once" or "never": std's sockets refuse it too.
 pub(super) fn zero_timeout() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "a timeout of zero is not possible: use set_nonblocking, or None for no timeout",
-    )
+    invalid("a timeout of zero is not possible: use set_nonblocking, or None for no timeout")
 }
 
 /// How long each kind of call of a socket waits. Clones of the socket share it.
@@ -81,7 +88,12 @@ impl Waiting {
         self.nonblocking.store(nonblocking, Ordering::Relaxed);
     }
 
-    pub(super) fn patience(&self, timeout: &Timeout) -> Patience {
+    /// How long calls on that side wait.
+    pub(super) fn patience(&self, side: Side) -> Patience {
+        let timeout = match side {
+            Side::Read => &self.read,
+            Side::Write => &self.write,
+        };
         if self.nonblocking.load(Ordering::Relaxed) {
             Patience::None
         } else {
@@ -95,5 +107,5 @@ pub(super) fn ttl(ttl: u32) -> io::Result<u8> {
     u8::try_from(ttl)
         .ok()
         .filter(|&ttl| ttl > 0)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a TTL is 1 to 255"))
+        .ok_or_else(|| invalid("a TTL is 1 to 255"))
 }

@@ -2,8 +2,8 @@
 //!
 //! Each socket has a place of its own, so that news of one wakes nobody else's threads.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::engine::Engine;
@@ -17,31 +17,78 @@ pub(super) enum Side {
     Write,
 }
 
-/// Where the threads of one socket wait, on the engine's lock.
+/// Where the threads of one socket wait, on the engine's lock. Everything in it changes under
+/// that lock only.
 #[derive(Debug, Default)]
 pub(super) struct Parking {
     read: Lane,
     write: Lane,
 }
 
+/// The threads on one side.
 #[derive(Debug, Default)]
-struct Lane {
+pub(super) struct Lane {
     condvar: Condvar,
-    /// Threads that wait. It changes under the engine's lock only.
+    /// Threads that wait at `condvar`.
     waiting: AtomicU32,
+    /// The thread that came last, by its [`thread_number`].
+    waiter: AtomicU64,
+    /// A thread of this side waits at the device, on behalf of all.
+    polling: AtomicBool,
+    /// There was news for that thread.
+    news: AtomicBool,
 }
 
 impl Parking {
-    fn lane(&self, side: Side) -> &Lane {
+    pub(super) fn lane(&self, side: Side) -> &Lane {
         match side {
             Side::Read => &self.read,
             Side::Write => &self.write,
         }
     }
+}
 
-    /// Whether a thread waits on that side. Under the engine's lock it stays true.
-    pub(super) fn is_occupied(&self, side: Side) -> bool {
-        self.lane(side).waiting.load(Ordering::Relaxed) > 0
+impl Lane {
+    /// Whether a thread waits here. Under the engine's lock it stays true.
+    pub(super) fn is_occupied(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0 || self.is_polling()
+    }
+
+    /// Whether a thread of this side waits at the device.
+    pub(super) fn is_polling(&self) -> bool {
+        self.polling.load(Ordering::Relaxed)
+    }
+
+    /// The thread that came last.
+    pub(super) fn waiter(&self) -> u64 {
+        self.waiter.load(Ordering::Relaxed)
+    }
+
+    /// Wakes everybody at the condition variable. To be called without the engine's lock.
+    pub(super) fn notify(&self) {
+        self.condvar.notify_all();
+    }
+
+    /// Notes news for the thread at the device.
+    pub(super) fn leave_news(&self) {
+        self.news.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there was news, which is forgotten by asking.
+    pub(super) fn take_news(&self) -> bool {
+        self.news.swap(false, Ordering::Relaxed)
+    }
+
+    /// A thread of this side waits at the device from here on.
+    pub(super) fn begin_polling(&self, thread: u64) {
+        self.waiter.store(thread, Ordering::Relaxed);
+        self.news.store(false, Ordering::Relaxed);
+        self.polling.store(true, Ordering::Relaxed);
+    }
+
+    /// It no longer does.
+    pub(super) fn end_polling(&self) {
+        self.polling.store(false, Ordering::Relaxed);
     }
 
     /// Gives up the engine's lock until somebody wakes this side, or `deadline`. Says whether the
@@ -49,53 +96,35 @@ impl Parking {
     /// to do.
     pub(super) fn wait<'e>(
         &self,
-        side: Side,
+        thread: u64,
         engine: MutexGuard<'e, Engine>,
         deadline: Option<Instant>,
     ) -> (MutexGuard<'e, Engine>, bool) {
-        let Lane { condvar, waiting } = self.lane(side);
-        waiting.fetch_add(1, Ordering::Relaxed);
+        self.waiter.store(thread, Ordering::Relaxed);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         let (engine, expired) = match deadline {
             None => {
-                let engine = condvar.wait(engine);
+                let engine = self.condvar.wait(engine);
                 (engine.unwrap_or_else(PoisonError::into_inner), false)
             }
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
-                let (engine, _) = condvar
+                let (engine, _) = self
+                    .condvar
                     .wait_timeout(engine, left)
                     .unwrap_or_else(PoisonError::into_inner);
                 (engine, Instant::now() >= deadline)
             }
         };
-        waiting.fetch_sub(1, Ordering::Relaxed);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
         (engine, expired)
     }
 }
 
-/// Threads to wake once the engine's lock is given up: they would only wait for it again.
-#[derive(Debug, Default)]
-#[must_use = "the threads wait until `deliver`"]
-pub(super) struct Wakes(Vec<(Arc<Parking>, Side)>);
-
-impl Wakes {
-    /// Has everybody woken who waits on that side.
-    pub(super) fn add(&mut self, parking: &Arc<Parking>, side: Side) {
-        if parking.is_occupied(side) {
-            self.0.push((Arc::clone(parking), side));
-        }
-    }
-
-    /// Has everybody woken who waits with that socket.
-    pub(super) fn add_both(&mut self, parking: &Arc<Parking>) {
-        self.add(parking, Side::Read);
-        self.add(parking, Side::Write);
-    }
-
-    /// Wakes them. To be called without the engine's lock.
-    pub(super) fn deliver(self) {
-        for (parking, side) in self.0 {
-            parking.lane(side).condvar.notify_all();
-        }
-    }
+/// A number of the calling thread's own; never 0.
+pub(super) fn thread_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    thread_local!(static NUMBER: u64 = LAST.fetch_add(1, Ordering::Relaxed) + 1);
+    // A thread that is being torn down has no number any more and needs none.
+    NUMBER.try_with(|number| *number).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,6 @@
 //! Connections.
 
+use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
@@ -7,148 +8,96 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use netloom_stack::tcp::How;
-use netloom_stack::{CloseReason, Error, Stack, TcpHandle, TcpInfo};
+use netloom_stack::{CloseReason, Error as StackError, Stack, TcpHandle, TcpInfo};
 
-use super::engine::Engine;
-use super::error::{reason, to_io};
-use super::options::{Keepalive, Waiting, ttl};
-use super::parking::{Parking, Side};
-use super::runtime::{Patience, Running};
+use super::error::{Error, Reason, to_io};
+use super::parking::Side;
+use super::runtime::Patience;
+use super::socket::{Socket, shared_socket, socket_timeouts};
 
 /// A connection, like [`std::net::TcpStream`].
 ///
-/// Made by [`Net::tcp_connect`](super::Net::tcp_connect) or
+/// Made by [`Net::tcp_connect`](super::Net::tcp_connect), a [`TcpSocket`](super::TcpSocket) or
 /// [`TcpListener::accept`](super::TcpListener::accept). Dropping the last clone closes it: what
 /// was written is still sent, then FIN; if something that arrived was not read, the peer is told
 /// by a reset (RFC 9293 §3.6.1).
-#[derive(Debug)]
 #[doc(alias = "TCPConn")]
 #[doc(alias = "net.Conn")]
 pub struct TcpStream {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
-    running: Arc<Running>,
-    handle: TcpHandle,
-    parking: Arc<Parking>,
+    socket: Socket<TcpHandle>,
     local: SocketAddr,
     peer: SocketAddr,
-    waiting: Waiting,
     /// `take_error` has told why the connection ended.
     told_end: AtomicBool,
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let handle = self.handle;
-        self.running
-            .shared()
-            .with(|engine| engine.close_tcp(handle));
+shared_socket!(
+    TcpStream,
+    "connection: one thread may read while another writes"
+);
+socket_timeouts!(TcpStream);
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpStream")
+            .field("addr", &self.inner.local)
+            .field("peer", &self.inner.peer)
+            .finish()
     }
 }
 
 impl TcpStream {
-    pub(super) fn new(
-        running: Arc<Running>,
-        handle: TcpHandle,
-        parking: Arc<Parking>,
-        local: SocketAddr,
-        peer: SocketAddr,
-    ) -> TcpStream {
+    pub(super) fn new(socket: Socket<TcpHandle>, local: SocketAddr, peer: SocketAddr) -> TcpStream {
         TcpStream {
             inner: Arc::new(Inner {
-                running,
-                handle,
-                parking,
+                socket,
                 local,
                 peer,
-                waiting: Waiting::default(),
                 told_end: AtomicBool::new(false),
             }),
         }
     }
 
-    /// Connects and waits until the connection is open.
-    pub(super) fn open(
-        running: &Arc<Running>,
-        from: Option<SocketAddr>,
-        to: SocketAddr,
-        timeout: Option<Duration>,
-    ) -> io::Result<TcpStream> {
+    pub(super) fn socket(&self) -> &Socket<TcpHandle> {
+        &self.inner.socket
+    }
+
+    /// Waits until the connection is open, `timeout` at most; gives it up after that.
+    pub(super) fn wait_until_open(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let socket = &self.inner.socket;
         let patience = Patience::of(timeout);
-        let (handle, parking, local) = running
-            .shared()
-            .with(|engine| {
-                let handle = match from {
-                    Some(from) => engine.stack.tcp_connect_from(from, to)?,
-                    None => engine.stack.tcp_connect(to)?,
-                };
-                let local = engine.stack.tcp_local_addr(handle)?;
-                Ok((handle, engine.add_tcp(handle), local))
-            })
-            .map_err(to_io)?;
-        // From here on dropping the stream gives the handle back, whatever happens.
-        let stream = TcpStream::new(Arc::clone(running), handle, parking, local, to);
-        let Inner { parking, .. } = &*stream.inner;
-        let opened = running
-            .shared()
-            .block(parking, Side::Write, patience, |engine| {
-                let stack = &engine.stack;
-                let readiness = stack.tcp_readiness(handle)?;
-                if readiness.connected {
-                    return Ok(());
-                }
-                match stack.tcp_close_reason(handle)? {
-                    Some(reason) => Err(Error::Closed(reason)),
-                    None => Err(Error::WouldBlock),
-                }
-            });
-        match opened {
-            Ok(()) => Ok(stream),
-            Err(error) if reason(&error) == Some(Error::WouldBlock) => {
-                stream.abort()?;
-                Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the connection was not open in time",
-                ))
+        let opened = socket.blocking_for(Side::Write, patience, |engine, handle| {
+            opened(&engine.stack, handle)
+        });
+        opened.or_else(|error| {
+            if Error::of(&error).map(Error::reason) != Some(&Reason::TimedOut) {
+                return Err(error);
             }
-            Err(error) => Err(error),
-        }
+            self.abort()?;
+            Err(Error::from(Reason::TimedOut).into())
+        })
     }
 
-    fn blocking<T>(
-        &self,
-        side: Side,
-        call: impl FnMut(&mut Engine) -> Result<T, Error>,
-    ) -> io::Result<T> {
-        let Inner {
-            running,
-            parking,
-            waiting,
-            ..
-        } = &*self.inner;
-        let timeout = match side {
-            Side::Read => &waiting.read,
-            Side::Write => &waiting.write,
-        };
-        running
-            .shared()
-            .block(parking, side, waiting.patience(timeout), call)
+    /// [`wait_until_open`](TcpStream::wait_until_open) for a task.
+    #[cfg(any(feature = "channel", feature = "tokio"))]
+    pub(super) async fn until_open(&self) -> io::Result<()> {
+        std::future::poll_fn(|cx| {
+            let socket = &self.inner.socket;
+            socket.poll_call(cx, Side::Write, |engine, handle| {
+                opened(&engine.stack, handle)
+            })
+        })
+        .await
     }
 
-    /// Calls the stack about this connection, and sends what that gave it to send.
-    fn call<T>(
-        &self,
-        call: impl FnOnce(&mut Stack, TcpHandle) -> Result<T, Error>,
-    ) -> io::Result<T> {
-        let handle = self.inner.handle;
-        self.inner
-            .running
-            .shared()
-            .with(|engine| call(&mut engine.stack, handle))
-            .map_err(to_io)
+    /// Both ends: ours, and the peer's.
+    #[cfg(feature = "channel")]
+    pub(super) fn ends(&self) -> (SocketAddr, SocketAddr) {
+        (self.inner.local, self.inner.peer)
     }
 
     /// The remote end.
@@ -167,24 +116,12 @@ impl TcpStream {
         Ok(self.inner.local)
     }
 
-    /// Another handle on the same connection: one thread may read while another writes. Options
-    /// and timeouts are shared.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn try_clone(&self) -> io::Result<TcpStream> {
-        Ok(TcpStream {
-            inner: Arc::clone(&self.inner),
-        })
-    }
-
     /// Reads without taking: the same bytes come again.
     ///
     /// # Errors
     /// As reading.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let handle = self.inner.handle;
-        self.blocking(Side::Read, |engine| {
+        self.inner.socket.blocking(Side::Read, |engine, handle| {
             engine.stack.tcp_peek(handle, 0, buffer)
         })
     }
@@ -200,12 +137,9 @@ impl TcpStream {
             Shutdown::Write => How::Write,
             Shutdown::Both => How::Both,
         };
-        let handle = self.inner.handle;
-        self.inner.running.shared().with(|engine| {
-            let done = engine.stack.tcp_shutdown(handle, how);
-            engine.wake_tcp(handle);
-            done.map_err(to_io)
-        })
+        self.inner
+            .socket
+            .disturb(|stack, handle| stack.tcp_shutdown(handle, how))
     }
 
     /// Resets the connection: what is queued either way is discarded, and the peer is told.
@@ -213,96 +147,9 @@ impl TcpStream {
     /// # Errors
     /// None today.
     pub fn abort(&self) -> io::Result<()> {
-        self.call(|stack, handle| stack.tcp_abort(handle))
-    }
-
-    /// How long reading waits; `None`, at first: for ever. After it reading fails with
-    /// [`io::ErrorKind::WouldBlock`], as std's sockets on Unix do.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] for zero.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.inner.waiting.read.set(timeout)
-    }
-
-    /// How long writing waits for room; `None`, at first: for ever. After it writing fails with
-    /// [`io::ErrorKind::WouldBlock`], as std's sockets on Unix do.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] for zero.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.inner.waiting.write.set(timeout)
-    }
-
-    /// How long reading waits.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.inner.waiting.read.get())
-    }
-
-    /// How long writing waits.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.inner.waiting.write.get())
-    }
-
-    /// Whether calls fail with [`io::ErrorKind::WouldBlock`] instead of waiting.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.inner.waiting.set_nonblocking(nonblocking);
-        Ok(())
-    }
-
-    /// Sends small writes at once (`true`) or gathers them while data is unacknowledged, which is
-    /// the Nagle algorithm (RFC 9293 §3.7.4).
-    ///
-    /// # Errors
-    /// None today.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.call(|stack, handle| stack.tcp_set_nodelay(handle, nodelay))
-    }
-
-    /// Sets the TTL or hop limit of what is sent.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] outside 1 to 255.
-    pub fn set_ttl(&self, time_to_live: u32) -> io::Result<()> {
-        let time_to_live = ttl(time_to_live)?;
-        self.call(|stack, handle| stack.tcp_set_ttl(handle, time_to_live))
-    }
-
-    /// Has a silent peer probed; `None`, at first: it is not.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] below the least times and number of probes.
-    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
-        let keepalive = keepalive.map(Keepalive::to_stack);
-        self.call(|stack, handle| stack.tcp_set_keepalive(handle, keepalive))
-    }
-
-    /// How long what was written may take to be delivered once the stream is dropped, before the
-    /// connection is reset: `None`, at first: as long as it takes; zero: not at all. Dropping
-    /// never waits.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        self.call(|stack, handle| stack.tcp_set_linger(handle, linger))
-    }
-
-    /// How long written data may stay unacknowledged before the connection ends; `None`: for ever
-    /// (RFC 9293 §3.8.3).
-    ///
-    /// # Errors
-    /// None today.
-    pub fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.call(|stack, handle| stack.tcp_set_user_timeout(handle, timeout))
+        self.inner
+            .socket
+            .disturb(|stack, handle| stack.tcp_abort(handle))
     }
 
     /// The error that waits to be told, which is forgotten by asking: why the connection ended
@@ -314,19 +161,14 @@ impl TcpStream {
         Ok(match self.close_reason() {
             None | Some(CloseReason::Finished) => None,
             Some(reason) => (!self.inner.told_end.swap(true, Ordering::Relaxed))
-                .then(|| to_io(Error::Closed(reason))),
+                .then(|| to_io(StackError::Closed(reason))),
         })
     }
 
     /// Why the connection ended; `None` while it has not.
     pub fn close_reason(&self) -> Option<CloseReason> {
-        let handle = self.inner.handle;
-        self.inner
-            .running
-            .shared()
-            .look(|engine| engine.stack.tcp_close_reason(handle))
-            .ok()
-            .flatten()
+        let reason = |stack: &mut Stack, handle| stack.tcp_close_reason(handle);
+        self.inner.socket.look(reason).ok().flatten()
     }
 
     /// Everything that can be told of the connection, as Linux's `tcp_info`.
@@ -334,18 +176,30 @@ impl TcpStream {
     /// # Errors
     /// None today.
     pub fn tcp_info(&self) -> io::Result<TcpInfo> {
-        let handle = self.inner.handle;
         self.inner
-            .running
-            .shared()
-            .look(|engine| engine.stack.tcp_info(handle))
-            .map_err(to_io)
+            .socket
+            .look(|stack, handle| stack.tcp_info(handle))
+    }
+}
+
+/// Whether a connection has opened, or failed to; [`StackError::WouldBlock`] while neither is so.
+pub(super) fn opened(stack: &Stack, handle: TcpHandle) -> Result<(), StackError> {
+    if stack.tcp_readiness(handle)?.connected {
+        return Ok(());
+    }
+    match stack.tcp_close_reason(handle)? {
+        // It was opened and has been closed again since.
+        Some(CloseReason::Finished) => Ok(()),
+        Some(reason) => Err(StackError::Closed(reason)),
+        None => Err(StackError::WouldBlock),
     }
 }
 
 /// Adds up what each buffer in turn gave, until one was not filled. An error counts only if
 /// nothing went before it.
-fn gather(transfers: impl Iterator<Item = (usize, Result<usize, Error>)>) -> Result<usize, Error> {
+pub(super) fn gather(
+    transfers: impl Iterator<Item = (usize, Result<usize, StackError>)>,
+) -> Result<usize, StackError> {
     let mut total = 0;
     for (asked, transfer) in transfers {
         match transfer {
@@ -364,13 +218,15 @@ fn gather(transfers: impl Iterator<Item = (usize, Result<usize, Error>)>) -> Res
 
 impl Read for &TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let handle = self.inner.handle;
-        self.blocking(Side::Read, |engine| engine.stack.tcp_read(handle, buffer))
+        let socket = &self.inner.socket;
+        socket.blocking(Side::Read, |engine, handle| {
+            engine.stack.tcp_read(handle, buffer)
+        })
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let handle = self.inner.handle;
-        self.blocking(Side::Read, |engine| {
+        let socket = &self.inner.socket;
+        socket.blocking(Side::Read, |engine, handle| {
             let filled = buffers.iter_mut().filter(|b| !b.is_empty());
             gather(filled.map(|buffer| (buffer.len(), engine.stack.tcp_read(handle, buffer))))
         })
@@ -379,13 +235,15 @@ impl Read for &TcpStream {
 
 impl Write for &TcpStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let handle = self.inner.handle;
-        self.blocking(Side::Write, |engine| engine.stack.tcp_write(handle, data))
+        let socket = &self.inner.socket;
+        socket.blocking(Side::Write, |engine, handle| {
+            engine.stack.tcp_write(handle, data)
+        })
     }
 
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        let handle = self.inner.handle;
-        self.blocking(Side::Write, |engine| {
+        let socket = &self.inner.socket;
+        socket.blocking(Side::Write, |engine, handle| {
             let full = data.iter().filter(|d| !d.is_empty());
             gather(full.map(|data| (data.len(), engine.stack.tcp_write(handle, data))))
         })

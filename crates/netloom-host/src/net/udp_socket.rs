@@ -1,45 +1,74 @@
 //! UDP sockets.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use netloom_stack::udp::{Received, UdpBind};
-use netloom_stack::{Error, Stack, UdpHandle};
+use netloom_stack::udp::{Received, UdpBind, UdpSettings};
+use netloom_stack::wire::Addr;
+use netloom_stack::{Error as StackError, Stack, UdpHandle};
 
 use super::addrs::{ToSocketAddrs, first_that};
-use super::engine::Engine;
+use super::dns;
+use super::engine::IFACE;
 use super::error::to_io;
-use super::options::{Waiting, ttl};
-use super::parking::{Parking, Side};
+use super::options::ttl;
+use super::parking::Side;
 use super::runtime::Running;
+use super::socket::{Socket, shared_socket, socket_timeouts};
 
 /// A UDP socket, like [`std::net::UdpSocket`].
 ///
 /// Made by [`Net::udp_bind`](super::Net::udp_bind). A datagram the device has not taken when the
 /// last clone is dropped is lost.
-#[derive(Debug)]
 pub struct UdpSocket {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
-    running: Arc<Running>,
-    handle: UdpHandle,
-    parking: Arc<Parking>,
-    waiting: Waiting,
+    socket: Socket<UdpHandle>,
     connected: AtomicBool,
+    /// The groups it is a member of.
+    groups: Mutex<Vec<Addr>>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let handle = self.handle;
-        self.running
-            .shared()
-            .with(|engine| engine.close_udp(handle));
+        let groups = std::mem::take(
+            self.groups
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        if groups.is_empty() {
+            return;
+        }
+        // They were joined, so they can be left.
+        let _ = self.socket.with_engine(|engine, _| {
+            for group in groups {
+                engine.stack.leave_group(IFACE, group)?;
+            }
+            engine.set_device_groups();
+            Ok(())
+        });
+    }
+}
+
+shared_socket!(UdpSocket, "socket");
+socket_timeouts!(UdpSocket);
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("UdpSocket");
+        if let Ok(local) = self.local_addr() {
+            shown.field("addr", &local);
+        }
+        if let Ok(peer) = self.peer_addr() {
+            shown.field("peer", &peer);
+        }
+        shown.finish()
     }
 }
 
@@ -50,20 +79,12 @@ impl UdpSocket {
         } else {
             UdpBind::from(at)
         };
-        let (handle, parking) = running
-            .shared()
-            .with(|engine| {
-                let handle = engine.stack.udp_bind(place)?;
-                Ok((handle, engine.add_udp(handle)))
-            })
-            .map_err(to_io)?;
+        let socket = Socket::open(running, |stack| stack.udp_bind(place))?;
         Ok(UdpSocket {
             inner: Arc::new(Inner {
-                running: Arc::clone(running),
-                handle,
-                parking,
-                waiting: Waiting::default(),
+                socket,
                 connected: AtomicBool::new(false),
+                groups: Mutex::default(),
             }),
         })
     }
@@ -71,44 +92,82 @@ impl UdpSocket {
     fn blocking<T>(
         &self,
         side: Side,
-        mut call: impl FnMut(&mut Engine) -> Result<T, Error>,
+        mut call: impl FnMut(&mut Stack, UdpHandle) -> Result<T, StackError>,
     ) -> io::Result<T> {
         let Inner {
-            running,
-            parking,
-            waiting,
-            connected,
-            ..
+            socket, connected, ..
         } = &*self.inner;
-        let timeout = match side {
-            Side::Read => &waiting.read,
-            Side::Write => &waiting.write,
-        };
-        running
-            .shared()
-            .block(parking, side, waiting.patience(timeout), |engine| {
-                match call(engine) {
-                    // A socket that speaks with many must not fail because one of them is gone:
-                    // as on Linux, only a connected one is told what ICMP says. The stack says it
-                    // once, so the second try is about this call.
-                    Err(error) if is_from_icmp(error) && !connected.load(Ordering::Relaxed) => {
-                        call(engine)
-                    }
-                    result => result,
+        socket.blocking(side, |engine, handle| {
+            match call(&mut engine.stack, handle) {
+                // A socket that speaks with many must not fail because one of them is gone: as on
+                // Linux, only a connected one is told what ICMP says. The stack says it once, so
+                // the second try is about this call.
+                Err(error) if is_from_icmp(error) && !connected.load(Ordering::Relaxed) => {
+                    call(&mut engine.stack, handle)
                 }
-            })
+                result => result,
+            }
+        })
+    }
+
+    /// [`blocking`](UdpSocket::blocking) for tasks.
+    #[cfg(feature = "tokio")]
+    pub(super) fn poll_call<T>(
+        &self,
+        cx: &mut std::task::Context<'_>,
+        side: Side,
+        mut call: impl FnMut(&mut Stack, UdpHandle) -> Result<T, StackError>,
+    ) -> std::task::Poll<io::Result<T>> {
+        let Inner {
+            socket, connected, ..
+        } = &*self.inner;
+        socket.poll_call(cx, side, |engine, handle| {
+            match call(&mut engine.stack, handle) {
+                Err(error) if is_from_icmp(error) && !connected.load(Ordering::Relaxed) => {
+                    call(&mut engine.stack, handle)
+                }
+                result => result,
+            }
+        })
+    }
+
+    /// [`blocking`](UdpSocket::blocking) that does not wait.
+    #[cfg(feature = "tokio")]
+    pub(super) fn try_call<T>(
+        &self,
+        mut call: impl FnMut(&mut Stack, UdpHandle) -> Result<T, StackError>,
+    ) -> io::Result<T> {
+        let Inner {
+            socket, connected, ..
+        } = &*self.inner;
+        socket.try_call(|engine, handle| match call(&mut engine.stack, handle) {
+            Err(error) if is_from_icmp(error) && !connected.load(Ordering::Relaxed) => {
+                call(&mut engine.stack, handle)
+            }
+            result => result,
+        })
+    }
+
+    pub(super) fn socket(&self) -> &Socket<UdpHandle> {
+        &self.inner.socket
+    }
+
+    pub(super) fn settings(&self) -> io::Result<UdpSettings> {
+        self.socket()
+            .look(|stack, handle| stack.udp_settings(handle))
+    }
+
+    pub(super) fn groups(&self) -> MutexGuard<'_, Vec<Addr>> {
+        // Whoever panicked left it whole: nothing but it is changed while it is locked.
+        let groups = self.inner.groups.lock();
+        groups.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn call<T>(
         &self,
-        call: impl FnOnce(&mut Stack, UdpHandle) -> Result<T, Error>,
+        call: impl FnOnce(&mut Stack, UdpHandle) -> Result<T, StackError>,
     ) -> io::Result<T> {
-        let handle = self.inner.handle;
-        self.inner
-            .running
-            .shared()
-            .with(|engine| call(&mut engine.stack, handle))
-            .map_err(to_io)
+        self.inner.socket.call(call)
     }
 
     /// Sends a datagram to the first of the addresses that can be sent to. All of it is sent or
@@ -120,10 +179,10 @@ impl UdpSocket {
     /// [`io::ErrorKind::NetworkUnreachable`]; if the socket is connected, what ICMP reported of an
     /// earlier datagram, once.
     pub fn send_to(&self, data: &[u8], to: impl ToSocketAddrs) -> io::Result<usize> {
-        let handle = self.inner.handle;
-        first_that(to, |to| {
-            self.blocking(Side::Write, |engine| {
-                engine.stack.udp_send_to(handle, data, to)
+        let to = dns::addresses_of(self.socket().running(), &to)?;
+        first_that(to.as_slice(), |to| {
+            self.blocking(Side::Write, |stack, handle| {
+                stack.udp_send_to(handle, data, to)
             })
         })?;
         Ok(data.len())
@@ -135,8 +194,7 @@ impl UdpSocket {
     /// [`io::ErrorKind::WouldBlock`] after the read timeout; if the socket is connected, what ICMP
     /// reported of an earlier datagram, once ([`io::ErrorKind::ConnectionRefused`]).
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let handle = self.inner.handle;
-        let received = self.blocking(Side::Read, |engine| engine.stack.udp_recv(handle, buffer))?;
+        let received = self.blocking(Side::Read, |stack, handle| stack.udp_recv(handle, buffer))?;
         Ok((received.copied, sender(&received)))
     }
 
@@ -145,8 +203,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`recv_from`](UdpSocket::recv_from).
     pub fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let handle = self.inner.handle;
-        let received = self.blocking(Side::Read, |engine| engine.stack.udp_peek(handle, buffer))?;
+        let received = self.blocking(Side::Read, |stack, handle| stack.udp_peek(handle, buffer))?;
         Ok((received.copied, sender(&received)))
     }
 
@@ -157,7 +214,8 @@ impl UdpSocket {
     /// [`io::ErrorKind::InvalidInput`], [`io::ErrorKind::NetworkUnreachable`],
     /// [`io::ErrorKind::AddrInUse`].
     pub fn connect(&self, to: impl ToSocketAddrs) -> io::Result<()> {
-        first_that(to, |to| {
+        let to = dns::addresses_of(self.socket().running(), &to)?;
+        first_that(to.as_slice(), |to| {
             self.call(|stack, handle| stack.udp_connect(handle, to))
         })?;
         self.inner.connected.store(true, Ordering::Relaxed);
@@ -169,8 +227,7 @@ impl UdpSocket {
     /// # Errors
     /// [`io::ErrorKind::NotConnected`], and as [`send_to`](UdpSocket::send_to).
     pub fn send(&self, data: &[u8]) -> io::Result<usize> {
-        let handle = self.inner.handle;
-        self.blocking(Side::Write, |engine| engine.stack.udp_send(handle, data))?;
+        self.blocking(Side::Write, |stack, handle| stack.udp_send(handle, data))?;
         Ok(data.len())
     }
 
@@ -195,7 +252,9 @@ impl UdpSocket {
     /// # Errors
     /// None today.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.call(|stack, handle| stack.udp_local_addr(handle))
+        self.inner
+            .socket
+            .look(|stack, handle| stack.udp_local_addr(handle))
     }
 
     /// The remote end.
@@ -203,58 +262,9 @@ impl UdpSocket {
     /// # Errors
     /// [`io::ErrorKind::NotConnected`].
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.call(|stack, handle| stack.udp_peer_addr(handle))
-    }
-
-    /// Another handle on the same socket. Options and timeouts are shared.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn try_clone(&self) -> io::Result<UdpSocket> {
-        Ok(UdpSocket {
-            inner: Arc::clone(&self.inner),
-        })
-    }
-
-    /// How long receiving waits; `None`, at first: for ever.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] for zero.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.inner.waiting.read.set(timeout)
-    }
-
-    /// How long sending waits for room; `None`, at first: for ever.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] for zero.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.inner.waiting.write.set(timeout)
-    }
-
-    /// How long receiving waits.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.inner.waiting.read.get())
-    }
-
-    /// How long sending waits.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.inner.waiting.write.get())
-    }
-
-    /// Whether calls fail with [`io::ErrorKind::WouldBlock`] instead of waiting.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.inner.waiting.set_nonblocking(nonblocking);
-        Ok(())
+        self.inner
+            .socket
+            .look(|stack, handle| stack.udp_peer_addr(handle))
     }
 
     /// Allows sending to broadcast addresses; forbidden at first.
@@ -263,6 +273,22 @@ impl UdpSocket {
     /// None today.
     pub fn set_broadcast(&self, allowed: bool) -> io::Result<()> {
         self.call(|stack, handle| stack.udp_set_broadcast(handle, allowed))
+    }
+
+    /// Whether sending to broadcast addresses is allowed.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn broadcast(&self) -> io::Result<bool> {
+        Ok(self.settings()?.broadcast)
+    }
+
+    /// The TTL or hop limit of unicast datagrams.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(self.settings()?.ttl.into())
     }
 
     /// Sets the TTL or hop limit of unicast datagrams.
@@ -285,16 +311,16 @@ impl UdpSocket {
 }
 
 /// Whether an error is about an earlier datagram, as ICMP reported it.
-fn is_from_icmp(error: Error) -> bool {
+fn is_from_icmp(error: StackError) -> bool {
     matches!(
         error,
-        Error::PortUnreachable | Error::HostUnreachable | Error::NetworkUnreachable
+        StackError::PortUnreachable | StackError::HostUnreachable | StackError::NetworkUnreachable
     )
 }
 
 /// Who sent a datagram. A link-local address names its interface by the scope id, which is the
 /// interface's number + 1.
-fn sender(received: &Received) -> SocketAddr {
+pub(super) fn sender(received: &Received) -> SocketAddr {
     let meta = &received.meta;
     match SocketAddr::new(meta.remote.into(), meta.remote_port) {
         SocketAddr::V6(v6) if meta.remote.is_link_local() => {

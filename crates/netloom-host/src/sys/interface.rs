@@ -1,4 +1,4 @@
-//! ioctl(2) requests that carry an `ifreq`: questions about interfaces, and `/dev/net/tun`.
+//! ioctl(2) requests: questions about interfaces, and `/dev/net/tun`.
 
 use std::io;
 use std::mem;
@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use libc::{c_int, c_short, ifreq};
 
 use super::check;
-use crate::device::InterfaceName;
+use crate::device::{InterfaceName, Offload};
 
 /// Where TUN and TAP interfaces come from.
 pub(crate) const TUN_DEVICE: &str = "/dev/net/tun";
@@ -17,16 +17,21 @@ pub(crate) const TUN_DEVICE: &str = "/dev/net/tun";
 pub(crate) struct TunFlags(c_int);
 
 impl TunFlags {
-    /// Ethernet frames, without the packet information header.
-    pub(crate) const TAP: TunFlags = TunFlags(libc::IFF_TAP | libc::IFF_NO_PI);
-    /// IP packets, without the packet information header.
-    pub(crate) const TUN: TunFlags = TunFlags(libc::IFF_TUN | libc::IFF_NO_PI);
+    /// Ethernet frames behind a `virtio_net_hdr`, without the packet information header.
+    pub(crate) const TAP: TunFlags = TunFlags(libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR);
+    /// IP packets behind a `virtio_net_hdr`, without the packet information header.
+    pub(crate) const TUN: TunFlags = TunFlags(libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR);
 
-    /// Whether frames of a descriptor with these flags look as those of `wanted` do: the same
-    /// layer, and the same headers in front.
+    /// Whether frames of a descriptor with these flags look as those of `wanted` do, but perhaps
+    /// for the `virtio_net_hdr`.
     pub(crate) fn same_framing(self, wanted: TunFlags) -> bool {
-        let framing = libc::IFF_TAP | libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR;
+        let framing = libc::IFF_TAP | libc::IFF_TUN | libc::IFF_NO_PI;
         self.0 & framing == wanted.0 & framing
+    }
+
+    /// Whether a `virtio_net_hdr` stands in front of each frame.
+    pub(crate) fn vnet_header(self) -> bool {
+        self.0 & libc::IFF_VNET_HDR != 0
     }
 }
 
@@ -43,7 +48,7 @@ fn name_in(request: &ifreq) -> InterfaceName {
     InterfaceName::from_kernel(request.ifr_name.map(|c| c as u8))
 }
 
-/// The requests used here, all of which read and write one `ifreq` and nothing else.
+/// The requests with an `ifreq`, all of which read and write one `ifreq` and nothing else.
 #[derive(Clone, Copy)]
 enum Op {
     Index,
@@ -154,4 +159,36 @@ pub(crate) fn tun_attached(tun: BorrowedFd<'_>) -> io::Result<(InterfaceName, Tu
     // SAFETY: every bit pattern is an integer, and TUNGETIFF stored the flags here.
     let flags = unsafe { request.ifr_ifru.ifru_flags };
     Ok((name_in(&request), TunFlags(c_int::from(flags as u16))))
+}
+
+/// Says how long the `virtio_net_hdr` in front of each frame is, in bytes.
+pub(crate) fn tun_set_vnet_header(tun: BorrowedFd<'_>, len: usize) -> io::Result<()> {
+    let len = len as c_int;
+    // SAFETY: TUNSETVNETHDRSZ reads one integer, which outlives the call.
+    let result = unsafe {
+        libc::ioctl(
+            tun.as_raw_fd(),
+            libc::TUNSETVNETHDRSZ as _,
+            std::ptr::from_ref(&len),
+        )
+    };
+    check(result as isize).map(drop)
+}
+
+/// Says what kinds of unfinished frames may be read from here.
+pub(crate) fn tun_set_offload(tun: BorrowedFd<'_>, offload: Offload) -> io::Result<()> {
+    let flags = match offload {
+        Offload::None => 0,
+        Offload::Checksum => libc::TUN_F_CSUM,
+        Offload::Segmentation => libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6,
+    };
+    // SAFETY: TUNSETOFFLOAD takes its flags by value and touches no memory of ours.
+    let result = unsafe {
+        libc::ioctl(
+            tun.as_raw_fd(),
+            libc::TUNSETOFFLOAD as _,
+            libc::c_ulong::from(flags),
+        )
+    };
+    check(result as isize).map(drop)
 }

@@ -12,14 +12,17 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 pub(crate) use interface::{
     TUN_DEVICE, TunFlags, interface_hardware, interface_index, interface_is_running,
-    interface_is_up, interface_mtu, interface_name, tun_attach, tun_attached,
+    interface_is_up, interface_mtu, interface_name, tun_attach, tun_attached, tun_set_offload,
+    tun_set_vnet_header,
 };
 pub(crate) use packet::{
     VlanTag, add_membership, bind_packet, drop_membership, is_raw_packet_socket, packet_binding,
     packet_drops, receive_packet, send_packet, set_packet_options,
 };
 pub(crate) use poll::{PollFd, event_fd, poll};
-pub(crate) use socket::{control_socket, netlink_socket, packet_socket};
+pub(crate) use socket::{
+    control_socket, link_events_socket, netlink_socket, packet_socket, set_send_buffer,
+};
 
 /// The last error of this thread if `result` is negative, else `result` as a length.
 fn check(result: isize) -> io::Result<usize> {
@@ -36,6 +39,27 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     check(result as isize).map(drop)
 }
 
+/// Takes the open file's lock for itself, until it is closed.
+///
+/// Fails with [`io::ErrorKind::WouldBlock`] if somebody has it.
+pub(crate) fn lock(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: flock takes no pointer.
+    let result = unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    check(result as isize).map(drop)
+}
+
+/// Has a tokio runtime watch a descriptor. To be called inside of one.
+#[cfg(feature = "tokio")]
+pub(crate) fn async_fd(
+    fd: std::os::fd::OwnedFd,
+    interest: tokio::io::Interest,
+) -> io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
+    // SAFETY: the descriptor is owned by the value that is registered, is always the same one, and
+    // stays open until that is dropped.
+    let registered = unsafe { tokio::io::unix::AsyncFd::register_with_interest(fd, interest) };
+    Ok(registered?)
+}
+
 /// Fills `bytes` (at most 256) from the kernel's random generator.
 pub(crate) fn random_bytes(bytes: &mut [u8]) -> io::Result<()> {
     debug_assert!(
@@ -49,4 +73,11 @@ pub(crate) fn random_bytes(bytes: &mut [u8]) -> io::Result<()> {
     } else {
         Err(io::ErrorKind::UnexpectedEof.into())
     }
+}
+
+/// The user this process acts for.
+#[cfg(feature = "control")]
+pub(crate) fn effective_user() -> u32 {
+    // SAFETY: geteuid(2) takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
 }

@@ -1,6 +1,6 @@
 //! AF_PACKET: binding, options, and one frame in or out.
 
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{self, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -21,13 +21,12 @@ pub(crate) fn is_raw_packet_socket(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(domain == libc::AF_PACKET && kind == libc::SOCK_RAW)
 }
 
-/// Asks for auxiliary data with each frame, for no virtio header in front of it, for no copies
-/// of frames this host sends, and for a larger receive buffer.
+/// Asks for auxiliary data with each frame, for a `virtio_net_hdr` in front of it both ways, for
+/// no copies of frames this host sends, and for a larger receive buffer.
 pub(crate) fn set_packet_options(fd: BorrowedFd<'_>) -> io::Result<()> {
     const ON: c_int = 1;
-    const OFF: c_int = 0;
     set_option(fd, libc::SOL_PACKET, libc::PACKET_AUXDATA, &ON)?;
-    set_option(fd, libc::SOL_PACKET, libc::PACKET_VNET_HDR, &OFF)?;
+    set_option(fd, libc::SOL_PACKET, libc::PACKET_VNET_HDR, &ON)?;
     // Linux before 4.20 has no such option; `receive_packet` marks those frames anyway.
     let _ = set_option(fd, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &ON);
     // A smaller buffer than asked for is no reason to fail.
@@ -120,16 +119,12 @@ pub(crate) struct VlanTag {
 /// What [`receive_packet`] tells of the frame it stored.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Received {
-    /// Length of the frame, which may exceed the buffer.
+    /// Length of the frame and the header in front of it, which may exceed the buffer.
     pub(crate) len: usize,
     /// The buffer was too short: the frame's end is lost.
     pub(crate) truncated: bool,
     /// This host sent the frame.
     pub(crate) outgoing: bool,
-    /// The transport checksum is only begun: the pseudo-header is summed.
-    pub(crate) checksum_partial: bool,
-    /// The transport checksum was verified.
-    pub(crate) checksum_valid: bool,
     /// The outermost VLAN tag, which is not in the stored bytes.
     pub(crate) vlan: Option<VlanTag>,
 }
@@ -138,11 +133,8 @@ pub(crate) struct Received {
 #[repr(C, align(8))]
 struct Control([u8; 64]);
 
-/// Receives one frame without waiting, scattered over `buffers`.
-pub(crate) fn receive_packet(
-    fd: BorrowedFd<'_>,
-    buffers: &mut [IoSliceMut<'_>],
-) -> io::Result<Received> {
+/// Receives one frame without waiting, its `virtio_net_hdr` first.
+pub(crate) fn receive_packet(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Received> {
     let mut control = Control([0; 64]);
     // SAFETY: `sockaddr_ll` is plain data, of which all-zero is a valid value.
     let mut from: sockaddr_ll = unsafe { mem::zeroed() };
@@ -150,8 +142,9 @@ pub(crate) fn receive_packet(
     let mut message: libc::msghdr = unsafe { mem::zeroed() };
     message.msg_name = std::ptr::from_mut(&mut from).cast();
     message.msg_namelen = size_of::<sockaddr_ll>() as libc::socklen_t;
-    message.msg_iov = buffers.as_mut_ptr().cast();
-    message.msg_iovlen = buffers.len() as _;
+    let mut buffer = IoSliceMut::new(buffer);
+    message.msg_iov = std::ptr::from_mut(&mut buffer).cast();
+    message.msg_iovlen = 1;
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = control.0.len() as _;
     let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
@@ -165,8 +158,6 @@ pub(crate) fn receive_packet(
         ..Received::default()
     };
     if let Some(aux) = auxiliary_data(&message) {
-        received.checksum_partial = aux.tp_status & libc::TP_STATUS_CSUMNOTREADY != 0;
-        received.checksum_valid = aux.tp_status & libc::TP_STATUS_CSUM_VALID != 0;
         if aux.tp_status & libc::TP_STATUS_VLAN_VALID != 0 {
             let known = aux.tp_status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
             let tpid = if known {
@@ -211,16 +202,15 @@ fn auxiliary_data(message: &libc::msghdr) -> Option<libc::tpacket_auxdata> {
     None
 }
 
-/// Sends one frame to the interface the socket is bound to, without waiting.
-pub(crate) fn send_packet(fd: BorrowedFd<'_>, frame: &[u8]) -> io::Result<usize> {
-    // SAFETY: pointer and length are those of a borrowed slice.
-    let sent = unsafe {
-        libc::send(
-            fd.as_raw_fd(),
-            frame.as_ptr().cast(),
-            frame.len(),
-            libc::MSG_DONTWAIT,
-        )
-    };
-    check(sent)
+/// Sends one frame in pieces, its `virtio_net_hdr` first, to the interface the socket is bound to,
+/// without waiting.
+pub(crate) fn send_packet(fd: BorrowedFd<'_>, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    // SAFETY: `msghdr` is plain data, of which all-zero (null pointers, no lengths) is valid.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    // The kernel only reads them, whatever the type says.
+    message.msg_iov = pieces.as_ptr().cast_mut().cast();
+    message.msg_iovlen = pieces.len() as _;
+    // SAFETY: `IoSlice` is documented to have the layout of `iovec`; pointer and count are those
+    // of a slice of them, each of which borrows the bytes it names; all else is null.
+    check(unsafe { libc::sendmsg(fd.as_raw_fd(), &message, libc::MSG_DONTWAIT) })
 }

@@ -37,6 +37,28 @@ pub(crate) fn netlink_socket() -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// A routing netlink socket at which changes of interfaces are told, and that never blocks.
+pub(crate) fn link_events_socket() -> io::Result<OwnedFd> {
+    use std::os::fd::AsFd;
+    let kind = libc::SOCK_RAW | libc::SOCK_NONBLOCK;
+    let fd = socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE)?;
+    // SAFETY: `sockaddr_nl` is plain data, of which all-zero is a valid value.
+    let mut address: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
+    address.nl_family = libc::AF_NETLINK as u16;
+    address.nl_groups = libc::RTMGRP_LINK as u32;
+    let len = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+    // SAFETY: the kernel reads `len` bytes of `address`, which is that long.
+    let result = unsafe {
+        libc::bind(
+            fd.as_fd().as_raw_fd(),
+            std::ptr::from_ref(&address).cast(),
+            len,
+        )
+    };
+    check(result as isize)?;
+    Ok(fd)
+}
+
 /// Types setsockopt(2) and getsockopt(2) may exchange with the kernel.
 ///
 /// # Safety
@@ -89,4 +111,9 @@ pub(super) fn get_option<T: OptionValue>(
     check(result as isize)?;
     // SAFETY: zeroed, then perhaps written: plain data either way (`OptionValue`).
     Ok(unsafe { value.assume_init() })
+}
+
+/// Bounds what a socket may have queued to send; the kernel raises it to its least.
+pub(crate) fn set_send_buffer(fd: BorrowedFd<'_>, bytes: c_int) -> io::Result<()> {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, &bytes)
 }

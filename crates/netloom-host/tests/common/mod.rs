@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use netloom_driver::{RxMeta, TxMeta};
 use netloom_host::device::{Device, Waiter};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 
 /// How long to wait for what must come. Only a failing test waits this long.
@@ -97,6 +98,13 @@ pub(crate) fn carries(interface: &str) {
         let state = run(&format!("ip link show dev {interface}"));
         state.contains("state UP") && !state.contains("qdisc noop ")
     });
+}
+
+/// Whether a change of its interface is announced by the device.
+pub(crate) fn announced(device: &dyn Device) -> bool {
+    let changes = device.changes().expect("it is in this namespace");
+    let mut entry = [PollFd::new(changes, PollFlags::POLLIN)];
+    poll(&mut entry, PollTimeout::ZERO).expect("poll works") > 0
 }
 
 /// Sends one frame and says whether the device took it.

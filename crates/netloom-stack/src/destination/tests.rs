@@ -119,6 +119,7 @@ fn metrics_are_kept_for_the_next_connection() {
         srtt: 20_000,
         rttvar: 5_000,
         ssthresh: 100_000,
+        ..PathMetrics::default()
     };
     cache.record_metrics(secs(0), &ip(1), metrics, &T);
     assert_eq!(cache.metrics(secs(3_599), &ip(1)), Some(metrics));
@@ -128,6 +129,38 @@ fn metrics_are_kept_for_the_next_connection() {
         None,
         "which says nothing of the MTU"
     );
+}
+
+#[test]
+fn metrics_are_the_mean_of_what_was_known_and_what_is_new() {
+    let mut cache = cache(4);
+    let first = PathMetrics {
+        srtt: 20_000,
+        rttvar: 5_000,
+        ssthresh: 0,
+        reordering: true,
+        ecn_failed: true,
+    };
+    let second = PathMetrics {
+        srtt: 40_001,
+        rttvar: 1_000,
+        ssthresh: 100_000,
+        reordering: false,
+        ecn_failed: false,
+    };
+    cache.record_metrics(secs(0), &ip(1), first, &T);
+    cache.record_metrics(secs(3_599), &ip(1), second, &T);
+    let merged = PathMetrics {
+        srtt: 30_000,
+        rttvar: 3_000,
+        ssthresh: 100_000,
+        reordering: false,
+        ecn_failed: true,
+    };
+    assert_eq!(cache.metrics(secs(3_600), &ip(1)), Some(merged));
+    // What is no longer believed is not merged with.
+    cache.record_metrics(secs(9_000), &ip(1), second, &T);
+    assert_eq!(cache.metrics(secs(9_000), &ip(1)), Some(second));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use netloom_wire::icmpv4::{Icmpv4View, kind, unreachable};
 use netloom_wire::protocol;
 
 use crate::counters::DropReason;
+#[cfg(feature = "icmp-errors")]
 use crate::icmp::{Heard, quote};
 use crate::ip::{IcmpError, Packet};
 use crate::output::IpHeader;
@@ -19,8 +20,26 @@ impl Stack {
         if !view.checksum_valid() {
             return Err(DropReason::IcmpChecksum);
         }
+        match (view.kind(), view.code()) {
+            (kind::ECHO_REQUEST, 0) => self.answer_echo(packet, kind::ECHO_REPLY, None),
+            #[cfg(feature = "acd")]
+            (kind::ECHO_REPLY, 0) if self.probe_replied(packet)? => Ok(()),
+            #[cfg(feature = "echo")]
+            (kind::ECHO_REPLY, 0) => self.echo_replied(packet),
+            #[cfg(feature = "icmp-errors")]
+            _ => self.icmpv4_error_input(packet, &view),
+            #[cfg(not(feature = "icmp-errors"))]
+            _ => Err(DropReason::IcmpUnhandled),
+        }
+    }
+
+    #[cfg(feature = "icmp-errors")]
+    fn icmpv4_error_input(
+        &mut self,
+        packet: &Packet<'_>,
+        view: &Icmpv4View<'_>,
+    ) -> Result<(), DropReason> {
         let heard = match (view.kind(), view.code()) {
-            (kind::ECHO_REQUEST, 0) => return self.answer_echo(packet, kind::ECHO_REPLY, None),
             (kind::DESTINATION_UNREACHABLE, code) => match code {
                 unreachable::NET | 6 | 8 | 11 => Heard::NetworkUnreachable,
                 unreachable::HOST | 7 | 12 => Heard::HostUnreachable,
@@ -35,6 +54,10 @@ impl Stack {
                 _ => return Err(DropReason::IcmpUnhandled),
             },
             (kind::TIME_EXCEEDED, _) => Heard::TimeExceeded,
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+            //# Source Quench
+            //# TCP implementations MUST silently discard any received ICMP Source
+            //# Quench messages (MUST-55).
             (kind::PARAMETER_PROBLEM, _) => Heard::ParameterProblem,
             //= https://www.rfc-editor.org/rfc/rfc6633#section-3
             //# TCP MUST silently discard any received ICMP Source Quench
@@ -45,9 +68,14 @@ impl Stack {
             _ => return Err(DropReason::IcmpUnhandled),
         };
         let quoted = view.quoted().map_err(|_| DropReason::IcmpMalformed)?;
+        #[cfg(feature = "echo")]
+        if quoted.echo().is_some() {
+            return self.echo_error_heard(packet, &quoted, heard);
+        }
         self.icmp_error_heard(packet.arrival.iface, &quoted, heard)
     }
 
+    #[cfg(feature = "icmp-errors")]
     pub(super) fn send_icmpv4_error(
         &mut self,
         packet: &Packet<'_>,
@@ -59,6 +87,13 @@ impl Stack {
             IcmpError::Protocol => unreachable::PROTOCOL,
             #[cfg(feature = "ipv6")]
             IcmpError::Parameter { .. } => return Err(DropReason::IcmpUnhandled),
+            #[cfg(feature = "flows")]
+            IcmpError::Unreachable(what) => match what {
+                crate::flow::Unreachable::Network => unreachable::NET,
+                crate::flow::Unreachable::Host => unreachable::HOST,
+                crate::flow::Unreachable::Port => unreachable::PORT,
+                crate::flow::Unreachable::Prohibited => unreachable::PROHIBITED,
+            },
         };
         //= https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
         //# Every ICMP error message includes the Internet header and at
@@ -75,12 +110,9 @@ impl Stack {
             tos: 0,
         };
         let scope = Some(packet.arrival.iface);
-        self.send_packet(&ip, scope, quoted.len().wrapping_add(8), &mut |writer| {
-            writer.write(&kind_and_code);
-            writer.write(&checksum.to_be_bytes());
-            // Unused: there is no MTU to tell.
-            writer.write(&[0; 4]);
-            writer.write(quoted);
-        })
+        let [high, low] = checksum.to_be_bytes();
+        // The last four are unused: there is no MTU to tell.
+        let head = [kind::DESTINATION_UNREACHABLE, code, high, low, 0, 0, 0, 0];
+        self.send_packet(&ip, scope, [&head, quoted])
     }
 }

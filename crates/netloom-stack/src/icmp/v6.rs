@@ -6,6 +6,7 @@ use netloom_wire::{Addr, EtherType, EthernetRepr, MacAddr, NdpMessage, NdpOption
 use netloom_wire::{ipv6, protocol};
 
 use crate::counters::DropReason;
+#[cfg(feature = "icmp-errors")]
 use crate::icmp::{Heard, quote};
 use crate::ip::{IcmpError, Packet};
 #[cfg(feature = "ethernet")]
@@ -22,8 +23,28 @@ impl Stack {
         if !view.checksum_valid(&packet.src, &packet.dst) {
             return Err(DropReason::IcmpChecksum);
         }
+        match (view.kind(), view.code()) {
+            (kind::ECHO_REQUEST, 0) => self.answer_echo(packet, kind::ECHO_REPLY, Some(())),
+            #[cfg(feature = "echo")]
+            (kind::ECHO_REPLY, 0) => self.echo_replied(packet),
+            #[cfg(feature = "ethernet")]
+            (kind::NEIGHBOR_SOLICITATION | kind::NEIGHBOR_ADVERTISEMENT, _) => {
+                self.nd_input(packet, &view)
+            }
+            #[cfg(feature = "icmp-errors")]
+            _ => self.icmpv6_error_input(packet, &view),
+            #[cfg(not(feature = "icmp-errors"))]
+            _ => Err(DropReason::IcmpUnhandled),
+        }
+    }
+
+    #[cfg(feature = "icmp-errors")]
+    fn icmpv6_error_input(
+        &mut self,
+        packet: &Packet<'_>,
+        view: &Icmpv6View<'_>,
+    ) -> Result<(), DropReason> {
         let heard = match (view.kind(), view.code()) {
-            (kind::ECHO_REQUEST, 0) => return self.answer_echo(packet, kind::ECHO_REPLY, Some(())),
             (kind::DESTINATION_UNREACHABLE, code) => match code {
                 unreachable::NO_ROUTE => Heard::NetworkUnreachable,
                 unreachable::PROHIBITED | 5 | 6 => Heard::Prohibited,
@@ -41,16 +62,17 @@ impl Stack {
             //# process if the relevant process can be identified
             (kind::PARAMETER_PROBLEM, 1) => Heard::ProtocolUnreachable,
             (kind::PARAMETER_PROBLEM, _) => Heard::ParameterProblem,
-            #[cfg(feature = "ethernet")]
-            (kind::NEIGHBOR_SOLICITATION | kind::NEIGHBOR_ADVERTISEMENT, _) => {
-                return self.nd_input(packet, &view);
-            }
             _ => return Err(DropReason::IcmpUnhandled),
         };
         let quoted = view.quoted().map_err(|_| DropReason::IcmpMalformed)?;
+        #[cfg(feature = "echo")]
+        if quoted.echo().is_some() {
+            return self.echo_error_heard(packet, &quoted, heard);
+        }
         self.icmp_error_heard(packet.arrival.iface, &quoted, heard)
     }
 
+    #[cfg(feature = "icmp-errors")]
     pub(super) fn send_icmpv6_error(
         &mut self,
         packet: &Packet<'_>,
@@ -75,6 +97,16 @@ impl Stack {
             },
             #[cfg(feature = "ipv4")]
             IcmpError::Protocol => return Err(DropReason::IcmpUnhandled),
+            #[cfg(feature = "flows")]
+            IcmpError::Unreachable(what) => Icmpv6Repr::DestinationUnreachable {
+                code: match what {
+                    crate::flow::Unreachable::Network => unreachable::NO_ROUTE,
+                    crate::flow::Unreachable::Host => unreachable::ADDRESS,
+                    crate::flow::Unreachable::Port => unreachable::PORT,
+                    crate::flow::Unreachable::Prohibited => unreachable::PROHIBITED,
+                },
+                quoted,
+            },
         };
         let ip = IpHeader {
             src: self.error_source(packet).ok_or(DropReason::SourceGone)?,
@@ -84,14 +116,11 @@ impl Stack {
             tos: 0,
         };
         let scope = Some(packet.arrival.iface);
-        self.send_packet(&ip, scope, repr.len(), &mut |writer| {
-            let mut message = [0; QUOTE_LIMIT + 8];
-            if let Some(message) = message.get_mut(..repr.len()) {
-                if repr.emit(&ip.src, &ip.dst, message).is_ok() {
-                    writer.write(message);
-                }
-            }
-        })
+        let mut message = [0; QUOTE_LIMIT + 8];
+        let message = message.get_mut(..repr.len()).unwrap_or_default();
+        repr.emit(&ip.src, &ip.dst, message)
+            .map_err(|_| DropReason::TooBig)?;
+        self.send_packet(&ip, scope, [message, &[]])
     }
 }
 
@@ -207,14 +236,12 @@ impl Stack {
         };
         let options = [option];
         let len = message.len_with(&options);
-        self.send_packet_on(iface, &ip, len, &mut |writer| {
-            let mut bytes = [0; 64];
-            if let Some(bytes) = bytes.get_mut(..len) {
-                if message.emit(&options, &ip.src, &ip.dst, bytes).is_ok() {
-                    writer.write(bytes);
-                }
-            }
-        })
+        let mut bytes = [0; 64];
+        let bytes = bytes.get_mut(..len).unwrap_or_default();
+        message
+            .emit(&options, &ip.src, &ip.dst, bytes)
+            .map_err(|_| DropReason::TooBig)?;
+        self.send_packet_on(iface, dst, &ip, [bytes, &[]])
     }
 }
 

@@ -46,6 +46,8 @@ impl Entry {
 pub(super) struct Table {
     entries: Mem<Entry>,
     len: u32,
+    /// Entries that may be used.
+    limit: u32,
     /// How many upper bits of the tag all entries have in common.
     #[cfg(feature = "alloc")]
     pub(super) depth: u32,
@@ -54,9 +56,11 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(mut entries: Mem<Entry>) -> Table {
         entries.fill(Entry::EMPTY);
+        let size = (entries.len() as u32).min(MAX_SIZE);
         Table {
             entries,
             len: 0,
+            limit: (size - size / 8 - size / 32).min(size.saturating_sub(1)),
             #[cfg(feature = "alloc")]
             depth: 0,
         }
@@ -75,9 +79,9 @@ impl Table {
     }
 
     /// Entries that may be used: 27/32 of all, as runs get long beyond. One is always free.
-    pub(super) fn limit(&self) -> u32 {
-        let size = self.size();
-        (size - size / 8 - size / 32).min(size.saturating_sub(1))
+    #[inline]
+    pub(super) const fn limit(&self) -> u32 {
+        self.limit
     }
 
     /// All entries in use, in the order of their homes.
@@ -109,14 +113,14 @@ impl Table {
         let mut at = home(tag, size);
         for distance in 0..size {
             let entry = entries.get(at as usize)?;
-            if entry.is_empty() {
-                return None;
-            }
             if entry.tag == tag {
+                if entry.is_empty() {
+                    return None;
+                }
                 if matches(entry.r) {
                     return Some(at as usize);
                 }
-            } else if self::distance(*entry, at, size) < distance {
+            } else if entry.is_empty() || self::distance(*entry, at, size) < distance {
                 return None;
             }
             at = following(at, size);
@@ -130,23 +134,26 @@ impl Table {
             return Err(IndexFull);
         }
         let size = self.size();
+        let entries = self.entries.get_mut(..size as usize).ok_or(IndexFull)?;
         let mut at = home(entry.tag, size);
-        let mut distance = 0;
-        // Ends, as one entry is always free.
-        while let Some(resident) = self.entries.get_mut(at as usize) {
-            if resident.is_empty() {
-                *resident = entry;
+        // Its place is before the first that is nearer to its own home. Ends, as one entry is
+        // always free.
+        for distance in 0..size {
+            let resident = entries.get(at as usize).ok_or(IndexFull)?;
+            if resident.is_empty() || self::distance(*resident, at, size) < distance {
+                break;
+            }
+            at = following(at, size);
+        }
+        // All that follow, up to a free one, move on by one: their order stays as it is.
+        while let Some(place) = entries.get_mut(at as usize) {
+            let moved = core::mem::replace(place, entry);
+            if moved.is_empty() {
                 self.len += 1;
                 break;
             }
-            // Who is further from home stays or comes in; the other goes on.
-            let its_distance = self::distance(*resident, at, size);
-            if its_distance < distance {
-                core::mem::swap(resident, &mut entry);
-                distance = its_distance;
-            }
+            entry = moved;
             at = following(at, size);
-            distance += 1;
         }
         Ok(())
     }
@@ -157,15 +164,17 @@ impl Table {
             return false;
         };
         let size = self.size();
+        let Some(entries) = self.entries.get_mut(..size as usize) else {
+            return false;
+        };
         loop {
             // What follows moves back by one, up to the first that is at home, or to a free one.
             let next = following(free as u32, size);
-            let moved = self
-                .entries
+            let moved = entries
                 .get(next as usize)
                 .copied()
-                .filter(|entry| !entry.is_empty() && distance(*entry, next, size) > 0);
-            if let Some(entry) = self.entries.get_mut(free) {
+                .filter(|entry| !entry.is_empty() && home(entry.tag, size) != next);
+            if let Some(entry) = entries.get_mut(free) {
                 *entry = moved.unwrap_or(Entry::EMPTY);
             }
             if moved.is_none() {

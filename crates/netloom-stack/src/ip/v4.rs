@@ -26,7 +26,18 @@ impl Stack {
             return Err(DropReason::IpChecksum);
         }
         let (src, dst) = (view.src(), view.dst());
-        let unicast = self.check_addresses(arrival, &src, &dst, false)?;
+        let unicast = match self.check_addresses(arrival, &src, &dst, false) {
+            #[cfg(feature = "udp")]
+            Err(DropReason::IpNotForUs)
+                if !arrival.link_group
+                    && !view.is_fragment()
+                    && view.protocol() == netloom_wire::protocol::UDP
+                    && self.takes_unaddressed(arrival.iface, &dst, view.payload()) =>
+            {
+                false
+            }
+            checked => checked?,
+        };
         if view.is_fragment() {
             return Err(DropReason::Fragment);
         }
@@ -43,6 +54,10 @@ impl Stack {
             protocol: view.protocol(),
             hops: view.ttl(),
             tos: view.tos(),
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+            //# When received options are passed up to TCP from the IP layer, a TCP
+            //# implementation MUST ignore options that it does not understand (MUST-
+            //# 50).
             payload: view.payload(),
             whole,
             unicast,

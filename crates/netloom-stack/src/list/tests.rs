@@ -95,6 +95,30 @@ fn what_is_on_a_list_is_not_put_on_another() {
 }
 
 #[test]
+fn a_member_whose_links_are_at_hand_begins_a_list() {
+    let mut items = Items::default();
+    let (mut list, mut other) = (List::EMPTY, List::EMPTY);
+    let first = Ref::new(Kind::Connection, 0);
+    items.connections[0].tag = 7;
+    assert!(list.begin_with(&mut items.connections[0], first, 5));
+    assert_eq!(members(&list, &mut items), [first]);
+    assert_eq!(items.connections[0].list(), 5);
+    assert_eq!(items.connections[0].tag, 7);
+    // On a list already: it stays there.
+    assert!(other.begin_with(&mut items.connections[0], first, 6));
+    assert!(other.is_empty());
+    assert_eq!(items.connections[0].list(), 5);
+    // Another member has to be linked: that is for `push_back_as`.
+    let second = Ref::new(Kind::Connection, 1);
+    assert!(!list.begin_with(&mut items.connections[1], second, 5));
+    assert!(!items.connections[1].is_linked());
+    assert!(list.push_back_as(&mut items, second, 5));
+    assert_eq!(members(&list, &mut items), [first, second]);
+    assert!(!other.begin_with(&mut items.connections[2], Ref::NONE, 6));
+    assert!(other.is_empty() && !items.connections[2].is_linked());
+}
+
+#[test]
 fn what_does_not_exist_is_ignored() {
     let mut items = Items::default();
     let mut list = List::EMPTY;

@@ -11,10 +11,9 @@ mod tests;
 ///
 /// It reads and writes as `[T]`; an absent one is the empty slice. Because lent memory is
 /// `'static`, what holds a `Mem` needs no lifetime.
-#[derive(Default)]
 pub enum Mem<T: 'static> {
-    /// No memory: the empty slice.
-    #[default]
+    /// No memory: the empty slice. Where all memory is lent there is no need of it.
+    #[cfg(any(test, feature = "alloc", feature = "udp"))]
     None,
     /// Memory the program gave away.
     Lent(&'static mut [T]),
@@ -24,17 +23,36 @@ pub enum Mem<T: 'static> {
 }
 
 impl<T> Mem<T> {
+    /// No memory.
+    #[inline]
+    #[must_use]
+    pub const fn none() -> Mem<T> {
+        #[cfg(any(test, feature = "alloc", feature = "udp"))]
+        return Mem::None;
+        #[cfg(not(any(test, feature = "alloc", feature = "udp")))]
+        Mem::Lent(&mut [])
+    }
+
     /// Whether there is no memory here. A lent slice of length 0 is not `None`.
     #[inline]
     pub const fn is_none(&self) -> bool {
-        matches!(self, Mem::None)
+        #[cfg(any(test, feature = "alloc", feature = "udp"))]
+        return matches!(self, Mem::None);
+        #[cfg(not(any(test, feature = "alloc", feature = "udp")))]
+        false
     }
 
-    /// Moves the memory out and leaves [`Mem::None`].
+    /// Moves the memory out and leaves [`Mem::none`].
     #[inline]
     #[must_use]
     pub fn take(&mut self) -> Mem<T> {
         core::mem::take(self)
+    }
+}
+
+impl<T> Default for Mem<T> {
+    fn default() -> Mem<T> {
+        Mem::none()
     }
 }
 
@@ -44,6 +62,7 @@ impl<T> Deref for Mem<T> {
     #[inline]
     fn deref(&self) -> &[T] {
         match self {
+            #[cfg(any(test, feature = "alloc", feature = "udp"))]
             Mem::None => &[],
             Mem::Lent(slice) => slice,
             #[cfg(feature = "alloc")]
@@ -56,6 +75,7 @@ impl<T> DerefMut for Mem<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         match self {
+            #[cfg(any(test, feature = "alloc", feature = "udp"))]
             Mem::None => &mut [],
             Mem::Lent(slice) => slice,
             #[cfg(feature = "alloc")]
@@ -81,6 +101,7 @@ impl<T> From<Box<[T]>> for Mem<T> {
 impl<T> core::fmt::Debug for Mem<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
+            #[cfg(any(test, feature = "alloc", feature = "udp"))]
             Mem::None => f.write_str("None"),
             Mem::Lent(slice) => write!(f, "Lent({})", slice.len()),
             #[cfg(feature = "alloc")]

@@ -150,6 +150,12 @@ impl<T: Copy + Default> Pool<T> {
 }
 
 impl<T> Pool<T> {
+    /// Changes how many bytes the pool may hold. What it holds beyond stays until it is given
+    /// back.
+    pub const fn set_budget(&mut self, budget: usize) {
+        self.budget = budget;
+    }
+
     /// Bytes the pool may hold, in use and idle together.
     pub const fn budget(&self) -> usize {
         self.budget

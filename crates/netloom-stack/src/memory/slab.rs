@@ -1,14 +1,14 @@
 //! Items of one kind, found by index, that never move.
 
 #[cfg(feature = "alloc")]
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 #[cfg(test)]
 mod tests;
 
 /// Items in a heap chunk, as a power of two.
 #[cfg(feature = "alloc")]
-const CHUNK_BITS: u32 = 8;
+const CHUNK_BITS: u32 = 6;
 #[cfg(feature = "alloc")]
 const CHUNK: u32 = 1 << CHUNK_BITS;
 
@@ -39,9 +39,9 @@ pub trait Item: Sized {
 
 /// Items of one kind, found by index, that never move.
 ///
-/// The memory is a slice lent by the program, or heap chunks of 256 items taken as they are needed,
-/// up to a limit. What was never used is never touched: a slab for a million items costs a few
-/// words until they come. Every operation takes constant time, but for the allocation of a chunk.
+/// The memory is a slice lent by the program, or heap chunks of 64 items taken as they are needed,
+/// up to a limit: a slab for a million items costs a few words until they come. Every operation
+/// takes constant time, but for the allocation of a chunk.
 ///
 /// A freed index is the next to be handed out, as its memory is still in the cache.
 pub struct Slab<T: Item + 'static> {
@@ -58,10 +58,9 @@ pub struct Slab<T: Item + 'static> {
 
 enum Memory<T: 'static> {
     Lent(&'static mut [T]),
-    /// Each chunk is allocated whole and filled by pushing, so that it never moves and its unused
-    /// end is not touched.
+    /// A chunk never moves. All have one size, which is known to who looks for an item.
     #[cfg(feature = "alloc")]
-    Chunks(Vec<Vec<T>>),
+    Chunks(Vec<Box<[T; CHUNK as usize]>>),
 }
 
 impl<T: Item + 'static> Slab<T> {
@@ -94,7 +93,7 @@ impl<T: Item + 'static> Slab<T> {
     }
 
     /// A slab on the heap for at most `limit` items ([`MAX_ITEMS`] if that is less). Nothing is
-    /// allocated before the first item, then 256 items at a time.
+    /// allocated before the first item, then 64 items at a time.
     #[cfg(feature = "alloc")]
     pub const fn heap(limit: u32) -> Slab<T> {
         let limit = if limit > MAX_ITEMS { MAX_ITEMS } else { limit };
@@ -138,13 +137,11 @@ impl<T: Item + 'static> Slab<T> {
             Memory::Chunks(chunks) => {
                 if index % CHUNK == 0 {
                     let mut chunk = Vec::new();
-                    chunk
-                        .try_reserve_exact(CHUNK.min(self.limit - index) as usize)
-                        .ok()?;
+                    chunk.try_reserve_exact(CHUNK as usize).ok()?;
+                    chunk.resize_with(CHUNK as usize, || T::EMPTY);
                     chunks.try_reserve(1).ok()?;
-                    chunks.push(chunk);
+                    chunks.push(chunk.into_boxed_slice().try_into().ok()?);
                 }
-                chunks.last_mut()?.push(T::EMPTY);
             }
         }
         self.high = index + 1;
@@ -155,6 +152,9 @@ impl<T: Item + 'static> Slab<T> {
     /// item was not in use.
     pub fn remove(&mut self, index: u32) -> bool {
         let free = self.free;
+        if index >= self.high {
+            return false;
+        }
         let Some(item) = self.get_mut(index) else {
             return false;
         };
@@ -168,8 +168,9 @@ impl<T: Item + 'static> Slab<T> {
         true
     }
 
-    /// The item at `index`; `None` if no item ever was there. A free item is found too, as
-    /// [`Item::reset`] left it: who keeps an index beyond its item's life compares a generation.
+    /// The item at `index`; `None` if there is no memory for it, as before one ever was there. A
+    /// free item is found too, as [`Item::reset`] left it: who keeps an index beyond its item's
+    /// life compares a generation.
     // On 32 bits a function of its own: see `get_mut`.
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
@@ -215,7 +216,7 @@ impl<T: Item + 'static> Slab<T> {
                 let (low_chunk, high_chunk) = (low >> CHUNK_BITS, high >> CHUNK_BITS);
                 let (low, high) = ((low % CHUNK) as usize, (high % CHUNK) as usize);
                 if low_chunk == high_chunk {
-                    split(chunks.get_mut(low_chunk as usize)?, low, high)?
+                    split(&mut chunks.get_mut(low_chunk as usize)?[..], low, high)?
                 } else {
                     let (first, second) = split(chunks, low_chunk as usize, high_chunk as usize)?;
                     (first.get_mut(low)?, second.get_mut(high)?)
@@ -227,8 +228,10 @@ impl<T: Item + 'static> Slab<T> {
 
     /// Whether the item at `index` is in use.
     pub fn contains(&mut self, index: u32) -> bool {
-        self.get_mut(index)
-            .is_some_and(|item| *item.free_link() & FREE == 0)
+        index < self.high
+            && self
+                .get_mut(index)
+                .is_some_and(|item| *item.free_link() & FREE == 0)
     }
 
     /// Items in use.

@@ -3,13 +3,10 @@
 use netloom_driver::Instant;
 use netloom_wire::{Addr, MacAddr};
 
-use super::{CacheFull, Neighbor, NeighborId, NeighborState, NeighborTunables, Resolve};
-use crate::keyed_table::{KeyedTable, Order};
+use super::queues::Queues;
+use super::{CacheFull, NUD, Neighbor, NeighborId, NeighborState, NeighborTunables, Resolve};
+use crate::keyed_table::KeyedTable;
 use crate::rand::SipHash13;
-
-/// How far an eviction looks for an entry nobody waits in. Entries that may be evicted have no
-/// waiters once the stack has done what it was told, so that the first one nearly always does.
-const EVICTION_REACH: usize = 8;
 
 /// The queue an entry is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,55 +21,17 @@ pub(super) enum Queue {
     Cold,
 }
 
-#[derive(Debug)]
-pub(super) struct Queues {
-    pub(super) soliciting: Order,
-    pub(super) delayed: Order,
-    recent: Order,
-    pub(super) cold: Order,
-}
-
-impl Queues {
-    pub(super) fn get(&mut self, queue: Queue) -> &mut Order {
-        match queue {
-            Queue::Soliciting => &mut self.soliciting,
-            Queue::Delayed => &mut self.delayed,
-            Queue::Recent => &mut self.recent,
-            Queue::Cold => &mut self.cold,
-        }
-    }
-}
-
 /// Which queue an entry belongs in; `None` for one that is free or static.
 pub(super) fn queue_of(entry: &Neighbor) -> Option<Queue> {
     match entry.state {
         NeighborState::Free | NeighborState::Static => None,
-        NeighborState::Incomplete | NeighborState::Probe => Some(Queue::Soliciting),
+        NeighborState::Incomplete => Some(Queue::Soliciting),
+        _ if !NUD => Some(Queue::Cold),
+        NeighborState::Probe => Some(Queue::Soliciting),
         NeighborState::Delay => Some(Queue::Delayed),
         NeighborState::Reachable | NeighborState::Stale if entry.used => Some(Queue::Recent),
         NeighborState::Reachable | NeighborState::Stale | NeighborState::Failed => {
             Some(Queue::Cold)
-        }
-    }
-}
-
-/// Where an entry is queued: if any of this changes, it moves.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Place {
-    queue: Option<Queue>,
-    incomplete: bool,
-    deadline: Instant,
-    used_at: u32,
-}
-
-impl Place {
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn of(entry: &Neighbor) -> Place {
-        Place {
-            queue: queue_of(entry),
-            incomplete: entry.state == NeighborState::Incomplete,
-            deadline: entry.deadline,
-            used_at: entry.used_at,
         }
     }
 }
@@ -86,8 +45,7 @@ pub(super) fn millis(count: u32) -> u64 {
 pub struct NeighborCache {
     pub(super) entries: KeyedTable<Neighbor>,
     pub(super) queues: Queues,
-    /// How many entries are Incomplete.
-    pub(super) incomplete: u16,
+    #[cfg(feature = "ipv6")]
     pub(super) lost_router: Option<(u8, Addr)>,
 }
 
@@ -112,13 +70,8 @@ impl NeighborCache {
     const fn over(entries: KeyedTable<Neighbor>) -> Self {
         Self {
             entries,
-            queues: Queues {
-                soliciting: Order::EMPTY,
-                delayed: Order::EMPTY,
-                recent: Order::EMPTY,
-                cold: Order::EMPTY,
-            },
-            incomplete: 0,
+            queues: Queues::EMPTY,
+            #[cfg(feature = "ipv6")]
             lost_router: None,
         }
     }
@@ -195,7 +148,8 @@ impl NeighborCache {
         let Some(entry) = self.entries.get(index) else {
             return Resolve::Full;
         };
-        if entry.state == NeighborState::Reachable
+        if NUD
+            && entry.state == NeighborState::Reachable
             && entry.used_at == tick(now)
             && !entry.is_expired(now, tunables)
         {
@@ -211,9 +165,9 @@ impl NeighborCache {
         };
         let (mac, state) = (entry.mac, entry.state(now, tunables));
         match state {
-            NeighborState::Static | NeighborState::Delay | NeighborState::Probe => {
-                Resolve::Found(mac)
-            }
+            NeighborState::Static => Resolve::Found(mac),
+            NeighborState::Reachable if !NUD => Resolve::Found(mac),
+            NeighborState::Delay | NeighborState::Probe if NUD => Resolve::Found(mac),
             NeighborState::Incomplete => Resolve::Pending(NeighborId(self.entries.id(index))),
             NeighborState::Reachable => {
                 // Last in the order of use; at most once a tick, so that bulk does not relink.
@@ -223,7 +177,7 @@ impl NeighborCache {
                 });
                 Resolve::Found(mac)
             }
-            NeighborState::Stale => {
+            NeighborState::Stale if NUD => {
                 //= https://www.rfc-editor.org/rfc/rfc4861#section-7.3.3
                 //# The first time a node sends a packet to a neighbor whose entry is
                 //# STALE, the sender changes the state to DELAY and sets a timer to
@@ -237,8 +191,12 @@ impl NeighborCache {
                 });
                 Resolve::Found(mac)
             }
-            NeighborState::Failed | NeighborState::Free => {
-                if usize::from(self.incomplete) >= self.share() {
+            NeighborState::Failed
+            | NeighborState::Free
+            | NeighborState::Stale
+            | NeighborState::Delay
+            | NeighborState::Probe => {
+                if self.incomplete() >= self.share() {
                     return Resolve::Full;
                 }
                 self.change(index, |entry| {
@@ -257,7 +215,7 @@ impl NeighborCache {
 
     /// Begins to ask for an unknown neighbour.
     fn begin(&mut self, now: Instant, iface: u8, addr: &Addr) -> Resolve {
-        if usize::from(self.incomplete) >= self.share() || !addr.is_unicast() {
+        if self.incomplete() >= self.share() || !addr.is_unicast() {
             return Resolve::Full;
         }
         let inserted = match self.entries.insert(iface, addr) {
@@ -265,8 +223,7 @@ impl NeighborCache {
             // Even one that is being verified, or a small table would be closed to others for
             // seconds.
             None if self.evict(Queue::Cold)
-                || self.evict(Queue::Recent)
-                || self.evict(Queue::Delayed) =>
+                || (NUD && (self.evict(Queue::Recent) || self.evict(Queue::Delayed))) =>
             {
                 self.entries.insert(iface, addr)
             }
@@ -340,7 +297,7 @@ impl NeighborCache {
         let Some(entry) = self.entries.get(index) else {
             return;
         };
-        if entry.waiting.is_empty() {
+        if entry.waiting_count == 0 {
             self.delete(index);
         } else {
             self.change(index, |entry| {
@@ -351,44 +308,6 @@ impl NeighborCache {
         }
     }
 
-    /// Changes an entry, and moves it to the place it then has in its queue, or to another.
-    #[inline]
-    pub(super) fn change(&mut self, index: u16, how: impl FnOnce(&mut Neighbor)) {
-        let Some(entry) = self.entries.get_mut(index) else {
-            return;
-        };
-        let before = Place::of(entry);
-        how(entry);
-        self.requeue(index, before);
-    }
-
-    /// Apart from [`change`](Self::change), which is compiled once for every change.
-    fn requeue(&mut self, index: u16, before: Place) {
-        let Some(entry) = self.entries.get(index) else {
-            return;
-        };
-        let after = Place::of(entry);
-        self.incomplete = (self.incomplete + u16::from(after.incomplete))
-            .saturating_sub(u16::from(before.incomplete));
-        if before == after {
-            return;
-        }
-        if let Some(queue) = before.queue {
-            self.entries.unlink(self.queues.get(queue), index);
-        }
-        match after.queue {
-            Some(queue @ (Queue::Soliciting | Queue::Delayed)) => {
-                let order = self.queues.get(queue);
-                self.entries
-                    .insert_sorted(order, index, |entry| entry.deadline);
-            }
-            Some(queue @ (Queue::Recent | Queue::Cold)) => {
-                self.entries.push_back(self.queues.get(queue), index);
-            }
-            None => {}
-        }
-    }
-
     pub(super) fn delete(&mut self, index: u16) {
         self.change(index, |entry| entry.state = NeighborState::Free);
         self.entries.remove(index);
@@ -396,17 +315,13 @@ impl NeighborCache {
 
     /// Frees the oldest entry of a queue that nobody waits in.
     pub(super) fn evict(&mut self, queue: Queue) -> bool {
-        let mut next = self.queues.get(queue).front();
-        for _ in 0..EVICTION_REACH {
-            let Some(index) = next else { return false };
-            next = self.entries.after(index);
-            let idle = |entry: &Neighbor| entry.waiting.is_empty();
-            if self.entries.get(index).is_some_and(idle) {
+        match self.oldest_idle(queue) {
+            Some(index) => {
                 self.delete(index);
-                return true;
+                true
             }
+            None => false,
         }
-        false
     }
 }
 

@@ -4,7 +4,7 @@ use netloom_driver::Instant;
 use netloom_wire::{Addr, MacAddr};
 
 use super::cache::{Queue, tick};
-use super::{Learn, NeighborCache, NeighborId, NeighborState};
+use super::{Learn, NUD, NeighborCache, NeighborId, NeighborState};
 
 impl NeighborCache {
     /// Applies what a packet said of `addr`'s link-layer address.
@@ -48,16 +48,17 @@ impl NeighborCache {
         //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.5
         //# If the advertisement's Solicited flag is set, the state of the
         //# entry is set to REACHABLE; otherwise, it is set to STALE.
-        let solicited = matches!(
-            how,
-            Learn::Reply {
-                solicited: true,
-                ..
-            }
-        );
+        let solicited = !NUD
+            || matches!(
+                how,
+                Learn::Reply {
+                    solicited: true,
+                    ..
+                }
+            );
         self.change(index, |entry| {
             // Whoever asked for it is about to send to it. A failed entry has no such user.
-            entry.used = entry.state == NeighborState::Incomplete;
+            entry.used = NUD && entry.state == NeighborState::Incomplete;
             entry.used_at = tick(now).wrapping_sub(1);
             entry.mac = mac;
             entry.state = if solicited {
@@ -76,9 +77,19 @@ impl NeighborCache {
         let Some(entry) = self.entries.get(index) else {
             return;
         };
+        if !NUD {
+            if let Some(mac) = mac {
+                self.change(index, |entry| {
+                    entry.mac = mac;
+                    entry.state = NeighborState::Reachable;
+                    entry.confirmed = now;
+                });
+            }
+            return;
+        }
         let differs = mac.is_some_and(|mac| mac != entry.mac);
-        let was_router = entry.router;
-        let key = (entry.iface, entry.addr);
+        #[cfg(feature = "ipv6")]
+        let (was_router, key) = (entry.router, (entry.iface, entry.addr));
         let (solicited, may_replace) = match how {
             Learn::Reply {
                 solicited,
@@ -122,6 +133,7 @@ impl NeighborCache {
             }
             entry.router = router_after(entry.router, how);
         });
+        #[cfg(feature = "ipv6")]
         if was_router && !self.entries.get(index).is_some_and(|entry| entry.router) {
             self.lost_router = Some(key);
         }
@@ -145,7 +157,7 @@ impl NeighborCache {
         }
         // Unused entries only ever displace one another: a flood of requests costs no neighbour
         // in use its place.
-        if self.queues.cold.len() >= self.share() {
+        if NUD && self.cold() >= self.share() {
             self.evict(Queue::Cold);
         }
         let inserted = match self.entries.insert(iface, addr) {
@@ -155,7 +167,12 @@ impl NeighborCache {
         };
         let Some(index) = inserted else { return };
         self.change(index, |entry| {
-            entry.state = NeighborState::Stale;
+            entry.state = if NUD {
+                NeighborState::Stale
+            } else {
+                entry.confirmed = now;
+                NeighborState::Reachable
+            };
             entry.mac = mac;
             // So that its first use, even within the same tick, is noticed.
             entry.used_at = tick(now).wrapping_sub(1);
@@ -171,6 +188,7 @@ impl NeighborCache {
     //# detects that a neighbor has changed from being a router to being a
     //# host, the node MUST remove that router from the Default Router List
     //# and update the Destination Cache as described in Section 6.3.5.
+    #[cfg(feature = "ipv6")]
     pub fn take_lost_router(&mut self) -> Option<(u8, Addr)> {
         self.lost_router.take()
     }

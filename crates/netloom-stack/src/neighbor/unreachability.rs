@@ -4,14 +4,16 @@ use netloom_driver::Instant;
 use netloom_wire::Addr;
 
 use super::cache::{Queue, millis, queue_of};
-use super::{Action, NeighborCache, NeighborId, NeighborState, NeighborTunables};
-use crate::keyed_table::Order;
+use super::{Action, NUD, NeighborCache, NeighborId, NeighborState, NeighborTunables};
 
 impl NeighborCache {
     /// The upper layer has seen that what it sent arrives (RFC 4861 §7.3.1): a new
     /// acknowledgment, for instance.
     #[inline]
     pub fn confirm(&mut self, now: Instant, iface: u8, addr: &Addr) {
+        if !NUD {
+            return;
+        }
         let Some(index) = self.entries.find(iface, addr) else {
             return;
         };
@@ -41,6 +43,9 @@ impl NeighborCache {
     /// RFC 9293 §3.8.3 R1): it is probed as soon as the rate allows. What it is sent meanwhile
     /// still goes to the known address.
     pub fn suspect(&mut self, now: Instant, iface: u8, addr: &Addr) {
+        if !NUD {
+            return;
+        }
         let Some(index) = self.entries.lookup(iface, addr) else {
             return;
         };
@@ -88,18 +93,21 @@ impl NeighborCache {
         //# If the entry is still in
         //# the DELAY state when the timer expires, the entry's state changes to
         //# PROBE.
-        while let Some(index) = self.due(&self.queues.delayed, now, iface) {
+        while NUD {
+            let Some(index) = self.first_due(Queue::Delayed, now, iface) else {
+                break;
+            };
             self.change(index, |entry| {
                 entry.state = NeighborState::Probe;
                 entry.probes = 0;
                 entry.deadline = now.max(entry.quiet_until);
             });
         }
-        let index = self.due(&self.queues.soliciting, now, iface)?;
+        let index = self.first_due(Queue::Soliciting, now, iface)?;
         let id = NeighborId(self.entries.id(index));
         let entry = self.entries.get(index)?;
         let (iface, addr) = (entry.iface, entry.addr);
-        let unicast = entry.mac();
+        let unicast = if NUD { entry.mac() } else { None };
         let most = match unicast {
             Some(_) => tunables.max_unicast_solicit,
             None => tunables.max_multicast_solicit,
@@ -121,7 +129,7 @@ impl NeighborCache {
                 id,
             });
         }
-        if unicast.is_none() || !entry.waiting.is_empty() {
+        if unicast.is_none() || entry.waiting_count > 0 {
             self.change(index, |entry| entry.state = NeighborState::Failed);
             return Some(Action::Failed { id });
         }
@@ -139,22 +147,6 @@ impl NeighborCache {
         })
     }
 
-    /// The first entry of an order by deadline that is due, on `iface` if one is given.
-    fn due(&self, order: &Order, now: Instant, iface: Option<u8>) -> Option<u16> {
-        let mut next = order.front();
-        while let Some(index) = next {
-            let entry = self.entries.get(index)?;
-            if entry.deadline > now {
-                return None;
-            }
-            if iface.is_none_or(|iface| iface == entry.iface) {
-                return Some(index);
-            }
-            next = self.entries.after(index);
-        }
-        None
-    }
-
     /// The solicitation that [`poll`](Self::poll) asked for could not be sent, the device
     /// having no room: it is due again, and was not counted.
     pub fn not_sent(&mut self, id: NeighborId, now: Instant) {
@@ -167,15 +159,6 @@ impl NeighborCache {
                 entry.deadline = now;
                 entry.quiet_until = now;
             });
-        }
-    }
-
-    /// When [`poll`](Self::poll) will next have something to do.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        let first = |order: &Order| Some(self.entries.get(order.front()?)?.deadline);
-        match (first(&self.queues.soliciting), first(&self.queues.delayed)) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
         }
     }
 }

@@ -5,6 +5,12 @@ use std::vec::Vec;
 
 #[test]
 fn the_default_range_is_linuxs() {
+    //= https://www.rfc-editor.org/rfc/rfc6056#section-3.2
+    //= type=test
+    //# As a result, port numbers that may be needed for
+    //# providing a particular service at the local host SHOULD NOT be
+    //# included in the pool of port numbers available for ephemeral port
+    //# randomization.
     assert_eq!(PortAllocator::default().range(), 32768..=60999);
 }
 
@@ -28,6 +34,11 @@ fn port_0_is_never_chosen_and_an_empty_range_has_no_port() {
 
 #[test]
 fn ports_to_one_peer_follow_each_other() {
+    //= https://www.rfc-editor.org/rfc/rfc6056#section-5
+    //= type=test
+    //# Systems that support numerous applications resulting in
+    //# large lists of unavailable ports, or that use the IANA Registered
+    //# Ports without modification, MUST NOT use Algorithm 1.
     //= https://www.rfc-editor.org/rfc/rfc6056#section-3.3.4
     //= type=test
     //# The array "table[]" assures that successive transport-protocol
@@ -76,6 +87,11 @@ fn an_exhausted_range_tries_each_port_once() {
 
 #[test]
 fn peers_are_spread_over_the_whole_range() {
+    //= https://www.rfc-editor.org/rfc/rfc6056#section-3.2
+    //= type=test
+    //# Ephemeral port selection algorithms SHOULD use the largest possible
+    //# port range, since this reduces the chances of an off-path attacker of
+    //# guessing the selected port numbers.
     let mut ports = PortAllocator::EMPTY;
     let mut counts = [0i32; 16];
     let key = crate::rand::SipHash13::new(1, 2);

@@ -1,15 +1,16 @@
 //! Listeners as their users see them.
 
+use crate::counters::count;
 use crate::demux::TCP;
 use crate::error::Error;
 use crate::event::{Event, ListenerHandle, TcpHandle};
 use crate::list::{Kind, Ref};
 use crate::port_alloc::PortAllocator;
 use crate::stack::Stack;
-use crate::tables::News;
 use crate::tcp::listener::{Backlog, ListenAddr, ListenOptions, Listener};
 use crate::tcp::slot::Flags;
 use crate::version::Version;
+use crate::waiting::On;
 use netloom_tcp::CloseReason;
 
 impl Stack {
@@ -31,6 +32,15 @@ impl Stack {
     /// for an address that is not this stack's; [`Error::AddressInUse`] if somebody listens
     /// there (unless all share by [`ListenOptions::reuse_port`]); [`Error::PortsExhausted`];
     /// [`Error::CapacityExhausted`]; [`Error::OutOfMemory`].
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# Every passive OPEN call either creates a new connection record in
+    //# LISTEN state, or it returns an error; it MUST NOT affect any
+    //# previously created connection record (MUST-41).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# A TCP implementation that supports multiple concurrent connections
+    //# MUST provide an OPEN call that will functionally allow an application
+    //# to LISTEN on a port while a connection block with the same local port
+    //# is in SYN-SENT or SYN-RECEIVED state (MUST-42).
     pub fn tcp_listen_with(
         &mut self,
         mut at: ListenAddr,
@@ -45,7 +55,8 @@ impl Stack {
         if at.port == 0 {
             at.port = self.pick_listening_port(&at)?;
         }
-        let first = self.listener_there(&at, options.reuse_port)?;
+        let share = cfg!(feature = "reuseport") && options.reuse_port;
+        let first = self.listener_there(&at, share)?;
         let index = self
             .tables
             .listeners
@@ -53,7 +64,7 @@ impl Stack {
             .ok_or(Error::CapacityExhausted)?;
         let key = at.key();
         match first {
-            Some(first) => {
+            Some(first) if cfg!(feature = "reuseport") => {
                 if let Some(first) = self.tables.listeners.get_mut(first) {
                     let next = core::mem::replace(&mut first.next, index.wrapping_add(1));
                     if let Some(listener) = self.tables.listeners.get_mut(index) {
@@ -61,7 +72,7 @@ impl Stack {
                     }
                 }
             }
-            None => {
+            Some(_) | None => {
                 let item = Ref::new(Kind::Listener, index);
                 if !self.demux.insert(&self.keys, TCP, &key, item) {
                     self.tables.listeners.remove(index);
@@ -78,11 +89,18 @@ impl Stack {
         listener.live = true;
         listener.reuse_port = options.reuse_port;
         listener.backlog = options.backlog;
+        #[cfg(feature = "fastopen")]
+        {
+            listener.fast_open = options.fast_open;
+        }
         let handle = ListenerHandle {
             index,
             generation: listener.generation,
         };
-        self.tcp.last_listener = None;
+        #[cfg(feature = "alloc")]
+        {
+            self.tcp.last_listener = None;
+        }
         self.recount_half_open();
         Ok(handle)
     }
@@ -151,24 +169,17 @@ impl Stack {
     /// [`Error::StaleHandle`].
     pub fn tcp_accept(&mut self, handle: ListenerHandle) -> Result<Option<TcpHandle>, Error> {
         self.listener(handle)?;
-        let Some(listener) = self.tables.listeners.get_mut(handle.index) else {
-            return Err(Error::StaleHandle);
-        };
-        let mut queue = listener.queue;
-        let item = queue.pop_front(&mut News(&mut self.tables));
-        let Some(listener) = self.tables.listeners.get_mut(handle.index) else {
-            return Err(Error::StaleHandle);
-        };
-        listener.queue = queue;
-        let Some(item) = item else {
+        let Some(item) = self.take_first(On::accept(handle.index)) else {
             return Ok(None);
         };
-        listener.to_accept = listener.to_accept.saturating_sub(1);
+        if let Some(listener) = self.tables.listeners.get_mut(handle.index) {
+            listener.to_accept = listener.to_accept.saturating_sub(1);
+        }
         let index = item.index();
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return Ok(None);
         };
-        slot.listener = 0;
+        slot.set_listener(0);
         slot.flags.set(Flags::OWNED);
         let accepted = TcpHandle {
             index,
@@ -213,7 +224,7 @@ impl Stack {
             let _ = self.tcp_close(accepted);
         }
         let item = Ref::new(Kind::Listener, handle.index);
-        self.events.remove(&mut News(&mut self.tables), item);
+        self.take_off(On::EVENTS, item);
         let next = self.listener(handle)?.next;
         let first = self.demux.find(&self.keys, &self.tables, TCP, &key);
         if first == item {
@@ -241,7 +252,10 @@ impl Stack {
             }
         }
         self.tables.listeners.remove(handle.index);
-        self.tcp.last_listener = None;
+        #[cfg(feature = "alloc")]
+        {
+            self.tcp.last_listener = None;
+        }
         self.recount_half_open();
         Ok(())
     }
@@ -251,20 +265,12 @@ impl Stack {
         let Some(slot) = self.tables.connections.get(index) else {
             return;
         };
-        let Some(listener) = slot.listener.checked_sub(1) else {
+        let Some(listener) = slot.listener().checked_sub(1) else {
             return;
         };
         let item = Ref::new(Kind::Connection, index);
-        let Some(entry) = self.tables.listeners.get_mut(listener) else {
-            return;
-        };
-        let mut queue = entry.queue;
-        queue.push_back(&mut News(&mut self.tables), item);
-        if let Some(entry) = self.tables.listeners.get_mut(listener) {
-            entry.queue = queue;
-        }
-        let opens = &mut self.counters.tcp_passive_opens;
-        *opens = opens.wrapping_add(1);
+        self.put(On::accept(listener), item);
+        count!(self, tcp_passive_opens);
         self.news(Ref::new(Kind::Listener, listener));
     }
 
@@ -273,26 +279,20 @@ impl Stack {
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return;
         };
-        let Some(listener) = core::mem::take(&mut slot.listener).checked_sub(1) else {
+        let Some(listener) = slot.listener().checked_sub(1) else {
             return;
         };
+        slot.set_listener(0);
         let Some(entry) = self.tables.listeners.get_mut(listener) else {
             return;
         };
         entry.to_accept = entry.to_accept.saturating_sub(1);
-        let mut queue = entry.queue;
-        queue.remove(
-            &mut News(&mut self.tables),
-            Ref::new(Kind::Connection, index),
-        );
-        if let Some(entry) = self.tables.listeners.get_mut(listener) {
-            entry.queue = queue;
-        }
+        self.take_off(On::accept(listener), Ref::new(Kind::Connection, index));
     }
 
     pub(crate) fn listener_event(&mut self, index: u32) -> Option<Event> {
         let listener = self.tables.listeners.get(index).filter(|l| l.live)?;
-        if listener.queue.is_empty() {
+        if self.first(On::accept(index)).is_none() {
             return None;
         }
         Some(Event::Acceptable(ListenerHandle {

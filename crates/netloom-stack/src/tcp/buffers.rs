@@ -1,19 +1,52 @@
 //! Where a connection's bytes, records and ranges lie: lent once, or taken and given back.
 
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+
+#[cfg(feature = "bbr")]
+use netloom_tcp::PathState;
 use netloom_tcp::{Connection, Io, Range, Record};
 
-use crate::memory::mem::Mem;
 #[cfg(feature = "alloc")]
 use crate::memory::pool::Pool;
 
 /// The memory of one connection.
 pub(crate) struct Buffers {
-    rx: Mem<u8>,
-    tx: Mem<u8>,
-    records: Mem<Record>,
-    ranges: Mem<Range>,
+    storage: Storage,
+    /// The largest the send ring may grow to.
+    pub(crate) tx_limit: u32,
+    /// Whether the program has set the length of the receive buffer: it is not tuned then.
+    #[cfg(feature = "autotune")]
+    pub(crate) rx_is_set: bool,
+    /// The same of the send buffer.
+    #[cfg(feature = "autotune")]
+    pub(crate) tx_is_set: bool,
     #[cfg(feature = "alloc")]
     habit: Habit,
+}
+
+/// Where it is. One for all four of its parts: each would have to say it otherwise.
+enum Storage {
+    /// Nowhere.
+    None,
+    /// Given away by the program for ever.
+    Lent(Io<'static>),
+    /// On the heap; what is not there is empty, which takes nothing.
+    #[cfg(feature = "alloc")]
+    Heap(Taken),
+}
+
+/// What a connection has taken from the pools.
+#[cfg(feature = "alloc")]
+#[derive(Default)]
+struct Taken {
+    rx: Box<[u8]>,
+    tx: Box<[u8]>,
+    records: Box<[Record]>,
+    ranges: Box<[Range]>,
+    /// There is one or none. Few connections have it: those that are paced.
+    #[cfg(feature = "bbr")]
+    path: Option<Box<[PathState; 1]>>,
 }
 
 /// How long a receive ring the connection needs between two times that it is drained, so that a
@@ -56,10 +89,12 @@ impl Habit {
 
 impl Buffers {
     pub(crate) const EMPTY: Buffers = Buffers {
-        rx: Mem::None,
-        tx: Mem::None,
-        records: Mem::None,
-        ranges: Mem::None,
+        storage: Storage::None,
+        tx_limit: 0,
+        #[cfg(feature = "autotune")]
+        rx_is_set: false,
+        #[cfg(feature = "autotune")]
+        tx_is_set: false,
         #[cfg(feature = "alloc")]
         habit: Habit::NONE,
     };
@@ -71,10 +106,29 @@ impl Buffers {
         records: &'static mut [Record],
         ranges: &'static mut [Range],
     ) {
-        self.rx = Mem::Lent(rx);
-        self.tx = Mem::Lent(tx);
-        self.records = Mem::Lent(records);
-        self.ranges = Mem::Lent(ranges);
+        self.storage = Storage::Lent(Io::new(rx, tx, records, ranges));
+    }
+
+    /// Lends memory for what a paced connection remembers of its path, after the rest.
+    #[cfg(feature = "bbr")]
+    pub(crate) fn lend_path(&mut self, path: &'static mut PathState) {
+        if let Storage::Lent(io) = &mut self.storage {
+            io.path = Some(path);
+        }
+    }
+
+    /// What a paced connection remembers of its path.
+    #[cfg(feature = "bbr")]
+    pub(crate) fn path(&self) -> Option<&PathState> {
+        match &self.storage {
+            Storage::None => None,
+            Storage::Lent(io) => io.path.as_deref(),
+            #[cfg(feature = "alloc")]
+            Storage::Heap(taken) => {
+                let [path] = &**taken.path.as_ref()?;
+                Some(path)
+            }
+        }
     }
 
     /// Another connection begins with the same memory.
@@ -83,22 +137,111 @@ impl Buffers {
         {
             self.habit = Habit::NONE;
         }
+        #[cfg(feature = "autotune")]
+        {
+            self.rx_is_set = false;
+            self.tx_is_set = false;
+        }
+        #[cfg(feature = "bbr")]
+        if let Some(path) = self.io().path {
+            *path = PathState::EMPTY;
+        }
     }
 
     /// Octets of the receive ring.
     #[inline]
     pub(crate) fn rx_len(&self) -> usize {
-        self.rx.len()
+        match &self.storage {
+            Storage::None => 0,
+            Storage::Lent(io) => io.rx.len(),
+            #[cfg(feature = "alloc")]
+            Storage::Heap(taken) => taken.rx.len(),
+        }
+    }
+
+    /// Octets of the send ring.
+    #[inline]
+    fn tx_len(&self) -> usize {
+        match &self.storage {
+            Storage::None => 0,
+            Storage::Lent(io) => io.tx.len(),
+            #[cfg(feature = "alloc")]
+            Storage::Heap(taken) => taken.tx.len(),
+        }
+    }
+
+    /// Records there is room for.
+    #[inline]
+    fn record_room(&self) -> usize {
+        match &self.storage {
+            Storage::None => 0,
+            Storage::Lent(io) => io.records.len(),
+            #[cfg(feature = "alloc")]
+            Storage::Heap(taken) => taken.records.len(),
+        }
+    }
+
+    /// Ranges there is room for.
+    fn range_room(&self) -> usize {
+        match &self.storage {
+            Storage::None => 0,
+            Storage::Lent(io) => io.ranges.len(),
+            #[cfg(feature = "alloc")]
+            Storage::Heap(taken) => taken.ranges.len(),
+        }
     }
 
     /// The storage a call on the connection works with.
-    #[inline]
+    // Whoever needs one of the four alone is not to look at the others.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline)]
     pub(crate) fn io(&mut self) -> Io<'_> {
-        Io {
-            rx: &mut self.rx,
-            tx: &mut self.tx,
-            records: &mut self.records,
-            ranges: &mut self.ranges,
+        match &mut self.storage {
+            Storage::None => Io::new(&mut [], &mut [], &mut [], &mut []),
+            Storage::Lent(lent) => {
+                #[cfg(feature = "fast-retransmit")]
+                let records = &mut *lent.records;
+                #[cfg(not(feature = "fast-retransmit"))]
+                let records = &mut [];
+                #[cfg(feature = "out-of-order")]
+                let ranges = &mut *lent.ranges;
+                #[cfg(not(feature = "out-of-order"))]
+                let ranges = &mut [];
+                let io = Io::new(lent.rx, lent.tx, records, ranges);
+                #[cfg(feature = "bbr")]
+                let io = Io {
+                    path: lent.path.as_deref_mut(),
+                    ..io
+                };
+                io
+            }
+            #[cfg(feature = "alloc")]
+            Storage::Heap(taken) => {
+                let io = Io::new(
+                    &mut taken.rx,
+                    &mut taken.tx,
+                    &mut taken.records,
+                    &mut taken.ranges,
+                );
+                #[cfg(feature = "bbr")]
+                let io = Io {
+                    path: taken.path.as_deref_mut().map(|[path]| path),
+                    ..io
+                };
+                io
+            }
+        }
+    }
+
+    /// What was taken from the heap, to take more; `None` if the program lent what there is.
+    #[cfg(feature = "alloc")]
+    fn taken(&mut self) -> Option<&mut Taken> {
+        if let Storage::None = self.storage {
+            self.storage = Storage::Heap(Taken::default());
+        }
+        match &mut self.storage {
+            Storage::Heap(taken) => Some(taken),
+            Storage::None | Storage::Lent(_) => None,
         }
     }
 }
@@ -116,16 +259,23 @@ struct Heap {
     bytes: Pool<u8>,
     records: Pool<Record>,
     ranges: Pool<Range>,
+    /// Bytes of what paced connections remember of their paths.
+    #[cfg(feature = "bbr")]
+    paths: usize,
     budget: usize,
 }
 
-/// Ranges a connection on the heap can hold: a SACK peer that loses every other segment of a
-/// 64 KiB window is within it.
+/// The least and the most ranges a connection on the heap has. With the least, a peer that loses
+/// every other segment of a 64 KiB window is within it.
 #[cfg(feature = "alloc")]
-const HEAP_RANGES: usize = 32;
+const HEAP_RANGES: (usize, usize) = (32, 4096);
+/// What lies out of order must be worth so many octets a range, before there are more of them:
+/// else single octets would make work.
+#[cfg(feature = "alloc")]
+const WORTH_A_RANGE: usize = 256;
 /// The least and the most records a connection on the heap has.
 #[cfg(feature = "alloc")]
-const HEAP_RECORDS: (usize, usize) = (32, 1024);
+const HEAP_RECORDS: (usize, usize) = (32, 8192);
 
 impl BufferPool {
     /// Everything is lent: there is nothing to take.
@@ -150,6 +300,8 @@ impl BufferPool {
                 bytes: Pool::new(budget),
                 records: Pool::new(budget / 8),
                 ranges: Pool::new(budget / 8),
+                #[cfg(feature = "bbr")]
+                paths: 0,
                 budget,
             }),
             lent_rx: 0,
@@ -165,6 +317,60 @@ impl BufferPool {
         false
     }
 
+    /// Bytes in use, records and ranges included.
+    #[cfg(feature = "flows")]
+    pub(crate) fn used(&self) -> usize {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &self.heap {
+            return heap.bytes.in_use()
+                + heap.records.in_use()
+                + heap.ranges.in_use()
+                + heap.paths();
+        }
+        0
+    }
+
+    /// [`used`](BufferPool::used), and what is kept to be used again.
+    #[cfg(feature = "flows")]
+    pub(crate) fn held(&self) -> usize {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &self.heap {
+            let idle = heap.bytes.idle() + heap.records.idle() + heap.ranges.idle();
+            return self.used() + idle;
+        }
+        0
+    }
+
+    /// Gives back what is kept to be used again.
+    #[cfg(feature = "flows")]
+    pub(crate) fn trim(&mut self) {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &mut self.heap {
+            heap.bytes.trim();
+            heap.records.trim();
+            heap.ranges.trim();
+        }
+    }
+
+    /// Changes how many bytes may be held in all, records and ranges included.
+    #[cfg(feature = "flows")]
+    pub(crate) fn set_budget(&mut self, budget: usize) {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &mut self.heap {
+            let held = |used: usize, idle: usize| used.saturating_add(idle);
+            let bytes = held(heap.bytes.in_use(), heap.bytes.idle());
+            let records = held(heap.records.in_use(), heap.records.idle());
+            let ranges = held(heap.ranges.in_use(), heap.ranges.idle());
+            heap.bytes
+                .set_budget(budget.saturating_sub(records).saturating_sub(ranges));
+            heap.records
+                .set_budget(budget.saturating_sub(bytes).saturating_sub(ranges));
+            heap.ranges
+                .set_budget(budget.saturating_sub(bytes).saturating_sub(records));
+        }
+        let _ = budget;
+    }
+
     /// Bytes of buffers in use.
     pub(crate) fn in_use(&self) -> usize {
         #[cfg(feature = "alloc")]
@@ -172,6 +378,16 @@ impl BufferPool {
             return heap.bytes.in_use();
         }
         0
+    }
+
+    /// Sees to it that a connection that is paced can remember its path. Says whether it can.
+    #[cfg(feature = "bbr")]
+    pub(crate) fn ensure_path(&mut self, buffers: &mut Buffers) -> bool {
+        #[cfg(feature = "alloc")]
+        if let (Some(heap), Some(taken)) = (&mut self.heap, buffers.taken()) {
+            return heap.ensure_path(taken);
+        }
+        buffers.path().is_some()
     }
 
     /// Makes the receive ring at least `need` bytes long. Says whether it is.
@@ -182,32 +398,33 @@ impl BufferPool {
         buffers: &mut Buffers,
         need: usize,
     ) -> bool {
-        need <= buffers.rx.len() || self.grow_rx(conn, buffers, need)
+        need <= buffers.rx_len() || self.grow_rx(conn, buffers, need)
     }
 
     #[cfg(feature = "alloc")]
     #[inline(never)]
     fn grow_rx(&mut self, conn: &mut Connection, buffers: &mut Buffers, need: usize) -> bool {
-        let Some(heap) = &mut self.heap else {
+        let habit = buffers.habit;
+        let (Some(heap), Some(taken)) = (&mut self.heap, buffers.taken()) else {
             return false;
         };
-        let plenty = if !buffers.rx.is_none() {
+        let have = taken.rx.len();
+        let plenty = if have > 0 {
             // Doubling keeps the cost of growing in proportion to what is received.
-            buffers.rx.len().saturating_mul(2)
+            have.saturating_mul(2)
         } else if heap.bytes.in_use() > heap.budget / 2 {
             0
         } else {
-            buffers.habit.len()
+            habit.len()
         };
         let Some(mut new) = heap.bytes.take(need.max(plenty)) else {
             return false;
         };
-        if !buffers.rx.is_none() {
-            buffers.habit.grew(new.len());
-        }
-        conn.move_rx(&buffers.rx, &mut new);
-        if let Mem::Heap(old) = core::mem::replace(&mut buffers.rx, Mem::Heap(new)) {
-            heap.bytes.give(old);
+        let len = new.len();
+        conn.move_rx(&taken.rx, &mut new);
+        heap.bytes.give(core::mem::replace(&mut taken.rx, new));
+        if have > 0 {
+            buffers.habit.grew(len);
         }
         true
     }
@@ -219,21 +436,52 @@ impl BufferPool {
 
     /// Sees to it that what arrives out of order can be remembered. Says whether it can.
     #[inline]
-    pub(crate) fn ensure_ranges(&mut self, buffers: &mut Buffers) -> bool {
-        !buffers.ranges.is_none() || self.take_ranges(buffers)
+    pub(crate) fn ensure_ranges(&mut self, conn: &mut Connection, buffers: &mut Buffers) -> bool {
+        if !cfg!(feature = "out-of-order") {
+            return true;
+        }
+        let room = buffers.range_room();
+        if room == 0 {
+            return self.take_ranges(buffers);
+        }
+        if conn.range_count() >= room {
+            self.grow_ranges(conn, buffers);
+        }
+        true
     }
+
+    /// More ranges for a peer whose segments are large and whose losses are many.
+    #[cfg(feature = "alloc")]
+    #[cold]
+    fn grow_ranges(&mut self, conn: &mut Connection, buffers: &mut Buffers) {
+        let beyond = conn.rx_extent().saturating_sub(conn.readable_bytes());
+        let (Some(heap), Some(taken)) = (&mut self.heap, buffers.taken()) else {
+            return;
+        };
+        let have = taken.ranges.len();
+        if have >= HEAP_RANGES.1 || beyond < have.saturating_mul(WORTH_A_RANGE) {
+            return;
+        }
+        let Some(mut new) = heap.ranges.take(have.saturating_mul(2)) else {
+            return;
+        };
+        conn.move_ranges(&taken.ranges, &mut new);
+        heap.ranges.give(core::mem::replace(&mut taken.ranges, new));
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn grow_ranges(&mut self, _: &mut Connection, _: &mut Buffers) {}
 
     #[cfg(feature = "alloc")]
     #[inline(never)]
     fn take_ranges(&mut self, buffers: &mut Buffers) -> bool {
-        let Some(ranges) = self
-            .heap
-            .as_mut()
-            .and_then(|heap| heap.ranges.take(HEAP_RANGES))
-        else {
+        let (Some(heap), Some(taken)) = (&mut self.heap, buffers.taken()) else {
             return false;
         };
-        buffers.ranges = Mem::Heap(ranges);
+        let Some(ranges) = heap.ranges.take(HEAP_RANGES.0) else {
+            return false;
+        };
+        taken.ranges = ranges;
         true
     }
 
@@ -250,25 +498,25 @@ impl BufferPool {
         buffers: &mut Buffers,
         want: usize,
     ) -> usize {
-        if want > buffers.tx.len() {
-            self.grow_tx(conn, buffers, want);
+        let have = buffers.tx_len();
+        if want <= have {
+            return have;
         }
-        buffers.tx.len()
+        self.grow_tx(conn, buffers, want);
+        buffers.tx_len()
     }
 
     #[cfg(feature = "alloc")]
     #[inline(never)]
     fn grow_tx(&mut self, conn: &mut Connection, buffers: &mut Buffers, want: usize) {
-        let Some(heap) = &mut self.heap else {
+        let (Some(heap), Some(taken)) = (&mut self.heap, buffers.taken()) else {
             return;
         };
         let Some(mut new) = heap.bytes.take(want) else {
             return;
         };
-        conn.move_tx(&buffers.tx, &mut new);
-        if let Mem::Heap(old) = core::mem::replace(&mut buffers.tx, Mem::Heap(new)) {
-            heap.bytes.give(old);
-        }
+        conn.move_tx(&taken.tx, &mut new);
+        heap.bytes.give(core::mem::replace(&mut taken.tx, new));
     }
 
     #[cfg(not(feature = "alloc"))]
@@ -277,7 +525,8 @@ impl BufferPool {
     /// Makes room for one more record of what was sent, if the bound and memory allow.
     #[inline]
     pub(crate) fn ensure_records(&mut self, conn: &mut Connection, buffers: &mut Buffers) {
-        if conn.record_count() >= buffers.records.len() {
+        let most = Record::most(buffers.record_room());
+        if cfg!(feature = "fast-retransmit") && conn.record_count() >= most {
             self.grow_records(conn, buffers);
         }
     }
@@ -285,10 +534,10 @@ impl BufferPool {
     #[cfg(feature = "alloc")]
     #[inline(never)]
     fn grow_records(&mut self, conn: &mut Connection, buffers: &mut Buffers) {
-        let Some(heap) = &mut self.heap else {
+        let (Some(heap), Some(taken)) = (&mut self.heap, buffers.taken()) else {
             return;
         };
-        let have = buffers.records.len();
+        let have = taken.records.len();
         if have >= HEAP_RECORDS.1 {
             return;
         }
@@ -298,10 +547,9 @@ impl BufferPool {
         else {
             return;
         };
-        conn.move_records(&buffers.records, &mut new);
-        if let Mem::Heap(old) = core::mem::replace(&mut buffers.records, Mem::Heap(new)) {
-            heap.records.give(old);
-        }
+        conn.move_records(&taken.records, &mut new);
+        heap.records
+            .give(core::mem::replace(&mut taken.records, new));
     }
 
     #[cfg(not(feature = "alloc"))]
@@ -311,12 +559,12 @@ impl BufferPool {
     #[inline]
     pub(crate) fn reclaim(&mut self, conn: &mut Connection, buffers: &mut Buffers) {
         #[cfg(feature = "alloc")]
-        if let Some(heap) = &mut self.heap {
-            if !buffers.rx.is_none() && conn.rx_extent() == 0 {
-                heap.reclaim_rx(buffers);
+        if let (Some(heap), Storage::Heap(taken)) = (&mut self.heap, &mut buffers.storage) {
+            if !taken.rx.is_empty() && conn.rx_extent() == 0 {
+                heap.reclaim_rx(taken, &mut buffers.habit);
             }
-            if !(buffers.tx.is_none() && buffers.records.is_none()) && conn.tx_extent() == 0 {
-                heap.reclaim_tx(buffers);
+            if !(taken.tx.is_empty() && taken.records.is_empty()) && conn.tx_extent() == 0 {
+                heap.reclaim_tx(taken);
             }
         }
         #[cfg(not(feature = "alloc"))]
@@ -326,9 +574,13 @@ impl BufferPool {
     /// Takes everything back, whatever it holds.
     pub(crate) fn reclaim_all(&mut self, buffers: &mut Buffers) {
         #[cfg(feature = "alloc")]
-        if let Some(heap) = &mut self.heap {
-            heap.reclaim_rx(buffers);
-            heap.reclaim_tx(buffers);
+        if let (Some(heap), Storage::Heap(taken)) = (&mut self.heap, &mut buffers.storage) {
+            heap.reclaim_rx(taken, &mut buffers.habit);
+            heap.reclaim_tx(taken);
+            #[cfg(feature = "bbr")]
+            if taken.path.take().is_some() {
+                heap.paths = heap.paths.saturating_sub(size_of::<PathState>());
+            }
         }
         #[cfg(not(feature = "alloc"))]
         let _ = buffers;
@@ -337,25 +589,43 @@ impl BufferPool {
 
 #[cfg(feature = "alloc")]
 impl Heap {
-    fn reclaim_rx(&mut self, buffers: &mut Buffers) {
-        if let Mem::Heap(rx) = core::mem::take(&mut buffers.rx) {
-            self.bytes.give(rx);
-            buffers.habit.drained();
-        }
-        if let Mem::Heap(ranges) = core::mem::take(&mut buffers.ranges) {
-            self.ranges.give(ranges);
-        }
+    /// Bytes of what paced connections remember of their paths.
+    #[cfg(feature = "flows")]
+    fn paths(&self) -> usize {
+        #[cfg(feature = "bbr")]
+        return self.paths;
+        #[cfg(not(feature = "bbr"))]
+        0
     }
 
-    fn reclaim_tx(&mut self, buffers: &mut Buffers) {
-        if let Mem::Heap(tx) = core::mem::take(&mut buffers.tx) {
-            self.bytes.give(tx);
+    #[cfg(feature = "bbr")]
+    fn ensure_path(&mut self, taken: &mut Taken) -> bool {
+        let more = self.paths.saturating_add(size_of::<PathState>());
+        if taken.path.is_none() && more <= self.budget / 8 {
+            let mut place = alloc::vec::Vec::new();
+            if place.try_reserve_exact(1).is_ok() {
+                place.push(PathState::EMPTY);
+                taken.path = place.into_boxed_slice().try_into().ok();
+                self.paths = more;
+            }
         }
-        if let Mem::Heap(records) = core::mem::take(&mut buffers.records) {
-            self.records.give(records);
+        taken.path.is_some()
+    }
+
+    fn reclaim_rx(&mut self, taken: &mut Taken, habit: &mut Habit) {
+        if !taken.rx.is_empty() {
+            self.bytes.give(core::mem::take(&mut taken.rx));
+            habit.drained();
         }
+        self.ranges.give(core::mem::take(&mut taken.ranges));
+    }
+
+    fn reclaim_tx(&mut self, taken: &mut Taken) {
+        self.bytes.give(core::mem::take(&mut taken.tx));
+        self.records.give(core::mem::take(&mut taken.records));
     }
 }
 
-#[cfg(all(test, feature = "alloc"))]
+#[cfg(test)]
+#[cfg(feature = "alloc")]
 mod tests;

@@ -4,7 +4,8 @@
 use netloom_tcp::{HalfOpen, Segment, SynOffer, syn_cookie};
 use netloom_wire::TcpFlags;
 
-use crate::counters::DropReason;
+use crate::counters::{DropReason, count};
+use crate::list::Ref;
 use crate::log::note;
 use crate::stack::Stack;
 use crate::tuple::Tuple;
@@ -19,25 +20,25 @@ impl Stack {
         let hash = self.keys.cookie(tuple, step);
         let default = if tuple.remote.is_v4() { 536 } else { 1220 };
         let iss = syn_cookie::encode(step, hash, offer.irs, offer.mss.unwrap_or(default));
-        let half = HalfOpen::new(iss, offer, &self.tunables.tcp);
-        let params = self.open_params(tuple, iface, iss);
-        let mut reply = half.syn_ack(
-            &self.clock.env(&self.tunables.tcp, 0),
-            params.ts_offset,
-            params.mss,
-            params.rcv_buf,
-        );
-        match &mut reply.options.timestamps {
-            Some(timestamps) => {
-                timestamps.value = syn_cookie::encode_timestamp(self.clock.now_ms, offer)
-                    .wrapping_add(params.ts_offset);
-            }
+        let mut kept = *offer;
+        if offer.timestamps.is_none() || !self.tunables.tcp.timestamps {
             // Without timestamps there is nowhere to keep what was offered.
-            None => {
-                reply.options.window_scale = None;
-                reply.options.sack_permitted = false;
-            }
+            kept.window_scale = None;
+            kept.sack = false;
         }
+        // There is nowhere to keep that ECN was asked for.
+        kept.ecn = false;
+        let half = HalfOpen::new(iss, &kept, &self.tunables.tcp);
+        let ts_offset = self.ts_offset(tuple);
+        let (mss, rcv_buf) = self.announced(tuple, iface);
+        let now_ms = self.clock.now_ms;
+        let stamp = syn_cookie::encode_timestamp(now_ms, offer);
+        let reply = half.syn_ack(
+            &self.clock.env(&self.tunables.tcp, 0),
+            stamp.wrapping_sub(now_ms).wrapping_add(ts_offset),
+            mss,
+            rcv_buf,
+        );
         self.send_reply(tuple, Some(iface), &reply);
         note!(
             trace,
@@ -45,7 +46,7 @@ impl Stack {
             tuple.local_port
         );
         self.tcp.syn.last_cookie = Some(self.seconds());
-        self.counters.tcp_syn_cookies_sent = self.counters.tcp_syn_cookies_sent.wrapping_add(1);
+        count!(self, tcp_syn_cookies_sent);
     }
 
     /// Seconds, wrapping: from the millisecond clock, without a 64-bit division.
@@ -76,7 +77,6 @@ impl Stack {
         }
         let ts_offset = self.ts_offset(tuple);
         let timestamps = segment
-            .options
             .timestamps
             .map(|t| (t.value, t.echo.wrapping_sub(ts_offset)));
         let keys = &self.keys;
@@ -93,10 +93,9 @@ impl Stack {
             return Some(Err(DropReason::TcpBadCookie));
         };
         // What cannot be taken now is not refused: the peer repeats it.
-        let result = self.complete(listener, tuple, iface, &half, segment);
+        let result = self.complete(listener, Ref::NONE, tuple, iface, &half, segment);
         if result.is_ok() {
-            let accepted = &mut self.counters.tcp_syn_cookies_accepted;
-            *accepted = accepted.wrapping_add(1);
+            count!(self, tcp_syn_cookies_accepted);
         }
         Some(result)
     }

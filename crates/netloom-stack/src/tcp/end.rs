@@ -3,16 +3,17 @@
 use netloom_driver::Instant;
 use netloom_tcp::{CloseReason, End, Segment, TimeWaitState, time_wait};
 
-use crate::counters::DropReason;
+use crate::counters::{DropReason, count};
 use crate::demux::TCP;
 use crate::ip::Packet;
 use crate::list::{Kind, Ref};
 use crate::log::note;
-use crate::stack::{On, Stack};
-use crate::tables::{ConnectionTimers, News, Sending};
+use crate::stack::Stack;
+use crate::tables::ConnectionTimers;
 use crate::tcp::input::drop_reason;
 use crate::tcp::slot::Flags;
 use crate::tuple::Tuple;
+use crate::waiting::On;
 use netloom_wire::Addr;
 
 impl Stack {
@@ -27,12 +28,24 @@ impl Stack {
         }
         slot.flags.set(Flags::ENDED);
         slot.wake_at = Instant::ZERO;
+        #[cfg(feature = "fastopen")]
+        if slot.flags.has(Flags::FAST_OPEN) {
+            self.fast_open_over(index);
+        }
+        #[cfg(feature = "metrics")]
+        self.keep_metrics(index);
+        #[cfg(any(feature = "fastopen", feature = "metrics"))]
+        let Some(slot) = self.tables.connections.get_mut(index) else {
+            return;
+        };
         let tuple = slot.tuple;
         let reason = match end {
             End::TimeWait(_) => CloseReason::Finished,
             End::Closed(reason) => reason,
         };
         slot.reason = Some(reason);
+        #[cfg(feature = "inspect")]
+        self.dead.remember(slot, self.clock.now, reason);
         note!(
             debug,
             "tcp connection {} ended: {}",
@@ -40,13 +53,11 @@ impl Stack {
             reason.message()
         );
         let owned = slot.flags.has(Flags::OWNED);
-        let unaccepted = slot.listener != 0;
+        let unaccepted = slot.listener() != 0;
         slot.flags.clear(Flags::INDEXED);
         let item = Ref::new(Kind::Connection, index);
-        self.unlink(item);
-        self.tcp
-            .deadlines
-            .disarm(&mut ConnectionTimers(&mut self.tables.connections), index);
+        let (waits, armed) = (slot.links.is_linked(), slot.is_armed());
+        self.forget_waiting(index, waits, armed);
         match end {
             End::TimeWait(state) => self.enter_time_wait(item, &tuple, state),
             End::Closed(_) => self.demux.remove(&self.keys, TCP, &tuple, item),
@@ -83,7 +94,10 @@ impl Stack {
             return;
         }
         let reset = slot.conn.reset_now();
-        if reason != CloseReason::AddressRemoved {
+        if !matches!(
+            reason,
+            CloseReason::AddressRemoved | CloseReason::InterfaceRemoved
+        ) {
             if let Some(reset) = reset {
                 self.send_reply(&tuple, None, &reset.into());
             }
@@ -97,31 +111,51 @@ impl Stack {
         }
     }
 
+    /// A connection waits no more to be sent from, nor for its deadline.
+    #[inline]
+    fn forget_waiting(&mut self, index: u32, waits: bool, armed: bool) {
+        if waits {
+            self.unlink(Ref::new(Kind::Connection, index));
+        }
+        if armed {
+            self.tcp
+                .deadlines
+                .disarm(&mut ConnectionTimers(&mut self.tables.connections), index);
+        }
+    }
+
     /// Gives a slot back.
     pub(crate) fn free(&mut self, index: u32) {
-        let item = Ref::new(Kind::Connection, index);
-        self.unlink(item);
-        self.events.remove(&mut News(&mut self.tables), item);
-        self.tcp
-            .deadlines
-            .disarm(&mut ConnectionTimers(&mut self.tables.connections), index);
-        if let Some(slot) = self.tables.connections.get_mut(index) {
-            self.tcp.buffers.reclaim_all(&mut slot.buffers);
+        let Some(slot) = self.tables.connections.get_mut(index) else {
+            return;
+        };
+        self.tcp.buffers.reclaim_all(&mut slot.buffers);
+        let (waits, armed) = (slot.links.is_linked(), slot.is_armed());
+        let has_news = slot.news.is_linked();
+        #[cfg(feature = "flows")]
+        let flow = self.connection_flow(index);
+        self.forget_waiting(index, waits, armed);
+        if has_news {
+            self.take_off(On::EVENTS, Ref::new(Kind::Connection, index));
         }
+        #[cfg(feature = "flows")]
+        self.flow_forget(flow);
         self.tables.connections.remove(index);
     }
 
     /// A tuple is guarded for 2 MSL.
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+    //# When a connection is closed actively, it MUST linger in the TIME-WAIT
+    //# state for a time 2xMSL (Maximum Segment Lifetime) (MUST-13).
     fn enter_time_wait(&mut self, connection: Ref, tuple: &Tuple, state: TimeWaitState) {
         let index = match self.tables.time_wait.insert() {
             Some(index) => Some(index),
             None => {
                 // The oldest has guarded longest: it gives way.
-                let oldest = self.tcp.time_wait.front();
+                let oldest = self.first(On::TIME_WAIT);
                 if oldest.is_some() {
                     self.forget_time_wait(oldest.index());
-                    let evicted = &mut self.counters.tcp_time_wait_evicted;
-                    *evicted = evicted.wrapping_add(1);
+                    count!(self, tcp_time_wait_evicted);
                 }
                 self.tables.time_wait.insert()
             }
@@ -142,13 +176,8 @@ impl Stack {
     }
 
     fn queue_time_wait(&mut self, item: Ref) {
-        if self
-            .tcp
-            .time_wait
-            .push_back(&mut Sending(&mut self.tables), item)
-        {
-            self.put_on(item, On::TimeWait);
-        }
+        self.put_time_wait(item);
+        self.entry_due_in(self.time_wait_ticks());
     }
 
     /// A segment for a connection in TIME-WAIT.
@@ -177,7 +206,7 @@ impl Stack {
                 if restart {
                     let tick = self.clock.quarter();
                     let item = Ref::new(Kind::TimeWait, index);
-                    self.unlink(item);
+                    self.take_off_time_wait(item);
                     if let Some(entry) = self.tables.time_wait.get_mut(index) {
                         entry.links.tag = tick;
                     }
@@ -187,7 +216,11 @@ impl Stack {
                 Ok(())
             }
             time_wait::Disposition::Reopen { min_iss } => {
-                if self.find_listener(&tuple, packet.arrival.iface).is_none() {
+                #[cfg(feature = "flows")]
+                let taken = self.is_flows(packet.arrival.iface, &packet.dst);
+                #[cfg(not(feature = "flows"))]
+                let taken = false;
+                if !taken && self.find_listener(&tuple, packet.arrival.iface).is_none() {
                     // Nobody would take the new incarnation: the old one stays guarded.
                     return Err(DropReason::TcpNoSocket);
                 }
@@ -203,44 +236,43 @@ impl Stack {
         };
         let tuple = entry.tuple;
         let item = Ref::new(Kind::TimeWait, index);
-        self.unlink(item);
+        self.take_off_time_wait(item);
         self.demux.remove(&self.keys, TCP, &tuple, item);
         self.tables.time_wait.remove(index);
     }
 
     /// Ticks of 4 ms that TIME-WAIT lasts.
-    fn time_wait_ticks(&self) -> u16 {
-        // 2 MSL is at most 240 s (RFC 9293 §3.4.2), which the tunable's range keeps: 32 bits do.
-        let micros = u32::try_from(self.tunables.tcp.time_wait).unwrap_or(u32::MAX);
-        u16::try_from(micros / 4_000).unwrap_or(u16::MAX)
+    pub(crate) fn time_wait_ticks(&self) -> u16 {
+        // 2 MSL is at most 240 s (RFC 9293 §3.4.2), which the tunable's range keeps.
+        u16::try_from(self.tunables.tcp.time_wait / 4).unwrap_or(u16::MAX)
+    }
+
+    /// The oldest connection in TIME-WAIT, and how many ticks of 4 ms of it are left;
+    /// [`Ref::NONE`] if there is none.
+    pub(super) fn oldest_time_wait(&self) -> (Ref, u16) {
+        let oldest = self.first(On::TIME_WAIT);
+        match self.tables.time_wait.get(oldest.index()) {
+            Some(entry) if oldest.is_some() => {
+                let left = self.ticks_left(entry.links.tag, self.time_wait_ticks());
+                (oldest, left)
+            }
+            Some(_) | None => (Ref::NONE, u16::MAX),
+        }
     }
 
     /// Forgets connections whose 2 MSL are over.
-    pub(crate) fn fire_time_waits(&mut self) {
-        if self.tcp.time_wait.is_empty() {
-            return;
-        }
-        let (tick, wait) = (self.clock.quarter(), self.time_wait_ticks());
-        loop {
-            let oldest = self.tcp.time_wait.front();
-            let Some(entry) = self.tables.time_wait.get(oldest.index()) else {
-                return;
-            };
-            if oldest.is_none() || tick.wrapping_sub(entry.links.tag) < wait {
-                return;
-            }
+    pub(super) fn fire_time_waits(&mut self) {
+        while let (oldest, 0) = self.oldest_time_wait() {
             self.forget_time_wait(oldest.index());
         }
     }
 
-    /// When the oldest TIME-WAIT is over.
-    pub(crate) fn time_wait_deadline(&self) -> Option<Instant> {
-        let oldest = self.tcp.time_wait.front();
-        if oldest.is_none() {
-            return None;
+    /// When the oldest TIME-WAIT is over: [`Instant::FAR_FUTURE`] if there is none.
+    pub(crate) fn time_wait_deadline(&self) -> Instant {
+        match self.oldest_time_wait() {
+            (oldest, left) if oldest.is_some() => self.after_ticks(left),
+            _ => Instant::FAR_FUTURE,
         }
-        let entry = self.tables.time_wait.get(oldest.index())?;
-        Some(self.tick_to_instant(entry.links.tag, self.time_wait_ticks()))
     }
 
     /// Ends everything that has this local address.

@@ -1,27 +1,32 @@
 //! Handshakes that peers begin: SYN entries, and what a listener answers.
 
 use netloom_driver::{FrameSink, Instant, TxCaps};
-use netloom_tcp::{HalfOpen, OpenParams, Segment, SeqNum, SynOffer, listen, syn_received};
-use netloom_wire::protocol;
+use netloom_tcp::{
+    CloseReason, HalfOpen, OpenParams, Segment, SeqNum, SynOffer, listen, syn_received,
+};
+use netloom_wire::{Addr, protocol};
 
-use crate::counters::DropReason;
+use crate::counters::{DropReason, count};
 use crate::demux::TCP;
 use crate::ip::Packet;
 use crate::keys::Purpose;
 use crate::list::{Kind, Ref};
 use crate::output::{Hop, IpHeader, segment as emit_segment};
-use crate::stack::{On, Sent, Stack};
-use crate::tables::Sending;
-use crate::tcp::input::{drop_reason, reply_repr};
+use crate::stack::{Sent, Stack};
+#[cfg(feature = "fastopen")]
+use crate::tcp::fast_open::Fast;
+use crate::tcp::input::{drop_reason, reply_head};
 use crate::tcp::output::mss_of;
 use crate::tcp::syn_queue::LEVELS;
 use crate::tuple::Tuple;
 use crate::version::Version;
+use crate::waiting::On;
 
 impl Stack {
     /// The listener for a segment: the address before every address, its version before both.
     pub(crate) fn find_listener(&mut self, tuple: &Tuple, iface: u8) -> Option<u32> {
         let at = (tuple.local(), tuple.local_port, iface);
+        #[cfg(feature = "alloc")]
         if let Some((known, first)) = self.tcp.last_listener {
             if known == at {
                 return Some(self.share(first, tuple));
@@ -29,14 +34,17 @@ impl Stack {
         }
         let (local, port, iface) = at;
         let keys = [
-            Tuple::new((local, port), (netloom_wire::Addr::UNSPECIFIED, 0), iface),
+            Tuple::new((local, port), (Addr::UNSPECIFIED, 0), iface),
             Version::of(&local).key(port, None),
             Version::Any.key(port, None),
         ];
         for key in keys {
             let found = self.demux.find(&self.keys, &self.tables, TCP, &key);
             if found.kind() == Some(Kind::Listener) {
-                self.tcp.last_listener = Some((at, found.index()));
+                #[cfg(feature = "alloc")]
+                {
+                    self.tcp.last_listener = Some((at, found.index()));
+                }
                 return Some(self.share(found.index(), tuple));
             }
         }
@@ -45,6 +53,9 @@ impl Stack {
 
     /// Which of the listeners that share an address and port takes a connection.
     fn share(&self, first: u32, tuple: &Tuple) -> u32 {
+        if !cfg!(feature = "reuseport") {
+            return first;
+        }
         let next = |index: u32| {
             self.tables
                 .listeners
@@ -83,27 +94,31 @@ impl Stack {
         min_iss: Option<SeqNum>,
     ) -> Result<(), DropReason> {
         let iface = packet.arrival.iface;
+        #[cfg(feature = "flows")]
+        if self.is_flows(iface, &packet.dst)
+            && (self.tables.listeners.is_empty() || self.find_listener(tuple, iface).is_none())
+        {
+            return self.flow_segment(tuple, packet, segment, min_iss);
+        }
         let Some(listener) = self.find_listener(tuple, iface) else {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5.2
             //# If the connection does not exist (CLOSED), then a reset is sent
             //# in response to any incoming segment except another reset.
-            if let Some(reset) = netloom_tcp::closed::reset_for(segment) {
-                self.send_reply(tuple, Some(iface), &reset.into());
-            }
+            self.send_reset(tuple, Some(iface), segment);
             return Err(DropReason::TcpNoSocket);
         };
         match listen::receive(segment) {
             listen::Disposition::Drop(_) => Err(DropReason::TcpNotSyn),
-            listen::Disposition::Reset(reset) => {
+            listen::Disposition::Reset(_) => {
                 #[cfg(feature = "syn-cookies")]
                 if let Some(taken) = self.cookie_input(listener, tuple, iface, segment) {
                     return taken;
                 }
-                self.send_reply(tuple, Some(iface), &reset.into());
+                self.send_reset(tuple, Some(iface), segment);
                 Err(DropReason::TcpNotSyn)
             }
             listen::Disposition::Syn(offer) => {
-                self.syn_input(listener, tuple, iface, &offer, min_iss)
+                self.syn_input(listener, tuple, iface, &offer, segment, min_iss)
             }
         }
     }
@@ -115,6 +130,7 @@ impl Stack {
         tuple: &Tuple,
         iface: u8,
         offer: &SynOffer,
+        segment: &Segment<'_>,
         min_iss: Option<SeqNum>,
     ) -> Result<(), DropReason> {
         let Some(entry) = self.tables.listeners.get(listener) else {
@@ -124,6 +140,18 @@ impl Stack {
             // A handshake that could not be completed is not begun: the peer tries again.
             return Err(DropReason::TcpAcceptQueueFull);
         }
+        #[cfg(feature = "fastopen")]
+        let grants = match self.fast_open_input(listener, tuple, iface, offer, segment, min_iss) {
+            Fast::No => false,
+            Fast::Cookie => true,
+            Fast::Open(result) => return result,
+        };
+        #[cfg(feature = "fastopen")]
+        let Some(entry) = self.tables.listeners.get(listener) else {
+            return Err(DropReason::TcpNoSocket);
+        };
+        #[cfg(not(feature = "fastopen"))]
+        let _ = segment;
         let slot = if entry.half_open < entry.backlog {
             self.tables.half_open.insert()
         } else {
@@ -139,7 +167,15 @@ impl Stack {
                 iss = min;
             }
         }
-        let half = HalfOpen::new(iss, offer, &self.tunables.tcp);
+        #[cfg_attr(
+            not(feature = "fastopen"),
+            expect(unused_mut, reason = "it is as it is")
+        )]
+        let mut half = HalfOpen::new(iss, offer, &self.tunables.tcp);
+        #[cfg(feature = "fastopen")]
+        if grants {
+            half.ask_for_cookie();
+        }
         let item = Ref::new(Kind::HalfOpen, index);
         if let Some(entry) = self.tables.half_open.get_mut(index) {
             entry.tuple = *tuple;
@@ -175,8 +211,40 @@ impl Stack {
 
     /// The interface an answer to a tuple leaves by: the route's, or where it came from.
     fn reply_iface(&self, tuple: &Tuple, iface: u8) -> u8 {
-        self.route(&tuple.remote, tuple.scope().or(Some(iface)))
-            .map_or(iface, |(out, _)| out)
+        self.reply_route(tuple, iface).map_or(iface, |(out, _)| out)
+    }
+
+    /// How an answer leaves by an interface.
+    fn reply_route(&self, tuple: &Tuple, iface: u8) -> Option<(u8, Addr)> {
+        let scope = tuple.scope();
+        match self.recent.route(&tuple.remote) {
+            Some((out, next_hop)) if out == iface && scope.is_none() => Some((out, next_hop)),
+            Some(_) | None => self.route(&tuple.remote, scope.or(Some(iface))),
+        }
+    }
+
+    /// The tuple and the state of a SYN entry, with the timestamp that its flow keeps for it.
+    #[inline]
+    pub(crate) fn half_open(&self, index: u32) -> Option<(Tuple, HalfOpen)> {
+        let entry = self.tables.half_open.get(index)?;
+        #[cfg(feature = "flows")]
+        if let Some(place) = entry.flow().checked_sub(1) {
+            let timestamp = self.tables.flows.get(place).map_or(0, |flow| flow.window);
+            return Some((entry.tuple, entry.half.with_timestamp(timestamp)));
+        }
+        Some((entry.tuple, entry.half))
+    }
+
+    /// Puts the state of a SYN entry back.
+    fn keep_half_open(&mut self, index: u32, half: HalfOpen) {
+        let Some(entry) = self.tables.half_open.get_mut(index) else {
+            return;
+        };
+        #[cfg(feature = "flows")]
+        let flow = entry.flow();
+        entry.half = half;
+        #[cfg(feature = "flows")]
+        self.lend_to_flow(index, flow);
     }
 
     /// A segment for a SYN entry.
@@ -185,21 +253,23 @@ impl Stack {
         index: u32,
         segment: &Segment<'_>,
     ) -> Result<(), DropReason> {
-        let entry = self
-            .tables
-            .half_open
-            .get(index)
-            .ok_or(DropReason::TcpNoSocket)?;
-        let tuple = entry.tuple;
+        let (tuple, mut half) = self.half_open(index).ok_or(DropReason::TcpNoSocket)?;
+        #[cfg(feature = "flows")]
+        let of_flow = self.is_flow_syn(index);
+        #[cfg(feature = "flows")]
+        if of_flow {
+            if let Some(result) = self.held_input(index, segment) {
+                return result;
+            }
+        }
         let iface = self.reply_iface(&tuple, 0);
-        let params = self.open_params(&tuple, iface, entry.half.iss());
+        let ts_offset = self.ts_offset(&tuple);
+        let (_, rcv_buf) = self.announced(&tuple, iface);
         let env = self.clock.env(&self.tunables.tcp, 0);
-        let Some(entry) = self.tables.half_open.get_mut(index) else {
-            return Err(DropReason::TcpNoSocket);
-        };
-        let disposition = entry
-            .half
-            .receive(&env, segment, params.ts_offset, params.rcv_buf);
+        let disposition = half.receive(&env, segment, ts_offset, rcv_buf);
+        if !matches!(disposition, syn_received::Disposition::Established) {
+            self.keep_half_open(index, half);
+        }
         match disposition {
             syn_received::Disposition::Drop(why) => Err(drop_reason(why)),
             syn_received::Disposition::SynAck => {
@@ -212,33 +282,37 @@ impl Stack {
                 self.send_reply(&tuple, Some(iface), &reply);
                 Err(DropReason::TcpOutOfWindow)
             }
-            syn_received::Disposition::Reset(reset) => {
-                self.send_reply(&tuple, Some(iface), &reset.into());
+            syn_received::Disposition::Reset(_) => {
+                self.send_reset(&tuple, Some(iface), segment);
                 Err(DropReason::TcpBadAck)
             }
             syn_received::Disposition::Gone => {
-                self.drop_half_open(index);
+                self.drop_half_open_for(index, CloseReason::PeerReset);
                 Ok(())
             }
             syn_received::Disposition::Established => {
-                let half = entry.half;
+                #[cfg(feature = "flows")]
+                if of_flow {
+                    return self.flow_complete(index, iface, &half, segment);
+                }
                 let Some(listener) = self.find_listener(&tuple, tuple.scope().unwrap_or(0)) else {
                     // The listener was closed meanwhile.
                     self.drop_half_open(index);
-                    if let Some(reset) = netloom_tcp::closed::reset_for(segment) {
-                        self.send_reply(&tuple, Some(iface), &reset.into());
-                    }
+                    self.send_reset(&tuple, Some(iface), segment);
                     return Err(DropReason::TcpNoSocket);
                 };
-                self.complete(listener, &tuple, iface, &half, segment)
+                let entry = Ref::new(Kind::HalfOpen, index);
+                self.complete(listener, entry, &tuple, iface, &half, segment)
             }
         }
     }
 
     /// A handshake is complete: its connection is made and given the segment that completed it.
+    /// `entry` is its SYN entry; [`Ref::NONE`] if a cookie came back.
     pub(super) fn complete(
         &mut self,
         listener: u32,
+        entry: Ref,
         tuple: &Tuple,
         iface: u8,
         half: &HalfOpen,
@@ -259,30 +333,26 @@ impl Stack {
             .insert()
             .ok_or(DropReason::TcpNoSlot)?;
         let item = Ref::new(Kind::Connection, index);
-        let entry = self.demux.find(&self.keys, &self.tables, TCP, tuple);
-        match entry.kind() {
-            Some(Kind::HalfOpen) => {
-                self.unlink(entry);
-                self.demux.replace(&self.keys, TCP, tuple, entry, item);
-                self.tables.half_open.remove(entry.index());
-                self.count_half_open(tuple);
-            }
-            Some(_) | None => {
-                if !self.demux.insert(&self.keys, TCP, tuple, item) {
-                    self.tables.connections.remove(index);
-                    return Err(DropReason::TcpNoMemory);
-                }
-            }
+        if entry.is_some() {
+            self.unlink_half_open(entry);
+            self.demux.replace(&self.keys, TCP, tuple, entry, item);
+            self.tables.half_open.remove(entry.index());
+        } else if !self.demux.insert(&self.keys, TCP, tuple, item) {
+            self.tables.connections.remove(index);
+            return Err(DropReason::TcpNoMemory);
         }
         let params = self.open_params(tuple, iface, half.iss());
         let env = self.clock.env(&self.tunables.tcp, 0);
         if let Some(slot) = self.tables.connections.get_mut(index) {
-            slot.conn = netloom_tcp::Connection::from_half_open(&params, half, &env);
-            slot.open(tuple, iface, &self.tunables);
-            slot.listener = listener.wrapping_add(1);
+            slot.conn.open_passively(&params, half, &env);
+            slot.open(tuple, iface, &self.tunables, &mut self.tcp.buffers);
+            slot.set_listener(listener.wrapping_add(1));
         }
         if let Some(listener) = self.tables.listeners.get_mut(listener) {
             listener.to_accept = listener.to_accept.saturating_add(1);
+            if entry.is_some() {
+                listener.half_open = listener.half_open.saturating_sub(1);
+            }
         }
         self.connection_input(index, segment)
     }
@@ -324,29 +394,59 @@ impl Stack {
 
     /// Gives up a handshake without a word.
     pub(crate) fn drop_half_open(&mut self, index: u32) {
+        self.drop_half_open_for(index, CloseReason::HandshakeTimedOut);
+    }
+
+    /// [`drop_half_open`](Stack::drop_half_open), with the reason that its flow is told if it is
+    /// one.
+    fn drop_half_open_for(&mut self, index: u32, reason: CloseReason) {
         let Some(entry) = self.tables.half_open.get(index) else {
             return;
         };
         let tuple = entry.tuple;
+        #[cfg(feature = "flows")]
+        let flow = entry.flow();
         let item = Ref::new(Kind::HalfOpen, index);
         self.unlink(item);
         self.demux.remove(&self.keys, TCP, &tuple, item);
         self.tables.half_open.remove(index);
+        #[cfg(feature = "flows")]
+        if flow != 0 || self.tables.listeners.is_empty() {
+            let id = self.flow_at(flow);
+            self.flow_over(id, reason);
+            return;
+        }
+        let _ = reason;
         self.count_half_open(&tuple);
+    }
+
+    /// What a SYN or SYN-ACK announces: the MSS, and the receive buffer that its window is of.
+    pub(super) fn announced(&self, tuple: &Tuple, iface: u8) -> (u16, u32) {
+        let link = self.interface(iface).map_or(1280, |i| i.mtu);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+        //# where MMS_R is the maximum size for a transport-layer message that
+        //# can be received (and reassembled at the IP layer) (MUST-67).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.3
+        //# As a result, when the effective MTU of an interface varies packet-to-
+        //# packet, TCP implementations SHOULD use the smallest effective MTU of
+        //# the interface to calculate the value to advertise in the MSS Option
+        //# (SHLD-6).
+        let mss = mss_of(link, &tuple.remote);
+        let rcv_buf = if self.tcp.buffers.under_pressure() {
+            // Above half of the budget a connection promises a few segments only.
+            let few = u32::from(mss).saturating_mul(4);
+            few.max(self.tunables.tcp_rmem_min).min(self.rcv_buf())
+        } else {
+            self.rcv_buf()
+        };
+        (mss, rcv_buf)
     }
 
     /// What a connection with this tuple is opened with.
     pub(crate) fn open_params(&mut self, tuple: &Tuple, iface: u8, iss: SeqNum) -> OpenParams {
         let dst = tuple.remote;
-        let link = self.interface(iface).map_or(1280, |i| i.mtu);
         let path = self.path_mtu(&dst, iface);
-        let mss = mss_of(link, &dst);
-        let rcv_buf = if self.tcp.buffers.under_pressure() {
-            // Above half of the budget a connection promises a few segments only.
-            u32::from(mss).saturating_mul(4).min(self.rcv_buf())
-        } else {
-            self.rcv_buf()
-        };
+        let (mss, rcv_buf) = self.announced(tuple, iface);
         OpenParams {
             iss,
             ts_offset: self.ts_offset(tuple),
@@ -369,6 +469,10 @@ impl Stack {
     /// What ISN and timestamp offset of a tuple are made with.
     fn connection_secrets(&mut self, tuple: &Tuple) -> (u32, u32) {
         // A handshake asks several times.
+        // What it costs to remember them is dear on small machines.
+        if !cfg!(target_pointer_width = "64") {
+            return self.keys.secrets(Purpose::Connection, tuple);
+        }
         if self.tcp.secrets_of != *tuple {
             self.tcp.secrets = self.keys.secrets(Purpose::Connection, tuple);
             self.tcp.secrets_of = *tuple;
@@ -379,7 +483,20 @@ impl Stack {
     /// What is added to the millisecond clock in a connection's timestamps (RFC 7323 §5.4 leaves
     /// it open): nobody learns from one connection how long the stack has been running.
     pub(super) fn ts_offset(&mut self, tuple: &Tuple) -> u32 {
-        self.connection_secrets(tuple).1
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-7.1
+        //# It is therefore RECOMMENDED to generate a random, per-
+        //# connection offset to be used with the clock source when generating
+        //# the Timestamps option value (see Section 5.4).
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-7
+        //# It is therefore
+        //# RECOMMENDED to generate a random, per-connection offset to be used
+        //# with the clock source when generating the Timestamps option value
+        //# (see Section 5.4).
+        if cfg!(feature = "timestamps") {
+            self.connection_secrets(tuple).1
+        } else {
+            0
+        }
     }
 
     /// An initial sequence number (RFC 6528): a clock of 4 µs ticks and a secret of the tuple.
@@ -387,7 +504,19 @@ impl Stack {
     //= https://www.rfc-editor.org/rfc/rfc6528#section-3
     //# TCP SHOULD generate its Initial Sequence Numbers with the expression:
     pub(crate) fn isn(&mut self, tuple: &Tuple) -> SeqNum {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+        //# A TCP implementation MUST use the above type of "clock" for clock-
+        //# driven selection of initial sequence numbers (MUST-8), and SHOULD
+        //# generate its initial sequence numbers with the expression:
         let clock = (self.clock.now.as_micros() >> 2) as u32;
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+        //# F() MUST NOT be computable from the outside (MUST-9), or
+        //# an attacker could still guess at sequence numbers from the ISN used
+        //# for some other connection.
+        //= https://www.rfc-editor.org/rfc/rfc6528#section-3
+        //# F() MUST NOT be computable from
+        //# the outside, or an attacker could still guess at sequence numbers
+        //# from the ISN used for some other connection.
         SeqNum(clock.wrapping_add(self.connection_secrets(tuple).0))
     }
 
@@ -400,12 +529,11 @@ impl Stack {
         sink: &mut dyn FrameSink,
         sent: &mut Sent,
     ) -> bool {
-        let Some(entry) = self.tables.half_open.get(index) else {
+        let Some((tuple, half)) = self.half_open(index) else {
             return true;
         };
-        let (tuple, half) = (entry.tuple, entry.half);
         let item = Ref::new(Kind::HalfOpen, index);
-        let next_hop = match self.route(&tuple.remote, tuple.scope().or(Some(iface))) {
+        let next_hop = match self.reply_route(&tuple, iface) {
             Some((out, next_hop)) if out == iface => next_hop,
             Some((out, _)) => {
                 self.push_control(out, item);
@@ -431,13 +559,18 @@ impl Stack {
                 return true;
             }
         };
-        let params = self.open_params(&tuple, iface, half.iss());
-        let reply = half.syn_ack(
-            &self.clock.env(&self.tunables.tcp, 0),
-            params.ts_offset,
-            params.mss,
-            params.rcv_buf,
-        );
+        let ts_offset = self.ts_offset(&tuple);
+        let (mss, rcv_buf) = self.announced(&tuple, iface);
+        let env = self.clock.env(&self.tunables.tcp, 0);
+        #[cfg_attr(
+            not(feature = "fastopen"),
+            expect(unused_mut, reason = "it is as it is")
+        )]
+        let mut reply = half.syn_ack(&env, ts_offset, mss, rcv_buf);
+        #[cfg(feature = "fastopen")]
+        if let Some(cookie) = self.fast_open_grant(&half, &tuple) {
+            let _ = reply.options.push_fast_open(&cookie);
+        }
         let ip = IpHeader {
             src: tuple.local(),
             dst: tuple.remote,
@@ -445,25 +578,13 @@ impl Stack {
             ttl: self.tunables.ip_default_ttl,
             tos: 0,
         };
-        let repr = reply_repr(&tuple, &reply);
-        let result = emit_segment(
-            sink,
-            caps,
-            &link,
-            &ip,
-            repr.header_len(),
-            16,
-            &mut |header| {
-                let _ = repr.emit(header);
-            },
-            (&[], &[]),
-            None,
-        );
+        let head = reply_head(&tuple, &reply);
+        let result = emit_segment(sink, caps, &link, &ip, &head, (&[], &[]), None);
         if result.is_err() {
             return false;
         }
         self.count_sent(sent);
-        self.counters.tcp_segments_sent = self.counters.tcp_segments_sent.wrapping_add(1);
+        count!(self, tcp_segments_sent);
         self.arm_half_open(index);
         true
     }
@@ -474,75 +595,97 @@ impl Stack {
         let Some(entry) = self.tables.half_open.get_mut(index) else {
             return;
         };
-        let level = usize::from(entry.half.retries()).min(LEVELS.wrapping_sub(1));
+        let level = entry.half.retries().min(LEVELS.wrapping_sub(1));
         entry.links.tag = tick;
         let item = Ref::new(Kind::HalfOpen, index);
-        if let Some(list) = self.tcp.syn.levels.get_mut(level) {
-            if list.push_back(&mut Sending(&mut self.tables), item) {
-                self.put_on(item, On::Handshake(level as u8));
+        self.put_handshake(level, item);
+        self.entry_due_in(self.syn_ack_wait(level));
+    }
+
+    /// An entry begins to wait, so many ticks of 4 ms.
+    pub(super) fn entry_due_in(&mut self, ticks: u16) {
+        // The tick in progress has begun before.
+        let at = self.after_ticks(ticks.saturating_sub(1));
+        self.tcp.quiet.end_by(at);
+    }
+
+    /// Has SYN entries and TIME-WAITs looked at whose time has come.
+    #[inline]
+    pub(crate) fn fire_entries(&mut self) {
+        if self.tcp.quiet.lasts(self.clock.now) {
+            return;
+        }
+        self.fire_handshakes();
+        self.fire_time_waits();
+        self.tcp.quiet.begin(Instant::FAR_FUTURE);
+        for (first, left) in [self.next_handshake(), self.oldest_time_wait()] {
+            if first.is_some() {
+                self.entry_due_in(left);
             }
         }
     }
 
     /// Ticks of 4 ms that a SYN-ACK sent `level + 1` times is waited for.
-    fn syn_ack_wait(&self, level: usize) -> u16 {
-        let ticks = (self.tunables.tcp.rto_initial / 4_000).min(32_000);
+    pub(crate) fn syn_ack_wait(&self, level: u8) -> u16 {
+        let ticks = (self.tunables.tcp.rto_initial / 4).min(32_000);
         u16::try_from((ticks << level).min(32_000)).unwrap_or(u16::MAX)
     }
 
-    /// Repeats or gives up the SYN-ACKs whose time has come.
-    pub(crate) fn fire_handshakes(&mut self) {
+    /// The handshake whose SYN-ACK is to be repeated next, and in how many ticks of 4 ms;
+    /// [`Ref::NONE`] if there is none.
+    fn next_handshake(&self) -> (Ref, u16) {
+        let mut next = (Ref::NONE, u16::MAX);
         if self.tables.half_open.is_empty() {
-            return;
+            return next;
         }
-        let tick = self.clock.quarter();
         for level in 0..LEVELS {
-            let wait = self.syn_ack_wait(level);
-            while let Some(front) = self.tcp.syn.levels.get(level).map(|l| l.front()) {
-                let Some(entry) = self.tables.half_open.get_mut(front.index()) else {
-                    break;
-                };
-                if front.is_none() || tick.wrapping_sub(entry.links.tag) < wait {
-                    break;
+            let front = self.first(On::handshake(level));
+            if let Some(entry) = self.tables.half_open.get(front.index()) {
+                let left = self.ticks_left(entry.links.tag, self.syn_ack_wait(level));
+                if front.is_some() && left < next.1 {
+                    next = (front, left);
                 }
-                if entry.half.retries() >= self.tunables.tcp.synack_retries {
-                    self.drop_half_open(front.index());
-                    let timed_out = &mut self.counters.tcp_half_open_timed_out;
-                    *timed_out = timed_out.wrapping_add(1);
-                    continue;
-                }
-                entry.half.count_retry();
-                let tuple = entry.tuple;
-                self.unlink(front);
-                self.push_control(self.reply_iface(&tuple, 0), front);
             }
         }
+        next
     }
 
-    /// When the next SYN-ACK is due.
-    pub(crate) fn handshake_deadline(&self) -> Option<Instant> {
-        if self.tables.half_open.is_empty() {
-            return None;
-        }
-        let mut earliest: Option<Instant> = None;
-        for (level, list) in self.tcp.syn.levels.iter().enumerate() {
-            let front = list.front();
-            if front.is_none() {
+    /// Repeats or gives up the SYN-ACKs whose time has come.
+    fn fire_handshakes(&mut self) {
+        while let (front, 0) = self.next_handshake() {
+            let Some(entry) = self.tables.half_open.get_mut(front.index()) else {
+                return;
+            };
+            if entry.half.retries() >= self.tunables.tcp.synack_retries {
+                self.drop_half_open(front.index());
+                count!(self, tcp_half_open_timed_out);
                 continue;
             }
-            if let Some(entry) = self.tables.half_open.get(front.index()) {
-                let due = self.tick_to_instant(entry.links.tag, self.syn_ack_wait(level));
-                earliest = Some(earliest.map_or(due, |e| e.min(due)));
-            }
+            entry.half.count_retry();
+            let tuple = entry.tuple;
+            self.unlink(front);
+            self.push_control(self.reply_iface(&tuple, 0), front);
         }
-        earliest
     }
 
-    /// The instant `wait` ticks of 4 ms after the tick `tag`.
-    pub(crate) fn tick_to_instant(&self, tag: u16, wait: u16) -> Instant {
-        let passed = self.clock.quarter().wrapping_sub(tag);
-        let ticks = u64::from(wait.saturating_sub(passed));
-        // The tick in progress began up to 4 ms ago: waiting whole ticks is never early.
-        self.clock.now.plus_micros(ticks.saturating_mul(4_000))
+    /// When the next SYN-ACK is due: [`Instant::FAR_FUTURE`] if none is.
+    pub(crate) fn handshake_deadline(&self) -> Instant {
+        match self.next_handshake() {
+            (front, left) if front.is_some() => self.after_ticks(left),
+            _ => Instant::FAR_FUTURE,
+        }
+    }
+
+    /// Ticks of 4 ms until `wait` of them have passed since the tick `tag`.
+    pub(crate) fn ticks_left(&self, tag: u16, wait: u16) -> u16 {
+        wait.saturating_sub(self.clock.quarter().wrapping_sub(tag))
+    }
+
+    /// The instant some ticks from now. The tick in progress began up to 4 ms ago: waiting whole
+    /// ticks is never early.
+    pub(crate) fn after_ticks(&self, ticks: u16) -> Instant {
+        self.clock
+            .now
+            .plus_micros(u64::from(u32::from(ticks) * 4_000))
     }
 }

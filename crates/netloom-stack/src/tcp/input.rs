@@ -1,18 +1,28 @@
 //! Segments in.
 
 use netloom_driver::RxChecksum;
-use netloom_tcp::{Discard, IcmpError, Outcome, Reply, Segment, SeqNum};
-use netloom_wire::{TcpRepr, TcpView, protocol};
+use netloom_tcp::{Discard, IcmpError, News, Outcome, Reply, Segment, SeqNum, closed};
+use netloom_wire::tcp::{MAX_HEADER_LEN, set_checksum};
+use netloom_wire::{TcpHeader, TcpView, protocol};
 
-use crate::counters::DropReason;
+use crate::counters::{DropReason, count};
 use crate::demux::TCP;
 use crate::icmp::Heard;
+#[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+use crate::interface::Interface;
 use crate::ip::Packet;
+#[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+use crate::list::List;
 use crate::list::{Kind, Ref};
-use crate::output::{IpHeader, transport_checksum};
+use crate::output::{IpHeader, TransportHeader, transport_checksum};
 use crate::stack::Stack;
+use crate::tcp::output::{TcpHead, epoch};
 use crate::tcp::slot::Flags;
+#[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+use crate::tcp::slot::TcpSlot;
 use crate::tuple::Tuple;
+#[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+use crate::waiting::On;
 
 impl Stack {
     /// Takes in a segment; returns once somebody took it, or why it was dropped.
@@ -49,6 +59,12 @@ impl Stack {
         );
         let found = self.demux.find(&self.keys, &self.tables, TCP, &tuple);
         match found.kind() {
+            #[cfg(feature = "flows")]
+            Some(Kind::Connection) => match packet.arrival.flow {
+                Some(calls) => self.flow_connection_input(found.index(), &segment, calls),
+                None => self.connection_input(found.index(), &segment),
+            },
+            #[cfg(not(feature = "flows"))]
             Some(Kind::Connection) => self.connection_input(found.index(), &segment),
             Some(Kind::HalfOpen) => self.half_open_input(found.index(), &segment),
             Some(Kind::TimeWait) => self.time_wait_input(found.index(), packet, &segment),
@@ -83,21 +99,47 @@ impl Stack {
                 .readable_bytes()
                 .wrapping_add(segment.payload.len());
             if need > in_order {
-                buffers.ensure_ranges(&mut slot.buffers);
+                buffers.ensure_ranges(&mut slot.conn, &mut slot.buffers);
             }
         }
         let outcome = slot.conn.receive(&env, &mut slot.buffers.io(), segment);
         let discard = outcome.discard;
         let (iface, listed) = (slot.iface, slot.links.is_linked());
+        // Most segments mean no more than this, and the slot is at hand.
+        #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+        if !outcome.news.intersects(BEYOND_LISTS) {
+            let left = slot.list(index, outcome.news, &mut self.events, &mut self.interfaces);
+            self.finish_listing(index, left);
+            return taken_in(discard);
+        }
+        if outcome.resets() {
+            let tuple = slot.tuple;
+            self.send_reset(&tuple, None, segment);
+        }
+        #[cfg(feature = "fastopen")]
+        let outcome = if outcome.established() && self.fast_open_established(index, segment) {
+            outcome.known()
+        } else {
+            outcome
+        };
         self.apply(index, &outcome);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# For example, if the TCP endpoint is processing a
+        //# series of queued segments, it MUST process them all before
+        //# sending any ACK segments (MUST-59).
         // Looked at once per transmit turn, however many segments came: that is where
         // acknowledgements are aggregated and timers armed.
         if !listed {
             self.owe(iface, Ref::new(Kind::Connection, index));
         }
-        match discard {
-            None => Ok(()),
-            Some(discard) => Err(drop_reason(discard)),
+        taken_in(discard)
+    }
+
+    /// Answers a segment with a RST, unless it is one.
+    #[inline(never)]
+    pub(crate) fn send_reset(&mut self, tuple: &Tuple, iface: Option<u8>, segment: &Segment<'_>) {
+        if let Some(reset) = closed::reset_for(segment) {
+            self.send_reply(tuple, iface, &reset.into());
         }
     }
 
@@ -111,59 +153,70 @@ impl Stack {
             tos: 0,
         };
         if reply.flags.rst() {
-            self.counters.tcp_resets_sent = self.counters.tcp_resets_sent.wrapping_add(1);
+            count!(self, tcp_resets_sent);
         }
-        let repr = reply_repr(tuple, reply);
-        let len = repr.header_len();
-        let _ = self.send_packet(&ip, tuple.scope().or(iface), len, &mut |writer| {
-            let mut header = [0; netloom_wire::tcp::MAX_HEADER_LEN];
-            if let Some(header) = header.get_mut(..len) {
-                if repr.emit(header).is_ok() {
-                    let sum = transport_checksum(&ip, header).finish();
-                    netloom_wire::tcp::set_checksum(header, sum);
-                    writer.write(header);
-                }
-            }
-        });
+        let head = reply_head(tuple, reply);
+        let mut bytes = [0; MAX_HEADER_LEN];
+        let bytes = bytes.get_mut(..head.len()).unwrap_or_default();
+        head.emit(bytes);
+        let sum = transport_checksum(&ip, bytes).finish();
+        set_checksum(bytes, sum);
+        let _ = self.send_packet(&ip, tuple.scope().or(iface), [bytes, &[]]);
     }
 
     /// Tells everybody whom the outcome of a call on a connection concerns.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     #[cfg_attr(not(target_pointer_width = "64"), inline)]
     pub(crate) fn apply(&mut self, index: u32, outcome: &Outcome) {
-        if outcome.news.is_empty() && outcome.end.is_none() && outcome.reset.is_none() {
-            return;
+        const FOR_OTHERS: News = News::USER
+            .with(News::ESTABLISHED)
+            .with(News::PATH_CONFIRMED)
+            .with(News::NEGATIVE_ADVICE)
+            .with(News::ENDED)
+            .with(ROUND_OVER);
+        if outcome.news.intersects(FOR_OTHERS) {
+            self.apply_news(index, outcome);
         }
-        self.apply_news(index, outcome);
     }
 
     fn apply_news(&mut self, index: u32, outcome: &Outcome) {
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return;
         };
-        let (iface, tuple) = (slot.iface, slot.tuple);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+        //# However, the conditions that are reported
+        //# asynchronously to the application MUST include:
         if outcome.soft_error() {
             slot.flags.set(Flags::SOFT_ERROR);
         }
         if outcome.urgent() {
             slot.flags.set(Flags::URGENT);
         }
-        let news = outcome.readable()
-            || outcome.writable()
-            || outcome.established()
-            || outcome.peer_finished()
-            || outcome.urgent()
-            || outcome.soft_error();
-        if let Some(reset) = outcome.reset {
-            self.send_reply(&tuple, None, &reset.into());
+        #[cfg(feature = "autotune")]
+        if outcome.news.contains(ROUND_OVER) {
+            self.round_over(index);
         }
-        self.apply_path(iface, &tuple, outcome);
+        #[cfg(feature = "autotune")]
+        let Some(slot) = self.tables.connections.get_mut(index) else {
+            return;
+        };
+        let end = if outcome.ended() {
+            slot.conn.ended()
+        } else {
+            None
+        };
+        if outcome.news.intersects(OF_PATH) {
+            let (iface, tuple) = (slot.iface, slot.tuple);
+            self.apply_path(iface, &tuple, outcome.news);
+        }
         if outcome.established() {
+            #[cfg(feature = "metrics")]
+            self.adopt_metrics(index);
             self.established(index);
         }
-        if let Some(end) = outcome.end {
+        if let Some(end) = end {
             self.end(index, end);
-        } else if news {
+        } else if outcome.news.intersects(News::USER) {
             self.connection_news(index);
         }
     }
@@ -171,23 +224,28 @@ impl Stack {
     /// Has a connection's user told, unless it has none yet.
     #[inline]
     pub(crate) fn connection_news(&mut self, index: u32) {
-        let Some(slot) = self.tables.connections.get(index) else {
+        let Some(slot) = self.tables.connections.get_mut(index) else {
             return;
         };
-        if slot.flags.has(Flags::OWNED) {
-            self.news(Ref::new(Kind::Connection, index));
+        if !slot.flags.has(Flags::OWNED) {
+            return;
         }
+        let item = Ref::new(Kind::Connection, index);
+        #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+        if self.events.begin_with(&mut slot.news, item, 0) {
+            return;
+        }
+        self.news(item);
     }
 
     /// What a connection learned of its path goes to the neighbour cache: the hint that it
     /// works (RFC 4861 §7.3.1), or the advice that it does not (RFC 9293 §3.8.3).
     #[inline]
-    fn apply_path(&mut self, iface: u8, tuple: &Tuple, outcome: &Outcome) {
-        #[cfg(feature = "ethernet")]
+    fn apply_path(&mut self, iface: u8, tuple: &Tuple, news: News) {
+        #[cfg(all(feature = "ethernet", feature = "nud"))]
         {
-            use netloom_tcp::News;
-            let confirmed = outcome.news.contains(News::PATH_CONFIRMED);
-            let suspected = outcome.news.contains(News::NEGATIVE_ADVICE);
+            let confirmed = news.contains(News::PATH_CONFIRMED);
+            let suspected = news.contains(News::NEGATIVE_ADVICE);
             if !confirmed && !suspected {
                 return;
             }
@@ -197,6 +255,12 @@ impl Stack {
                 && !self.interface(iface).is_some_and(|i| i.ethernet)
             {
                 return;
+            }
+            if confirmed && cfg!(target_pointer_width = "64") && tuple.scope().is_none() {
+                let now = epoch(&self.neighbors, &self.clock);
+                if self.recent.confirms_again(&tuple.remote, iface, now) {
+                    return;
+                }
             }
             let Some((iface, next_hop)) = self.route_again(&tuple.remote, tuple.scope()) else {
                 return;
@@ -210,12 +274,12 @@ impl Stack {
                 self.neighbors.suspect(self.clock.now, iface, &next_hop);
             }
         }
-        #[cfg(not(feature = "ethernet"))]
-        let _ = (iface, tuple, outcome);
+        #[cfg(not(all(feature = "ethernet", feature = "nud")))]
+        let _ = (iface, tuple, news);
     }
 
     /// An ICMP error that quotes a segment of a connection (RFC 5927).
-    #[cfg(any(feature = "ipv4", feature = "ipv6"))]
+    #[cfg(all(feature = "icmp-errors", any(feature = "ipv4", feature = "ipv6")))]
     pub(crate) fn tcp_icmp_error(
         &mut self,
         index: u32,
@@ -228,10 +292,18 @@ impl Stack {
             .connections
             .get_mut(index)
             .ok_or(DropReason::IcmpUnsolicited)?;
-        if !slot.conn.in_flight(seq) {
-            return Err(DropReason::IcmpUnsolicited);
-        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+        //# TCP implementations MUST act on an ICMP error message passed up from
+        //# the IP layer, directing it to the connection that created the error
+        //# (MUST-54).
         let error = match heard {
+            Heard::PacketTooBig(_) if !slot.conn.in_flight(seq) => {
+                return Err(DropReason::IcmpUnsolicited);
+            }
+            //= https://www.rfc-editor.org/rfc/rfc7323#section-5.7
+            //# Setting the DF bit implies the use of Path MTU Discovery as described
+            //# in [RFC1191], [RFC1981], and [RFC4821]; thus, any TCP implementation
+            //# that implements PAWS MUST also implement Path MTU Discovery.
             Heard::PacketTooBig(mtu) => {
                 let (dst, iface) = (slot.tuple.remote, slot.iface);
                 self.lower_pmtu(&dst, iface, mtu);
@@ -248,23 +320,132 @@ impl Stack {
             Heard::TimeExceeded => IcmpError::TimeExceeded,
             Heard::ParameterProblem => IcmpError::ParameterProblem,
         };
+        // The connection judges for itself whether it sent what is quoted.
         let outcome = slot.conn.icmp_error(error, seq);
+        if outcome.news.is_empty() {
+            return Err(DropReason::IcmpUnsolicited);
+        }
         self.apply(index, &outcome);
         Ok(())
     }
 }
 
 /// The header of a stateless segment.
-pub(crate) fn reply_repr(tuple: &Tuple, reply: &Reply) -> TcpRepr {
-    TcpRepr {
-        src_port: tuple.local_port,
-        dst_port: tuple.remote_port,
-        seq: reply.seq.0,
-        ack: reply.ack.0,
-        flags: reply.flags,
-        window: reply.window,
-        urgent: 0,
+pub(crate) fn reply_head(tuple: &Tuple, reply: &Reply) -> TcpHead {
+    TcpHead {
+        header: TcpHeader {
+            src_port: tuple.local_port,
+            dst_port: tuple.remote_port,
+            seq: reply.seq.0,
+            ack: reply.ack.0,
+            flags: reply.flags,
+            window: reply.window,
+            urgent: 0,
+        },
         options: reply.options,
+    }
+}
+
+/// News that ask for more than that the connection is listed: for its user, and to be looked at in
+/// the next transmit turn.
+#[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+const BEYOND_LISTS: News = News::ESTABLISHED
+    .with(News::URGENT)
+    .with(News::SOFT_ERROR)
+    .with(News::NEGATIVE_ADVICE)
+    .with(News::ENDED)
+    .with(News::RESET)
+    .with(ROUND_OVER);
+
+/// That it was measured what the user of a connection reads in a round trip.
+#[cfg(feature = "autotune")]
+const ROUND_OVER: News = News::ROUND_OVER;
+#[cfg(not(feature = "autotune"))]
+const ROUND_OVER: News = News::NONE;
+
+/// What could not be done of the lists with one slot at hand: bits of [`TcpSlot::list`].
+#[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Left(u8);
+
+#[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+impl Left {
+    const NEWS: u8 = 1;
+    const OWING: u8 = 2;
+    const PATH: u8 = 4;
+}
+
+#[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+impl TcpSlot {
+    /// Puts the connection on the lists that ordinary news calls for: its user's, and its
+    /// interface's, so that it is looked at in the next transmit turn.
+    #[inline(always)]
+    pub(super) fn list(
+        &mut self,
+        index: u32,
+        news: News,
+        events: &mut List,
+        interfaces: &mut [Interface],
+    ) -> Left {
+        let item = Ref::new(Kind::Connection, index);
+        let mut left = 0;
+        if news.intersects(News::USER)
+            && self.flags.has(Flags::OWNED)
+            && !events.begin_with(&mut self.news, item, 0)
+        {
+            left |= Left::NEWS;
+        }
+        if let Some(interface) = interfaces.get_mut(usize::from(self.iface)) {
+            let name = On::owing(self.iface).name();
+            if !interface.owing.begin_with(&mut self.links, item, name) {
+                left |= Left::OWING;
+            }
+            if interface.ethernet && news.contains(News::PATH_CONFIRMED) {
+                left |= Left::PATH;
+            }
+        }
+        Left(left)
+    }
+}
+
+#[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+impl Stack {
+    /// Does what [`TcpSlot::list`] left to do.
+    #[inline(always)]
+    pub(super) fn finish_listing(&mut self, index: u32, left: Left) {
+        if left != Left(0) {
+            self.finish_listing_of(index, left);
+        }
+    }
+
+    #[inline(never)]
+    fn finish_listing_of(&mut self, index: u32, Left(left): Left) {
+        let Some(slot) = self.tables.connections.get(index) else {
+            return;
+        };
+        let (iface, tuple) = (slot.iface, slot.tuple);
+        let item = Ref::new(Kind::Connection, index);
+        if left & Left::NEWS != 0 {
+            self.news(item);
+        }
+        if left & Left::OWING != 0 {
+            self.owe(iface, item);
+        }
+        if left & Left::PATH != 0 {
+            self.apply_path(iface, &tuple, News::PATH_CONFIRMED);
+        }
+    }
+}
+
+/// What a connection learned of its path.
+const OF_PATH: News = News::PATH_CONFIRMED.with(News::NEGATIVE_ADVICE);
+
+/// How a segment is counted that a connection took in, but for what it discarded of it.
+#[inline]
+fn taken_in(discard: Option<Discard>) -> Result<(), DropReason> {
+    match discard {
+        None => Ok(()),
+        Some(discard) => Err(drop_reason(discard)),
     }
 }
 

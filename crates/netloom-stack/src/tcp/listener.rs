@@ -2,7 +2,9 @@
 
 use netloom_wire::Addr;
 
-use crate::list::{Links, List};
+use crate::list::Links;
+#[cfg(feature = "alloc")]
+use crate::list::List;
 use crate::memory::slab::Item;
 use crate::tuple::Tuple;
 use crate::version::{Version, local_addr_of, scope_of};
@@ -67,6 +69,11 @@ pub struct ListenOptions {
     /// Whether other listeners that say so too may share the address and port; new
     /// connections are spread over them by the hash of their addresses.
     pub reuse_port: bool,
+    /// How many connections may be open at once by data on their SYN (RFC 7413) whose handshake is
+    /// not complete; 0: no such data is taken. The tunable `tcp_fastopen` must allow it too. Such
+    /// data may arrive twice.
+    #[cfg(feature = "fastopen")]
+    pub fast_open: u16,
 }
 
 impl Default for ListenOptions {
@@ -75,6 +82,8 @@ impl Default for ListenOptions {
         ListenOptions {
             backlog: 128,
             reuse_port: false,
+            #[cfg(feature = "fastopen")]
+            fast_open: 0,
         }
     }
 }
@@ -99,8 +108,14 @@ pub(crate) struct Listener {
     pub(crate) backlog: u16,
     pub(crate) half_open: u16,
     pub(crate) to_accept: u16,
+    #[cfg(feature = "fastopen")]
+    pub(crate) fast_open: u16,
+    /// PendingFastOpenRequests.
+    #[cfg(feature = "fastopen")]
+    pub(crate) fast_pending: u16,
     pub(crate) generation: u32,
     /// Connections to accept, oldest first.
+    #[cfg(feature = "alloc")]
     pub(crate) queue: List,
     /// On the event list.
     pub(crate) news: Links,
@@ -116,7 +131,12 @@ impl Item for Listener {
         backlog: 0,
         half_open: 0,
         to_accept: 0,
+        #[cfg(feature = "fastopen")]
+        fast_open: 0,
+        #[cfg(feature = "fastopen")]
+        fast_pending: 0,
         generation: 0,
+        #[cfg(feature = "alloc")]
         queue: List::EMPTY,
         news: Links::EMPTY,
         next: 0,

@@ -2,18 +2,16 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use netloom_tcp::Connection;
 use netloom_wire::Addr;
 
+use crate::counters::count;
 use crate::demux::TCP;
 use crate::error::Error;
 use crate::event::TcpHandle;
 use crate::keys::Purpose;
 use crate::list::{Kind, Ref};
-use crate::port_alloc::PortAllocator;
 use crate::stack::Stack;
-use crate::tcp::slot::{Flags, TcpSlot};
-use crate::tunables::Tunables;
+use crate::tcp::slot::Flags;
 use crate::tuple::Tuple;
 use crate::version::{addr_of, scope_of};
 
@@ -54,6 +52,9 @@ impl Stack {
     /// local address that is not this stack's; [`Error::AddressInUse`] if both ends are in use
     /// together already; [`Error::PortsExhausted`]; [`Error::CapacityExhausted`];
     /// [`Error::OutOfMemory`].
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# The optional "local IP address" parameter MUST be supported to allow
+    //# the specification of the local IP address (MUST-43).
     pub fn tcp_connect_from(
         &mut self,
         from: impl Into<ConnectFrom>,
@@ -71,14 +72,15 @@ impl Stack {
         if !dst.is_unicast() || dst.is_unspecified() || remote.port() == 0 {
             return Err(Error::InvalidRemote);
         }
-        let (iface, next_hop) = self.route(&dst, scope_of(&remote)).ok_or(Error::NoRoute)?;
+        let route = self.route_again(&dst, scope_of(&remote));
+        let (iface, next_hop) = route.ok_or(Error::NoRoute)?;
         if dst.is_v4() && self.addresses.is_broadcast_for(iface, &dst) {
             return Err(Error::InvalidRemote);
         }
         let src = match from.addr {
             Some(addr) => {
                 let addr = addr_of(addr).ok_or(Error::AddressNotAvailable)?;
-                if !self.addresses.is_local(&addr) && !addr.is_loopback() {
+                if !self.speaks_for(&addr) && !addr.is_loopback() {
                     return Err(Error::AddressNotAvailable);
                 }
                 addr
@@ -89,20 +91,18 @@ impl Stack {
             //# implementation MUST ask the IP layer to select a local IP address
             //# before sending the (first) SYN (MUST-44).
             None => self
-                .source_for(&dst, iface, &next_hop)
+                .source_again(&dst, iface, &next_hop)
                 .ok_or(Error::NoSourceAddress)?,
         };
         if src.is_v4() != dst.is_v4() {
             return Err(Error::AddressNotAvailable);
         }
-        let port = match from.port {
-            0 => self.pick_tcp_port(&src, &dst, remote.port(), iface)?,
-            port => port,
+        let with = |port| Tuple::new((src, port), (dst, remote.port()), iface);
+        let tuple = match from.port {
+            0 => with(self.pick_tcp_port(&src, &dst, remote.port(), iface)?),
+            port if self.tuple_in_use(&with(port)) => return Err(Error::AddressInUse),
+            port => with(port),
         };
-        let tuple = Tuple::new((src, port), (dst, remote.port()), iface);
-        if self.tuple_in_use(&tuple) {
-            return Err(Error::AddressInUse);
-        }
         let index = self
             .tables
             .connections
@@ -121,16 +121,17 @@ impl Stack {
             .connections
             .get_mut(index)
             .ok_or(Error::CapacityExhausted)?;
-        slot.conn = Connection::connect(&params, &env);
-        slot.open(&tuple, iface, &self.tunables);
+        slot.conn.open_actively(&params, &env);
+        slot.open(&tuple, iface, &self.tunables, &mut self.tcp.buffers);
         slot.flags.set(Flags::OWNED);
         let handle = TcpHandle {
             index,
             generation: slot.generation,
         };
-        let opens = &mut self.counters.tcp_active_opens;
-        *opens = opens.wrapping_add(1);
-        self.owe(iface, item);
+        #[cfg(feature = "metrics")]
+        self.avoid_what_fails(index);
+        count!(self, tcp_active_opens);
+        self.owe_connection(iface, index);
         Ok(handle)
     }
 
@@ -138,6 +139,23 @@ impl Stack {
         self.demux
             .find(&self.keys, &self.tables, TCP, tuple)
             .is_some()
+    }
+
+    /// The two hashes of RFC 6056 §3.3.4 of a tuple without local port. Who connects mostly does so
+    /// again to the same place.
+    #[cfg(feature = "alloc")]
+    fn port_secrets(&mut self, tuple: &Tuple) -> (u32, u32) {
+        if self.tcp.port_secrets_of != *tuple {
+            self.tcp.port_secrets = self.keys.secrets(Purpose::Port, tuple);
+            self.tcp.port_secrets_of = *tuple;
+        }
+        self.tcp.port_secrets
+    }
+
+    /// The two hashes of RFC 6056 §3.3.4 of a tuple without local port.
+    #[cfg(not(feature = "alloc"))]
+    fn port_secrets(&mut self, tuple: &Tuple) -> (u32, u32) {
+        self.keys.secrets(Purpose::Port, tuple)
     }
 
     /// An ephemeral port (RFC 6056 §3.3.4) that is free towards this remote end.
@@ -149,22 +167,20 @@ impl Stack {
         iface: u8,
     ) -> Result<u16, Error> {
         let with = |port| Tuple::new((*src, port), (*dst, remote_port), iface);
-        let (offset, table) = self.keys.secrets(Purpose::Port, &with(0));
-        let mut ports = core::mem::replace(&mut self.tcp.ports, PortAllocator::EMPTY);
-        let picked = ports.pick(offset, table, |port| self.tuple_in_use(&with(port)));
-        self.tcp.ports = ports;
+        let (offset, table) = self.port_secrets(&with(0));
+        // To oneself, never from the port that is connected to: nobody but the connection itself
+        // would answer, as in a simultaneous open.
+        let itself = |port| src == dst && port == remote_port;
+        let Stack {
+            tcp,
+            demux,
+            keys,
+            tables,
+            ..
+        } = self;
+        let mut in_use =
+            |port| itself(port) || demux.find(keys, tables, TCP, &with(port)).is_some();
+        let picked = tcp.ports.pick(offset, table, &mut in_use);
         picked.ok_or(Error::PortsExhausted)
-    }
-}
-
-impl TcpSlot {
-    /// Takes a slot into use for a connection whose state is set already.
-    pub(crate) fn open(&mut self, tuple: &Tuple, iface: u8, tunables: &Tunables) {
-        self.tuple = *tuple;
-        self.iface = iface;
-        self.ttl = tunables.ip_default_ttl;
-        self.tx_limit = tunables.tcp_wmem;
-        self.flags.set(Flags::LIVE);
-        self.flags.set(Flags::INDEXED);
     }
 }

@@ -2,21 +2,27 @@
 
 use netloom_driver::{FrameSink, Full, Instant, TxCaps};
 use netloom_tcp::{Connection, Env, Io, Next, Outcome, Plan, PlanKind};
-use netloom_wire::{Addr, TcpRepr, protocol};
+use netloom_wire::checksum::Sum;
+use netloom_wire::tcp::HEADER_LEN;
+use netloom_wire::{Addr, TcpHeader, TcpOptionWords, protocol};
 
-use crate::counters::DropReason;
+use crate::clock::Clock;
+use crate::counters::{DropReason, count};
 use crate::list::{Kind, Ref};
-use crate::output::{Hop, IpHeader, LinkHeader, header_len, segment};
+use crate::neighbor::NeighborCache;
+use crate::output::{Hop, IpHeader, LinkHeader, TransportHeader, header_len, segment};
+use crate::recent::Epoch;
 use crate::stack::{Sent, Stack, Turn};
 use crate::tables::ConnectionTimers;
+use crate::tcp::buffers::BufferPool;
 use crate::tcp::slot::TcpSlot;
 
 /// MTU-sized segments of one connection in a turn: enough to stay in the cache, few enough
 /// not to starve the others. With segmentation offload one super-segment is a turn.
-const QUANTUM: usize = 16;
+pub(super) const QUANTUM: usize = 16;
 
 /// The largest payload of a super-segment: the headers must fit 64 KiB with it.
-const GSO_HEADERS: u32 = 40 + 60 + 14;
+pub(super) const GSO_HEADERS: u32 = 40 + 60 + 14;
 
 impl Stack {
     /// A connection's turn to send: what [`netloom_tcp::Connection::next`] says is done, until
@@ -30,8 +36,7 @@ impl Stack {
         sent: &mut Sent,
     ) -> Turn {
         let gso_max = caps.gso_max.saturating_sub(GSO_HEADERS);
-        let mut link = self.known_link(iface, index);
-        self.heed_device(index, caps.mtu);
+        let mut link = self.begin_turn(iface, index, caps.mtu);
         for _ in 0..QUANTUM {
             let Some(slot) = self.tables.connections.get_mut(index) else {
                 return Turn::Done;
@@ -94,36 +99,38 @@ impl Stack {
             if gso_max > 0 && plan.len > u32::from(plan.mss) {
                 return Turn::Again;
             }
-            if cfg!(target_pointer_width = "64") && !outcome.owes_frame && self.rest_now(index) {
+            if cfg!(target_pointer_width = "64") && !outcome.owes_frame() && self.rest_now(index) {
                 return Turn::Done;
             }
         }
         Turn::Again
     }
 
+    /// Prepares a connection's turn; returns the link header of its segments where nothing has to
+    /// be asked for it: its route was the last one looked up, and leads to a link without
+    /// addresses or to a neighbour that was asked for a moment ago.
+    ///
     /// A device may carry less than its interface was told, and from one moment to the next:
     /// segments are cut to what it says now.
     #[inline]
-    fn heed_device(&mut self, index: u32, mtu: u16) {
-        let Some(slot) = self.tables.connections.get_mut(index) else {
-            return;
-        };
-        let limit = mss_of(mtu, &slot.tuple.remote);
+    fn begin_turn(&mut self, iface: u8, index: u32, mtu: u16) -> Option<LinkHeader> {
+        let slot = self.tables.connections.get_mut(index)?;
+        let remote = &slot.tuple.remote;
+        let limit = mss_of(mtu, remote);
         if slot.conn.path_mss() > limit {
             slot.conn.set_path_mss(&mut slot.buffers.io(), limit);
         }
-    }
-
-    /// The link header of a connection's segments where nothing has to be asked for it: its
-    /// route was the last one looked up, and leads to a link without addresses.
-    #[inline]
-    fn known_link(&self, iface: u8, index: u32) -> Option<LinkHeader> {
-        if !cfg!(target_pointer_width = "64") || self.interface(iface)?.ethernet {
+        if !cfg!(target_pointer_width = "64") {
             return None;
         }
-        let tuple = &self.tables.connections.get(index)?.tuple;
-        let known = tuple.scope().is_none() && self.recent.leads_to(&tuple.remote, iface);
-        known.then_some(LinkHeader::None)
+        if slot.tuple.scope().is_some() || !self.recent.leads_to(remote, iface) {
+            return None;
+        }
+        if !self.interfaces.get(usize::from(iface))?.ethernet {
+            return Some(LinkHeader::None);
+        }
+        self.recent
+            .link(remote, iface, epoch(&self.neighbors, &self.clock))
     }
 
     /// Where a connection's segments go; `Err` if its turn is over.
@@ -144,22 +151,24 @@ impl Stack {
             self.owe(out, Ref::new(Kind::Connection, index));
             return Err(Turn::Done);
         }
-        Ok(self.hop(iface, &next_hop))
+        let hop = self.hop(iface, &next_hop);
+        if let (Hop::Ready(header), None) = (hop, scope) {
+            let now = epoch(&self.neighbors, &self.clock);
+            self.recent.note_link(&dst, iface, header, now);
+        }
+        Ok(hop)
     }
 
     /// A plan was recorded by its connection: counted, and what follows is applied.
     #[inline]
     fn recorded(&mut self, index: u32, kind: PlanKind, outcome: &Outcome) {
-        let counters = &mut self.counters;
-        counters.tcp_segments_sent = counters.tcp_segments_sent.wrapping_add(1);
+        count!(self, tcp_segments_sent);
         match kind {
-            PlanKind::Retransmission => {
-                counters.tcp_segments_retransmitted =
-                    counters.tcp_segments_retransmitted.wrapping_add(1);
-            }
-            PlanKind::Reset => counters.tcp_resets_sent = counters.tcp_resets_sent.wrapping_add(1),
+            PlanKind::Retransmission => count!(self, tcp_segments_retransmitted),
+            PlanKind::Reset => count!(self, tcp_resets_sent),
             PlanKind::Syn
             | PlanKind::Data
+            | PlanKind::PathProbe
             | PlanKind::Fin
             | PlanKind::WindowProbe
             | PlanKind::KeepAlive
@@ -185,14 +194,16 @@ impl Stack {
     /// A connection said that it owes nothing: it rests, unless one of its timers is due.
     #[inline]
     fn rest_now(&mut self, index: u32) -> bool {
-        let Some(slot) = self.tables.connections.get(index) else {
+        let Some(slot) = self.tables.connections.get_mut(index) else {
             return false;
         };
         let until = slot.conn.deadline(&self.clock.env(&self.tunables.tcp, 0));
         if until.is_some_and(|until| until <= self.clock.now) {
             return false;
         }
-        self.rest(index, until);
+        if slot.settle(until, &mut self.tcp.buffers, self.clock.now) {
+            self.arm(index, until);
+        }
         true
     }
 
@@ -202,14 +213,14 @@ impl Stack {
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return;
         };
-        if is_far(until, self.clock.now) {
-            self.tcp.buffers.reclaim(&mut slot.conn, &mut slot.buffers);
+        if slot.settle(until, &mut self.tcp.buffers, self.clock.now) {
+            self.arm(index, until);
         }
-        let armed = slot.is_armed_by(until);
-        slot.wake_at = until.unwrap_or(Instant::ZERO);
-        if armed {
-            return;
-        }
+    }
+
+    /// Has the wheel hand a connection out when it wants to be looked at.
+    #[inline]
+    pub(super) fn arm(&mut self, index: u32, until: Option<Instant>) {
         if let Some(until) = until {
             self.tcp.deadlines.arm(
                 &mut ConnectionTimers(&mut self.tables.connections),
@@ -261,7 +272,7 @@ impl Stack {
             Next::Fire(_) | Next::Wait(_) => None,
         };
         self.apply(index, &outcome);
-        if let (Some(plan), None) = (plan, outcome.end) {
+        if let (Some(plan), false) = (plan, outcome.ended()) {
             self.lose(index, &plan, 0, DropReason::NeighborFailed);
             self.owe(iface, Ref::new(Kind::Connection, index));
         }
@@ -280,6 +291,15 @@ impl Stack {
     }
 }
 
+/// What a resolved link header is good for.
+#[inline]
+pub(crate) fn epoch(neighbors: &NeighborCache, clock: &Clock) -> Epoch {
+    Epoch {
+        version: neighbors.version(),
+        tick: clock.now_ms >> 10,
+    }
+}
+
 /// Whether a connection whose next deadline this is will be quiet for a while: then what it
 /// drained is taken back. One that is about to act would only take it again.
 pub(crate) fn is_far(until: Option<Instant>, now: Instant) -> bool {
@@ -291,25 +311,74 @@ const QUIET_MICROS: u64 = 500_000;
 
 /// Octets of TCP options and payload in a packet of `mtu` bytes.
 pub(crate) fn mss_of(mtu: u16, dst: &Addr) -> u16 {
-    mtu.saturating_sub(header_len(dst) as u16 + netloom_wire::tcp::HEADER_LEN as u16)
+    mtu.saturating_sub(header_len(dst) as u16 + HEADER_LEN as u16)
 }
 
 impl TcpSlot {
+    /// A connection owes nothing until then: what it drained is taken back. Says whether its timer
+    /// has to be armed for that.
+    #[inline]
+    pub(super) fn settle(
+        &mut self,
+        until: Option<Instant>,
+        pool: &mut BufferPool,
+        now: Instant,
+    ) -> bool {
+        if is_far(until, now) {
+            pool.reclaim(&mut self.conn, &mut self.buffers);
+        }
+        let armed = self.is_armed_by(until);
+        self.wake_at = until.unwrap_or(Instant::ZERO);
+        !armed
+    }
+
     /// The network header of the connection's segments.
     #[inline]
-    fn ip_header(&self) -> IpHeader {
+    pub(super) fn ip_header(&self) -> IpHeader {
         IpHeader {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+            //# At all other times, a previous segment has either been sent or
+            //# received on this connection, and TCP implementations MUST use the
+            //# same local address that was used in those previous segments (MUST-
+            //# 45).
             src: self.tuple.local(),
             dst: self.tuple.remote,
             protocol: protocol::TCP,
             ttl: self.ttl,
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+            //# TCP implementations
+            //# SHOULD pass the current Differentiated Services field value without
+            //# change to the IP layer, when it sends segments on the connection
+            //# (SHLD-22).
             tos: self.tos,
         }
     }
 }
 
+/// A TCP header with its options, to be written.
+pub(crate) struct TcpHead {
+    pub(crate) header: TcpHeader,
+    pub(crate) options: TcpOptionWords,
+}
+
+impl TransportHeader for TcpHead {
+    const CHECKSUM_AT: usize = 16;
+
+    #[inline]
+    fn len(&self) -> usize {
+        HEADER_LEN.wrapping_add(self.options.len())
+    }
+
+    #[inline]
+    fn emit(&self, place: &mut [u8]) -> Sum {
+        self.header
+            .emit(&self.options, place)
+            .map_or_else(|_| Sum::new(), |(sum, _)| sum)
+    }
+}
+
 /// Writes a planned segment into the device, and has the connection record it if the device took
-/// it. `ports` are the local one and the remote one, in one word.
+/// it.
 #[expect(
     clippy::too_many_arguments,
     reason = "each is a part of the one segment"
@@ -326,7 +395,35 @@ fn emit(
     caps: &TxCaps,
     sink: &mut dyn FrameSink,
 ) -> Result<Outcome, Full> {
-    let repr = TcpRepr {
+    write(ip, ports, conn, io, env, plan, link, caps, sink)?;
+    Ok(conn.sent(env, io, plan))
+}
+
+/// Writes a planned segment into the device. `ports` are the local one and the remote one, in one
+/// word.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a part of the one segment"
+)]
+#[inline]
+pub(super) fn write(
+    ip: IpHeader,
+    ports: u32,
+    conn: &Connection,
+    io: &Io<'_>,
+    env: &Env<'_>,
+    plan: &Plan,
+    link: &LinkHeader,
+    caps: &TxCaps,
+    sink: &mut dyn FrameSink,
+) -> Result<(), Full> {
+    #[cfg(feature = "rack")]
+    let ip = IpHeader {
+        tos: ip.tos | conn.ecn_codepoint(plan),
+        ..ip
+    };
+    let options = conn.options(env, io, plan);
+    let header = TcpHeader {
         src_port: (ports >> 16) as u16,
         dst_port: ports as u16,
         seq: plan.seq.0,
@@ -334,7 +431,6 @@ fn emit(
         flags: plan.flags,
         window: plan.window,
         urgent: plan.urgent,
-        options: plan.options,
     };
     let payload = plan.payload(conn, io);
     let mss = (plan.len > u32::from(plan.mss)).then_some(plan.mss);
@@ -343,13 +439,8 @@ fn emit(
         caps,
         link,
         &ip,
-        repr.header_len(),
-        16,
-        &mut |header| {
-            let _ = repr.emit(header);
-        },
+        &TcpHead { header, options },
         payload,
         mss,
-    )?;
-    Ok(conn.sent(env, io, plan))
+    )
 }

@@ -3,14 +3,19 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use netloom_driver::Instant;
 use netloom_tcp::{CloseReason, Keepalive, State, TcpInfo};
 
 use crate::error::Error;
 use crate::event::{Event, Readiness, TcpHandle};
 use crate::list::{Kind, Ref};
+use crate::memory::slab::Slab;
 use crate::stack::Stack;
+use crate::tables::Tables;
+use crate::tcp::buffers::BufferPool;
 use crate::tcp::output::is_far;
 use crate::tcp::slot::{Flags, TcpSlot};
+use crate::waiting::On;
 
 /// Which direction of a connection to shut down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +28,17 @@ pub enum How {
     Both,
 }
 
+/// The connection that a handle is for.
+#[inline]
+fn owned(connections: &mut Slab<TcpSlot>, handle: TcpHandle) -> Result<&mut TcpSlot, Error> {
+    connections
+        .get_mut(handle.index)
+        .filter(|s| s.flags.has(Flags::OWNED) && s.generation == handle.generation)
+        .ok_or(Error::StaleHandle)
+}
+
 impl Stack {
-    fn connection(&self, handle: TcpHandle) -> Result<&TcpSlot, Error> {
+    pub(crate) fn connection(&self, handle: TcpHandle) -> Result<&TcpSlot, Error> {
         self.tables
             .connections
             .get(handle.index)
@@ -32,12 +46,8 @@ impl Stack {
             .ok_or(Error::StaleHandle)
     }
 
-    fn connection_mut(&mut self, handle: TcpHandle) -> Result<&mut TcpSlot, Error> {
-        self.tables
-            .connections
-            .get_mut(handle.index)
-            .filter(|s| s.flags.has(Flags::OWNED) && s.generation == handle.generation)
-            .ok_or(Error::StaleHandle)
+    pub(crate) fn connection_mut(&mut self, handle: TcpHandle) -> Result<&mut TcpSlot, Error> {
+        owned(&mut self.tables.connections, handle)
     }
 
     #[inline]
@@ -60,12 +70,14 @@ impl Stack {
     /// [`Error::StaleHandle`].
     #[inline]
     pub fn tcp_read(&mut self, handle: TcpHandle, buffer: &mut [u8]) -> Result<usize, Error> {
-        let slot = self.connection_mut(handle)?;
+        let slot = find(&mut self.tables, handle)?;
         let n = slot.conn.read(&mut slot.buffers.io(), buffer);
         if n == 0 && !buffer.is_empty() {
             return end_of_stream(slot);
         }
-        self.after_read(handle);
+        if slot.after_read(&mut self.tcp.buffers, self.clock.now) {
+            self.touch(handle);
+        }
         Ok(n)
     }
 
@@ -92,12 +104,13 @@ impl Stack {
     ///
     /// # Errors
     /// As [`tcp_read`](Stack::tcp_read); `consume` does not run then.
+    #[doc(alias = "l4_rx")]
     pub fn tcp_read_with(
         &mut self,
         handle: TcpHandle,
         consume: impl FnOnce(&[u8], &[u8]) -> usize,
     ) -> Result<usize, Error> {
-        let slot = self.connection_mut(handle)?;
+        let slot = find(&mut self.tables, handle)?;
         let io = slot.buffers.io();
         let (first, second) = slot.conn.rx_slices(&io);
         let available = first.len().wrapping_add(second.len());
@@ -106,21 +119,10 @@ impl Stack {
         }
         let n = consume(first, second).min(available);
         slot.conn.consume(&slot.buffers.io(), n);
-        self.after_read(handle);
-        Ok(n)
-    }
-
-    #[inline]
-    fn after_read(&mut self, handle: TcpHandle) {
-        let Some(slot) = self.tables.connections.get_mut(handle.index) else {
-            return;
-        };
-        let ended = slot.flags.has(Flags::ENDED);
-        if !ended && slot.conn.owes_window_update() {
+        if slot.after_read(&mut self.tcp.buffers, self.clock.now) {
             self.touch(handle);
-        } else if ended || is_far(slot.deadline(), self.clock.now) {
-            self.tcp.buffers.reclaim(&mut slot.conn, &mut slot.buffers);
         }
+        Ok(n)
     }
 
     /// Takes as much of `data` as there is room for, to be sent in order; says how much that
@@ -130,7 +132,17 @@ impl Stack {
     /// [`Error::WouldBlock`] when there is no room at all (an event tells when there is);
     /// [`Error::SendAfterShutdown`]; [`Error::Closed`]; [`Error::StaleHandle`].
     #[inline]
+    #[doc(alias = "l4_tx")]
     pub fn tcp_write(&mut self, handle: TcpHandle, data: &[u8]) -> Result<usize, Error> {
+        #[cfg(all(
+            feature = "alloc",
+            feature = "ipv4",
+            feature = "fast-retransmit",
+            target_pointer_width = "64"
+        ))]
+        if let Some(n) = self.plain_write(handle, data) {
+            return Ok(n);
+        }
         let room = self.prepare_write(handle, data.len())?;
         if data.is_empty() {
             return Ok(0);
@@ -173,6 +185,20 @@ impl Stack {
         Ok(n)
     }
 
+    /// As [`tcp_write`](Stack::tcp_write), and what was taken ends urgent data: segments up to
+    /// there are sent with URG (RFC 9293 §3.8.5). The bytes stay in line. New programs should
+    /// not use it (SHLD-13).
+    ///
+    /// # Errors
+    /// As [`tcp_write`](Stack::tcp_write).
+    pub fn tcp_write_urgent(&mut self, handle: TcpHandle, data: &[u8]) -> Result<usize, Error> {
+        let n = self.tcp_write(handle, data)?;
+        if n > 0 {
+            self.connection_mut(handle)?.conn.mark_urgent();
+        }
+        Ok(n)
+    }
+
     /// Sees to it that up to `len` more bytes can be queued; says how many can.
     #[inline]
     fn prepare_write(&mut self, handle: TcpHandle, len: usize) -> Result<usize, Error> {
@@ -189,13 +215,30 @@ impl Stack {
             return Err(Error::SendAfterShutdown);
         }
         let queued = slot.conn.tx_extent();
-        let limit = (slot.tx_limit as usize).max(1);
-        let room = limit.saturating_sub(queued);
+        let limit = (slot.buffers.tx_limit as usize).max(1);
+        #[cfg_attr(
+            not(feature = "autotune"),
+            expect(unused_mut, reason = "it stays what it is")
+        )]
+        let mut room = limit.saturating_sub(queued);
+        #[cfg(feature = "autotune")]
+        if len > room && !slot.is_flow() {
+            let short = self.tcp.buffers.under_pressure();
+            slot.buffers
+                .tune_tx(slot.conn.useful_text(), short, &self.tunables);
+            room = (slot.buffers.tx_limit as usize).saturating_sub(queued);
+        }
         let want = queued.wrapping_add(room.min(len));
         let capacity = self
             .tcp
             .buffers
             .ensure_tx(&mut slot.conn, &mut slot.buffers, want);
+        #[cfg(feature = "flows")]
+        if capacity == 0 && want > 0 {
+            // Nothing is queued whose acknowledgment could tell it that there is memory again.
+            let flow = self.connection_flow(handle.index);
+            self.flow_is_hungry(flow);
+        }
         Ok(capacity.saturating_sub(queued).min(room))
     }
 
@@ -203,6 +246,7 @@ impl Stack {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::StaleHandle`].
+    #[doc(alias = "l4_local_close")]
     pub fn tcp_shutdown(&mut self, handle: TcpHandle, how: How) -> Result<(), Error> {
         let slot = self.connection_mut(handle)?;
         if slot.flags.has(Flags::ENDED) {
@@ -230,31 +274,27 @@ impl Stack {
     /// [`Error::StaleHandle`].
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn tcp_close(&mut self, handle: TcpHandle) -> Result<(), Error> {
-        let slot = self.connection_mut(handle)?;
+        let slot = owned(&mut self.tables.connections, handle)?;
         slot.flags.clear(Flags::OWNED);
         slot.generation = slot.generation.wrapping_add(1);
         if slot.flags.has(Flags::ENDED) {
             self.free(handle.index);
             return Ok(());
         }
-        let item = Ref::new(Kind::Connection, handle.index);
-        self.events
-            .remove(&mut crate::tables::News(&mut self.tables), item);
         self.tcp.orphans = self.tcp.orphans.saturating_add(1);
         let too_many = self.tcp.orphans > self.tunables.tcp_max_orphans;
-        let env = self.clock.env(&self.tunables.tcp, 0);
-        let Some(slot) = self.tables.connections.get_mut(handle.index) else {
-            return Ok(());
-        };
-        let iface = slot.iface;
         let outcome = if too_many {
             slot.conn.abort()
         } else {
-            slot.conn.close(&env)
+            slot.conn.close(&self.clock.env(&self.tunables.tcp, 0))
         };
+        let (iface, has_news) = (slot.iface, slot.news.is_linked());
+        if has_news {
+            self.take_off(On::EVENTS, Ref::new(Kind::Connection, handle.index));
+        }
         self.apply(handle.index, &outcome);
-        if outcome.end.is_none() {
-            self.owe(iface, item);
+        if !outcome.ended() {
+            self.owe_connection(iface, handle.index);
         }
         Ok(())
     }
@@ -275,10 +315,26 @@ impl Stack {
         Ok(())
     }
 
+    /// [`tcp_abort`](Stack::tcp_abort) for a reason of the program's own, which
+    /// [`tcp_close_reason`](Stack::tcp_close_reason) tells at once.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn tcp_abort_because(
+        &mut self,
+        handle: TcpHandle,
+        reason: CloseReason,
+    ) -> Result<(), Error> {
+        self.connection(handle)?;
+        self.end_by(handle.index, reason);
+        Ok(())
+    }
+
     /// The connection's state.
     ///
     /// # Errors
     /// [`Error::StaleHandle`].
+    #[doc(alias = "l4_state")]
     pub fn tcp_state(&self, handle: TcpHandle) -> Result<State, Error> {
         let slot = self.connection(handle)?;
         Ok(if slot.flags.has(Flags::ENDED) {
@@ -313,6 +369,15 @@ impl Stack {
         Ok(self.connection(handle)?.conn.readable_bytes())
     }
 
+    /// How many bytes that can be read, or are still to come, the peer has called urgent; 0:
+    /// none (RFC 9293 §3.8.5, MUST-33).
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn tcp_urgent(&self, handle: TcpHandle) -> Result<usize, Error> {
+        Ok(self.connection(handle)?.conn.urgent_bytes())
+    }
+
     /// Bytes that were written and are not acknowledged yet, sent or not.
     ///
     /// # Errors
@@ -330,7 +395,7 @@ impl Stack {
                 let orphan = slot.flags.has(Flags::LIVE)
                     && !slot.flags.has(Flags::OWNED)
                     && !slot.flags.has(Flags::ENDED)
-                    && slot.listener == 0;
+                    && slot.listener() == 0;
                 orphan
                     && match slot.conn.state() {
                         State::FinWait1 | State::Closing | State::LastAck => true,
@@ -358,7 +423,13 @@ impl Stack {
             .filter(|s| s.flags.has(Flags::OWNED) && s.generation == handle.generation)
             .ok_or(Error::StaleHandle)?;
         let env = self.clock.env(&self.tunables.tcp, 0);
-        Ok(slot.conn.info(&env))
+        #[cfg_attr(not(feature = "bbr"), expect(unused_mut, reason = "nothing is added"))]
+        let mut info = slot.conn.info(&env);
+        #[cfg(feature = "bbr")]
+        if let Some(path) = slot.buffers.path() {
+            path.tell(&mut info);
+        }
+        Ok(info)
     }
 
     /// The local end.
@@ -384,11 +455,28 @@ impl Stack {
     ///
     /// # Errors
     /// [`Error::StaleHandle`].
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+    //# There MUST be a mechanism for reporting soft TCP error conditions to
+    //# the application (MUST-47).
     pub fn tcp_take_soft_error(&mut self, handle: TcpHandle) -> Result<bool, Error> {
         let slot = self.connection_mut(handle)?;
         let had = slot.flags.has(Flags::SOFT_ERROR);
         slot.flags.clear(Flags::SOFT_ERROR);
         Ok(had)
+    }
+
+    /// The last ICMP error that did not end the connection, as the reason it would have ended
+    /// for; forgotten by asking (RFC 9293 §3.9.2.2).
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+    //# Since these Unreachable messages indicate soft error conditions, a
+    //# TCP implementation MUST NOT abort the connection (MUST-56), and it
+    //# SHOULD make the information available to the application (SHLD-25).
+    pub fn tcp_take_icmp_error(&mut self, handle: TcpHandle) -> Result<Option<CloseReason>, Error> {
+        let error = self.connection_mut(handle)?.conn.take_soft_error();
+        Ok(error.map(netloom_tcp::IcmpError::close_reason))
     }
 
     /// Switches the Nagle algorithm off (`true`) or on (RFC 9293 §3.7.4, MUST-17).
@@ -406,6 +494,7 @@ impl Stack {
     /// # Errors
     /// [`Error::InvalidArgument`] for an idle time or interval below 1 s, or fewer than 2
     /// probes; [`Error::StaleHandle`].
+    #[cfg(feature = "keepalive")]
     pub fn tcp_set_keepalive(
         &mut self,
         handle: TcpHandle,
@@ -420,10 +509,11 @@ impl Stack {
     }
 
     /// How long data may stay unacknowledged before the connection ends (RFC 9293 §3.8.3,
-    /// MUST-21); `None`: for ever.
+    /// MUST-21); zero: for ever; `None`: as long as the tunable says.
     ///
     /// # Errors
     /// [`Error::StaleHandle`].
+    #[cfg(feature = "user-timeout")]
     pub fn tcp_set_user_timeout(
         &mut self,
         handle: TcpHandle,
@@ -440,6 +530,7 @@ impl Stack {
     ///
     /// # Errors
     /// [`Error::StaleHandle`].
+    #[cfg(feature = "linger")]
     pub fn tcp_set_linger(
         &mut self,
         handle: TcpHandle,
@@ -455,6 +546,9 @@ impl Stack {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for 0; [`Error::StaleHandle`].
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+    //# Time to Live (TTL):  The TTL value used to send TCP segments MUST be
+    //# configurable (MUST-49).
     pub fn tcp_set_ttl(&mut self, handle: TcpHandle, ttl: u8) -> Result<(), Error> {
         if ttl == 0 {
             return Err(Error::InvalidArgument);
@@ -467,6 +561,13 @@ impl Stack {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] above 63; [`Error::StaleHandle`].
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+    //# The application layer MUST be able to specify the Differentiated
+    //# Services field for segments that are sent on a connection (MUST-48).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+    //# It is not required, but the
+    //# application SHOULD be able to change the Differentiated Services
+    //# field during the connection lifetime (SHLD-21).
     pub fn tcp_set_dscp(&mut self, handle: TcpHandle, dscp: u8) -> Result<(), Error> {
         if dscp > 63 {
             return Err(Error::InvalidArgument);
@@ -475,39 +576,80 @@ impl Stack {
         Ok(())
     }
 
-    /// Bounds the send queue, in bytes; at least 1. What is queued stays.
+    /// Bounds the send queue, in bytes; at least 1. What is queued stays. From then on the bound
+    /// does not change by itself.
     ///
     /// # Errors
     /// [`Error::StaleHandle`].
     pub fn tcp_set_send_buffer(&mut self, handle: TcpHandle, bytes: u32) -> Result<(), Error> {
-        self.connection_mut(handle)?.tx_limit = bytes.max(1);
+        let buffers = &mut self.connection_mut(handle)?.buffers;
+        buffers.tx_limit = bytes.max(1);
+        #[cfg(feature = "autotune")]
+        {
+            buffers.tx_is_set = true;
+        }
         Ok(())
     }
 
     /// Bounds what the window promises, in bytes. What was promised stays promised: a window
-    /// never moves left (RFC 9293 §3.8.6).
+    /// never moves left (RFC 9293 §3.8.6). From then on the bound does not change by itself.
     ///
     /// # Errors
     /// [`Error::StaleHandle`].
     pub fn tcp_set_receive_buffer(&mut self, handle: TcpHandle, bytes: u32) -> Result<(), Error> {
-        self.connection_mut(handle)?.conn.set_rcv_buf(bytes);
+        let slot = self.connection_mut(handle)?;
+        slot.conn.set_rcv_buf(bytes);
+        #[cfg(feature = "autotune")]
+        {
+            slot.buffers.rx_is_set = true;
+        }
         self.touch(handle);
         Ok(())
     }
 
     pub(crate) fn tcp_event(&mut self, index: u32) -> Option<Event> {
-        let slot = self
-            .tables
-            .connections
-            .get_mut(index)
-            .filter(|s| s.flags.has(Flags::OWNED))?;
+        self.tables.connections.get_mut(index)?.event(index)
+    }
+}
+
+/// The slot a handle names.
+#[cfg_attr(target_pointer_width = "64", inline)]
+fn find(tables: &mut Tables, handle: TcpHandle) -> Result<&mut TcpSlot, Error> {
+    tables
+        .connections
+        .get_mut(handle.index)
+        .filter(|s| s.flags.has(Flags::OWNED) && s.generation == handle.generation)
+        .ok_or(Error::StaleHandle)
+}
+
+impl TcpSlot {
+    /// What the connection at this index tells its user, if it has one.
+    #[inline]
+    pub(super) fn event(&mut self, index: u32) -> Option<Event> {
+        if !self.flags.has(Flags::OWNED) {
+            return None;
+        }
         let handle = TcpHandle {
             index,
-            generation: slot.generation,
+            generation: self.generation,
         };
-        let readiness = readiness(slot);
-        slot.flags.clear(Flags::URGENT);
+        let readiness = readiness(self);
+        self.flags.clear(Flags::URGENT);
         Some(Event::Tcp(handle, readiness))
+    }
+
+    /// What was read is gone: the ring of a connection that will be quiet is taken back. Says
+    /// whether the peer is to hear of the room there is.
+    #[inline]
+    fn after_read(&mut self, pool: &mut BufferPool, now: Instant) -> bool {
+        let ended = self.flags.has(Flags::ENDED);
+        if !ended && self.conn.owes_window_update() {
+            return true;
+        }
+        if ended || is_far(self.deadline(), now) {
+            pool.reclaim(&mut self.conn, &mut self.buffers);
+        }
+        false
     }
 }
 
@@ -530,7 +672,7 @@ fn micros(duration: Duration) -> u64 {
 fn readiness(slot: &TcpSlot) -> Readiness {
     let closed = slot.flags.has(Flags::ENDED);
     let peer_finished = slot.conn.peer_closed();
-    let room = (slot.tx_limit as usize) > slot.conn.tx_extent();
+    let room = (slot.buffers.tx_limit as usize) > slot.conn.tx_extent();
     Readiness {
         readable: slot.conn.readable_bytes() > 0
             || peer_finished

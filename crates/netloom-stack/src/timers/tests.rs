@@ -330,3 +330,35 @@ proptest! {
         prop_assert!(owners.handed_out <= 9, "{}", owners.handed_out);
     }
 }
+
+/// A deadline that moves on to where the same slot comes round again, while time jumps there too, as
+/// when a machine wakes up: a round without end.
+#[test]
+fn an_item_that_goes_back_into_the_slot_being_emptied_waits() {
+    // Level 2, digit 60: once, and one turn of the level later.
+    let turn = 64 * 64 * 64 * 16;
+    let first = 60 * 64 * 64 * 16;
+    let mut wheel = wheel();
+    let mut owners = Owners::new(1);
+    owners.arm(&mut wheel, 0, first);
+    let later = first + turn + 7;
+    owners.deadlines[0] = Some(later);
+    let jumped = first + turn - 1000;
+    for round in 0..10 {
+        let Some(index) = wheel.expire(&mut owners, Instant::from_micros(jumped)) else {
+            break;
+        };
+        assert!(round < 9, "it is handed out without end");
+        wheel.arm(&mut owners, index, Instant::from_micros(later));
+    }
+    let next = wheel.next_deadline().expect("it is armed");
+    assert!(next > Instant::from_micros(jumped) && next <= Instant::from_micros(later));
+    assert!(owners.run(&mut wheel, later - 1).is_empty());
+    assert_eq!(
+        owners
+            .run(&mut wheel, later)
+            .into_iter()
+            .collect::<Vec<_>>(),
+        [0]
+    );
+}

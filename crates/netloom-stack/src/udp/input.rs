@@ -24,6 +24,9 @@ impl Stack {
             // Unverified, and whatever a later driver may say.
             _ => true,
         };
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.4
+        //# A host MUST implement the facility to generate and validate
+        //# UDP checksums.
         if verify && !view.checksum_valid(&packet.src, &packet.dst) {
             return Err(DropReason::UdpChecksum.into());
         }
@@ -31,13 +34,6 @@ impl Stack {
         let remote = (packet.src, view.src_port());
         let iface = packet.arrival.iface;
         let found = self.find_udp(local, remote, iface);
-        if found.is_none() {
-            //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.1
-            //# If a datagram arrives addressed to a UDP port for which
-            //# there is no pending LISTEN call, UDP SHOULD send an ICMP
-            //# Port Unreachable message.
-            return Err(Refusal::Tell(DropReason::UdpNoSocket, IcmpError::Port));
-        }
         let meta = Meta {
             remote: packet.src,
             remote_port: remote.1,
@@ -48,6 +44,24 @@ impl Stack {
             len: 0,
         };
         let payload = view.payload();
+        #[cfg(feature = "flows")]
+        if packet.unicast && self.is_flows(iface, &packet.dst) {
+            if found.is_none() {
+                let tuple = Tuple::new(local, remote, iface);
+                return self.flow_datagram(packet, &tuple, &meta, payload);
+            }
+            let index = found.index();
+            if let Some(taken) = self.flow_udp_input(index, &meta, payload, packet.arrival.flow) {
+                return taken.map_err(Refusal::from);
+            }
+        }
+        if found.is_none() {
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.1
+            //# If a datagram arrives addressed to a UDP port for which
+            //# there is no pending LISTEN call, UDP SHOULD send an ICMP
+            //# Port Unreachable message.
+            return Err(Refusal::Tell(DropReason::UdpNoSocket, IcmpError::Port));
+        }
         self.udp_memory(found.index());
         let slot = self
             .tables
@@ -106,6 +120,7 @@ impl Stack {
         let connected = slot.is_connected();
         let error = match heard {
             Heard::PacketTooBig(mtu) => {
+                #[cfg(feature = "icmp-errors")]
                 if connected {
                     self.lower_pmtu(&tuple.remote, iface, mtu);
                 }
@@ -144,6 +159,13 @@ impl Stack {
             Some(_) | None => return,
         };
         let Ok(quoted) = quoted else { return };
+        #[cfg(feature = "echo")]
+        if quoted.echo().is_some() {
+            // This stack itself says so.
+            let (from, hops) = (quoted.src, 0);
+            let _ = self.echo_failed(&from, iface, hops, &quoted, Heard::HostUnreachable);
+            return;
+        }
         if let (UDP, Some((src_port, dst_port))) = (quoted.protocol, quoted.ports()) {
             let tuple = Tuple::new((quoted.src, src_port), (quoted.dst, dst_port), iface);
             let _ = self.udp_icmp_error(&tuple, iface, Heard::HostUnreachable);

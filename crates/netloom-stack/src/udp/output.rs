@@ -5,13 +5,30 @@ use netloom_wire::{Addr, Sum, UdpRepr, protocol, udp};
 
 use crate::counters::{DropReason, Layer};
 use crate::list::{Kind, Ref};
-use crate::output::{Hop, IpHeader, segment};
+use crate::output::{Hop, IpHeader, TransportHeader, segment};
 use crate::packet::PacketKind;
 use crate::stack::{Sent, Stack, Turn};
 use crate::udp::queue::Meta;
 
 /// Datagrams of one socket in a turn, so that a busy one cannot starve the others.
 const QUANTUM: usize = 16;
+
+impl TransportHeader for UdpRepr {
+    const CHECKSUM_AT: usize = 6;
+
+    #[inline]
+    fn len(&self) -> usize {
+        udp::HEADER_LEN
+    }
+
+    #[inline]
+    fn emit(&self, place: &mut [u8]) -> Sum {
+        let _ = UdpRepr::emit(self, place);
+        let ports = u64::from(self.src_port) << 16 | u64::from(self.dst_port);
+        let len = u64::from(self.payload_len).wrapping_add(udp::HEADER_LEN as u64);
+        Sum::of_words(ports.wrapping_add(len << 16))
+    }
+}
 
 impl Stack {
     /// A socket's turn to send.
@@ -41,7 +58,7 @@ impl Stack {
             //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.6
             //# When a host sends a UDP datagram, the source address MUST be
             //# (one of) the IP address(es) of the host.
-            if !local.is_unspecified() && !self.addresses.is_local(&local) {
+            if !local.is_unspecified() && !self.speaks_for(&local) {
                 self.drop_datagram(index, DropReason::SourceGone);
                 continue;
             }
@@ -86,19 +103,7 @@ impl Stack {
                 self.drop_datagram(index, DropReason::TooBig);
                 continue;
             }
-            let result = segment(
-                sink,
-                caps,
-                &link,
-                &ip,
-                udp::HEADER_LEN,
-                6,
-                &mut |header| {
-                    let _ = repr.emit(header);
-                },
-                payload,
-                None,
-            );
+            let result = segment(sink, caps, &link, &ip, &repr, payload, None);
             if result.is_err() {
                 return Turn::Full;
             }
@@ -134,20 +139,20 @@ impl Stack {
             payload_len: len as u16,
         };
         let sum = Sum::new().add(payload.0).add(payload.1);
+        //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.4
+        //# An application MAY optionally be able to
+        //# control whether a UDP checksum will be generated, but it
+        //# MUST default to checksumming on.
         let checksum = repr.checksum(&ip.src, &ip.dst, sum);
-        let item = packets.insert(iface, PacketKind::Ip, next_hop, total, &mut |writer| {
-            let mut headers = [0; 40 + udp::HEADER_LEN];
-            let header = ip.emit(&mut headers, udp_len);
-            let _ = repr.emit(header);
-            udp::set_checksum(header, checksum);
-            writer.write(
-                headers
-                    .get(..ip.len() + udp::HEADER_LEN)
-                    .unwrap_or_default(),
-            );
-            writer.write(payload.0);
-            writer.write(payload.1);
-        });
+        let mut headers = [0; 40 + udp::HEADER_LEN];
+        let header = ip.emit(&mut headers, udp_len);
+        let _ = repr.emit(header);
+        udp::set_checksum(header, checksum);
+        let headers = headers
+            .get(..ip.len() + udp::HEADER_LEN)
+            .unwrap_or_default();
+        let parts = [headers, payload.0, payload.1];
+        let item = packets.insert(iface, PacketKind::Ip, next_hop, parts);
         let Some(item) = item else {
             return false;
         };
@@ -169,10 +174,17 @@ impl Stack {
     fn pop_datagram(&mut self, index: u32) {
         if let Some(slot) = self.tables.udp.get_mut(index) {
             slot.tx.pop(&slot.tx_memory);
+            let drained = slot.tx.is_empty();
             if slot.wants_room {
                 slot.wants_room = false;
                 self.news(Ref::new(Kind::Udp, index));
             }
+            // Flows are many: none keeps memory that it does not use.
+            #[cfg(feature = "flows")]
+            if drained && self.flows.is_open() {
+                self.give_udp_memory(index);
+            }
+            let _ = drained;
         }
     }
 }

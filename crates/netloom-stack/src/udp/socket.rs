@@ -17,11 +17,12 @@ use crate::memory::pool::Pool;
 use crate::memory::slab::Item;
 use crate::port_alloc::PortAllocator;
 use crate::stack::Stack;
-use crate::tables::{News, UdpTimers};
+use crate::tables::UdpTimers;
 use crate::timers::TimerLinks;
 use crate::tuple::Tuple;
 use crate::udp::queue::{DatagramQueue, Meta, PushError, Received};
 use crate::version::{Version, addr_of, local_addr_of, scope_of};
+use crate::waiting::On;
 
 /// A UDP socket.
 pub(crate) struct UdpSlot {
@@ -38,9 +39,21 @@ pub(crate) struct UdpSlot {
     /// The interface its next datagram leaves by.
     pub(crate) iface: u8,
     ttl: u8,
+    /// TTL or hop limit of datagrams to groups.
+    multicast_ttl: u8,
+    /// Whether this host's members hear what the socket sends to their group.
+    multicast_loop: bool,
+    /// It takes datagrams for addresses that are not this host's yet.
+    unaddressed: bool,
     tos: u8,
     generation: u32,
     free: u32,
+    /// The flow this is.
+    #[cfg(feature = "flows")]
+    pub(crate) flow: crate::flow::FlowId,
+    /// It is a flow of ICMP echo messages.
+    #[cfg(feature = "flows")]
+    pub(crate) echo: bool,
     pub(crate) error: Option<Error>,
     pub(crate) links: Links,
     pub(crate) news: Links,
@@ -61,6 +74,28 @@ impl UdpSlot {
     pub(crate) fn is_connected(&self) -> bool {
         self.connected
     }
+
+    /// Whether it is for packets of this protocol, which is not TCP.
+    #[inline]
+    pub(crate) fn is_of(&self, protocol: u8) -> bool {
+        #[cfg(feature = "flows")]
+        return (protocol == UDP) != self.echo;
+        #[cfg(not(feature = "flows"))]
+        return protocol == UDP;
+    }
+}
+
+#[cfg(feature = "flows")]
+impl UdpSlot {
+    pub(super) fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    pub(super) fn connect_flow(&mut self, ttl: u8) {
+        self.connected = true;
+        self.ttl = ttl;
+        self.multicast_ttl = 1;
+    }
 }
 
 impl Item for UdpSlot {
@@ -74,9 +109,16 @@ impl Item for UdpSlot {
         bound_iface: 0,
         iface: 0,
         ttl: 0,
+        multicast_ttl: 0,
+        multicast_loop: false,
+        unaddressed: false,
         tos: 0,
         generation: 0,
         free: 0,
+        #[cfg(feature = "flows")]
+        flow: crate::flow::FlowId::NONE,
+        #[cfg(feature = "flows")]
+        echo: false,
         error: None,
         links: Links::EMPTY,
         news: Links::EMPTY,
@@ -108,6 +150,10 @@ pub(crate) struct UdpState {
     pub(crate) deadlines: Deadlines,
     /// Sockets bound to an interface: while there are none, lookups are shorter.
     pub(crate) bound_to_interfaces: u32,
+    /// Sockets that take datagrams for addresses not this host's.
+    unaddressed: u32,
+    #[cfg(feature = "alloc")]
+    pub(crate) groups: crate::udp::groups::Groups,
     #[cfg(feature = "alloc")]
     memory: Option<Pool<u8>>,
 }
@@ -123,6 +169,9 @@ impl UdpState {
             ports: PortAllocator::EMPTY,
             deadlines: Deadlines::scan(),
             bound_to_interfaces: 0,
+            unaddressed: 0,
+            #[cfg(feature = "alloc")]
+            groups: crate::udp::groups::Groups::NONE,
             #[cfg(feature = "alloc")]
             memory: None,
         }
@@ -134,8 +183,31 @@ impl UdpState {
             ports: PortAllocator::EMPTY,
             deadlines: Deadlines::wheel(),
             bound_to_interfaces: 0,
+            unaddressed: 0,
+            groups: crate::udp::groups::Groups::NONE,
             memory: Some(Pool::new(budget)),
         }
+    }
+}
+
+#[cfg(feature = "flows")]
+impl UdpState {
+    #[cfg(feature = "alloc")]
+    pub(super) fn memory(&self) -> Option<&Pool<u8>> {
+        self.memory.as_ref()
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(super) fn memory_mut(&mut self) -> Option<&mut Pool<u8>> {
+        self.memory.as_mut()
+    }
+
+    /// Whether queues are taken from the heap.
+    pub(super) fn is_on_heap(&self) -> bool {
+        #[cfg(feature = "alloc")]
+        return self.memory.is_some();
+        #[cfg(not(feature = "alloc"))]
+        return false;
     }
 }
 
@@ -209,6 +281,22 @@ pub(crate) fn wildcard_keys(addr: &Addr, port: u16, on: Option<u8>) -> [Tuple; 2
     [Version::of(addr).key(port, on), Version::Any.key(port, on)]
 }
 
+/// What is set of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UdpSettings {
+    /// Whether it may send to broadcast addresses ([`Stack::udp_set_broadcast`]).
+    pub broadcast: bool,
+    /// TTL or hop limit of unicast datagrams ([`Stack::udp_set_ttl`]).
+    pub ttl: u8,
+    /// DSCP and ECN byte of datagrams sent ([`Stack::udp_set_tos`]).
+    pub tos: u8,
+    /// TTL or hop limit of datagrams to groups ([`Stack::udp_set_multicast_ttl`]).
+    pub multicast_ttl: u8,
+    /// Whether members on this host hear them ([`Stack::udp_set_multicast_loop`]).
+    pub multicast_loop: bool,
+}
+
 /// A datagram to send.
 #[derive(Debug, Clone, Copy)]
 pub struct UdpMessage {
@@ -255,6 +343,13 @@ impl Stack {
         slot.live = true;
         slot.tuple = tuple;
         slot.ttl = ttl;
+        //= https://www.rfc-editor.org/rfc/rfc1112#section-6.1
+        //# If the
+        //# upper-layer protocol chooses not to specify a time-to-live, it should
+        //# default to 1 for all multicast IP datagrams, so that an explicit
+        //# choice is required to multicast beyond a single network.
+        slot.multicast_ttl = 1;
+        slot.multicast_loop = true;
         if let Some(iface) = at.iface {
             slot.bound_iface = iface.0.wrapping_add(1);
             slot.iface = iface.0;
@@ -428,6 +523,11 @@ impl Stack {
     /// # Errors
     /// As [`udp_send_to`](Stack::udp_send_to); [`Error::AddressNotAvailable`] for a source
     /// that is not this stack's.
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+    //# An application program MUST be able to specify the IP source
+    //# address to be used for sending a UDP datagram or to leave it
+    //# unspecified (in which case the networking software will
+    //# choose an appropriate source address).
     pub fn udp_send_message(
         &mut self,
         handle: UdpHandle,
@@ -441,6 +541,7 @@ impl Stack {
         let (tuple, bound) = (slot.tuple, slot.bound_iface.checked_sub(1));
         let (connected, broadcast) = (slot.connected, slot.broadcast);
         let (ttl, tos) = (slot.ttl, slot.tos);
+        let (multicast_ttl, multicast_loop) = (slot.multicast_ttl, slot.multicast_loop);
         let (dst, port, on) = match message.to {
             Some(to) => {
                 let dst = addr_of(to.ip()).ok_or(Error::InvalidRemote)?;
@@ -471,7 +572,7 @@ impl Stack {
                 && !local.is_broadcast()
                 && !self.addresses.is_broadcast_for(iface, &local) =>
             {
-                if !self.addresses.is_local(&local) {
+                if !self.speaks_for(&local) {
                     return Err(Error::AddressNotAvailable);
                 }
                 local
@@ -483,6 +584,7 @@ impl Stack {
                 None => return Err(Error::NoSourceAddress),
             },
         };
+        let to_group = dst.is_multicast();
         let mtu = self.path_mtu(&dst, iface);
         let headers = crate::output::header_len(&dst).wrapping_add(8);
         if data.len().saturating_add(headers) > usize::from(mtu) {
@@ -493,22 +595,43 @@ impl Stack {
             remote_port: port,
             local: src,
             iface,
-            hop_limit: if dst.is_multicast() { 1 } else { ttl },
+            hop_limit: if to_group { multicast_ttl } else { ttl },
             tos,
             len: 0,
         };
-        self.udp_tx_memory(handle.index);
-        let slot = self.udp_mut(handle)?;
-        match slot.tx.push(&mut slot.tx_memory, &meta, &[], data) {
-            Ok(()) => {}
-            Err(PushError::Full) => {
-                slot.wants_room = true;
-                return Err(Error::WouldBlock);
+        // A datagram to a group that may not even leave stays on this host.
+        if !to_group || multicast_ttl > 0 {
+            self.udp_tx_memory(handle.index);
+            let slot = self.udp_mut(handle)?;
+            match slot.tx.push(&mut slot.tx_memory, &meta, &[], data) {
+                Ok(()) => {}
+                Err(PushError::Full) => {
+                    slot.wants_room = true;
+                    return Err(Error::WouldBlock);
+                }
+                Err(_) => {
+                    #[cfg(feature = "flows")]
+                    if self.udp_lacks_memory(handle.index) {
+                        let flow = self.udp(handle)?.flow;
+                        self.flow_is_hungry(flow);
+                        return Err(Error::WouldBlock);
+                    }
+                    return Err(Error::MessageTooLong);
+                }
             }
-            Err(_) => return Err(Error::MessageTooLong),
+            slot.iface = iface;
+            #[cfg(feature = "flows")]
+            {
+                let flow = slot.flow;
+                self.flow_is_active(flow, false);
+            }
+            self.owe(iface, Ref::new(Kind::Udp, handle.index));
         }
-        slot.iface = iface;
-        self.owe(iface, Ref::new(Kind::Udp, handle.index));
+        #[cfg(feature = "alloc")]
+        if to_group && multicast_loop {
+            self.udp_to_own_member(&meta, tuple.local_port, data);
+        }
+        let _ = multicast_loop;
         Ok(())
     }
 
@@ -560,6 +683,12 @@ impl Stack {
     ///
     /// # Errors
     /// [`Error::StaleHandle`].
+    //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+    //# There SHOULD be a
+    //# way to communicate the chosen source address up to the
+    //# application layer (e.g, so that the application can later
+    //# receive a reply datagram only from the corresponding
+    //# interface).
     pub fn udp_local_addr(&self, handle: UdpHandle) -> Result<SocketAddr, Error> {
         let tuple = &self.udp(handle)?.tuple;
         Ok(SocketAddr::new(tuple.local().into(), tuple.local_port))
@@ -589,6 +718,44 @@ impl Stack {
         Ok(())
     }
 
+    /// Has a socket bound to an interface and to no address take datagrams for addresses that are
+    /// not this host's, if the link delivered them to this host alone. So does a DHCP client hear
+    /// a server that answers to the address it offers (RFC 2131 §4.1, RFC 1542 §3.1.1). Nothing
+    /// is said of such datagrams if the socket does not take them.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`]; [`Error::InvalidArgument`] if the socket is bound to an address, or
+    /// to no interface.
+    pub fn udp_accept_unaddressed(&mut self, handle: UdpHandle, on: bool) -> Result<(), Error> {
+        let slot = self.udp_mut(handle)?;
+        if slot.bound_iface == 0 || slot.connected || !slot.tuple.local().is_unspecified() {
+            return Err(Error::InvalidArgument);
+        }
+        let was = core::mem::replace(&mut slot.unaddressed, on);
+        let count = &mut self.udp.unaddressed;
+        *count = count
+            .wrapping_add(u32::from(on))
+            .wrapping_sub(u32::from(was));
+        Ok(())
+    }
+
+    /// Whether a socket takes a datagram for an address that is not this host's.
+    #[cfg(feature = "ipv4")]
+    pub(crate) fn takes_unaddressed(&mut self, iface: u8, dst: &Addr, udp: &[u8]) -> bool {
+        if self.udp.unaddressed == 0 || !dst.is_unicast() {
+            return false;
+        }
+        let Ok(view) = netloom_wire::UdpView::new(udp) else {
+            return false;
+        };
+        wildcard_keys(dst, view.dst_port(), Some(iface))
+            .iter()
+            .map(|key| self.demux.find(&self.keys, &self.tables, UDP, key))
+            .find(|found| found.is_some())
+            .and_then(|found| self.tables.udp.get(found.index()))
+            .is_some_and(|slot| slot.live && slot.unaddressed)
+    }
+
     /// Sets the TTL or hop limit of unicast datagrams, 1 to 255.
     ///
     /// # Errors
@@ -598,6 +765,41 @@ impl Stack {
             return Err(Error::InvalidArgument);
         }
         self.udp_mut(handle)?.ttl = ttl;
+        Ok(())
+    }
+
+    /// What is set of a socket.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn udp_settings(&self, handle: UdpHandle) -> Result<UdpSettings, Error> {
+        let slot = self.udp(handle)?;
+        Ok(UdpSettings {
+            broadcast: slot.broadcast,
+            ttl: slot.ttl,
+            tos: slot.tos,
+            multicast_ttl: slot.multicast_ttl,
+            multicast_loop: slot.multicast_loop,
+        })
+    }
+
+    /// Sets the TTL or hop limit of datagrams to groups; 1 at first, 0: they do not leave this
+    /// host.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn udp_set_multicast_ttl(&mut self, handle: UdpHandle, ttl: u8) -> Result<(), Error> {
+        self.udp_mut(handle)?.multicast_ttl = ttl;
+        Ok(())
+    }
+
+    /// Sets whether members on this host hear what the socket sends to their group; they do at
+    /// first.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn udp_set_multicast_loop(&mut self, handle: UdpHandle, on: bool) -> Result<(), Error> {
+        self.udp_mut(handle)?.multicast_loop = on;
         Ok(())
     }
 
@@ -634,9 +836,11 @@ impl Stack {
     pub fn udp_close(&mut self, handle: UdpHandle) -> Result<(), Error> {
         let slot = self.udp(handle)?;
         let (tuple, bound) = (slot.tuple, slot.bound_iface != 0);
+        let unaddressed = u32::from(slot.unaddressed);
+        self.udp.unaddressed = self.udp.unaddressed.wrapping_sub(unaddressed);
         let item = Ref::new(Kind::Udp, handle.index);
         self.unlink(item);
-        self.events.remove(&mut News(&mut self.tables), item);
+        self.take_off(On::EVENTS, item);
         self.udp
             .deadlines
             .disarm(&mut UdpTimers(&mut self.tables.udp), handle.index);
@@ -647,6 +851,11 @@ impl Stack {
         if let Some(slot) = self.tables.udp.get_mut(handle.index) {
             slot.rx.clear();
             slot.tx.clear();
+            #[cfg(feature = "flows")]
+            {
+                let flow = slot.flow;
+                self.flow_forget(flow);
+            }
         }
         self.give_udp_memory(handle.index);
         self.tables.udp.remove(handle.index);
@@ -694,7 +903,7 @@ impl Stack {
         #[cfg(feature = "alloc")]
         if let (Some(pool), Some(slot)) = (&mut self.udp.memory, self.tables.udp.get_mut(index)) {
             if slot.rx_memory.is_none() {
-                if let Some(block) = pool.take(HEAP_QUEUE) {
+                if let Some(block) = pool.take(queue_len(slot, pool)) {
                     slot.rx_memory = Mem::Heap(block);
                 }
             }
@@ -706,7 +915,7 @@ impl Stack {
         #[cfg(feature = "alloc")]
         if let (Some(pool), Some(slot)) = (&mut self.udp.memory, self.tables.udp.get_mut(index)) {
             if slot.tx_memory.is_none() {
-                if let Some(block) = pool.take(HEAP_QUEUE) {
+                if let Some(block) = pool.take(queue_len(slot, pool)) {
                     slot.tx_memory = Mem::Heap(block);
                 }
             }
@@ -733,6 +942,25 @@ impl Stack {
         }
         let _ = index;
     }
+}
+
+/// Bytes of a socket's queue. A flow has a larger one while there is plenty, and the less the less
+/// there is left for all.
+#[cfg(feature = "alloc")]
+fn queue_len(slot: &UdpSlot, pool: &Pool<u8>) -> usize {
+    #[cfg(feature = "flows")]
+    if slot.flow.is_some() {
+        let left = pool.budget().saturating_sub(pool.in_use());
+        // The longest datagram fits the smallest.
+        let len = (left / 32).clamp(HEAP_QUEUE, HEAP_QUEUE << 3);
+        return if len.is_power_of_two() {
+            len
+        } else {
+            len.next_power_of_two() / 2
+        };
+    }
+    let _ = (slot, pool);
+    HEAP_QUEUE
 }
 
 fn readiness(slot: &UdpSlot) -> Readiness {

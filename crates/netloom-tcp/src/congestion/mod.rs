@@ -3,8 +3,22 @@
 //! The connection detects loss and keeps the scoreboard; a controller only turns events into a
 //! window. Windows are octets.
 
+mod algorithm;
+#[cfg(feature = "bbr")]
+mod bbr;
+#[cfg(feature = "cubic")]
+mod cubic;
+#[cfg(feature = "cubic")]
+mod hystart;
 mod reno;
 
+pub use algorithm::{CongestionControl, NoSuchCongestionControl};
+#[cfg(feature = "bbr")]
+use bbr::BbrWindow;
+#[cfg(feature = "bbr")]
+pub(crate) use bbr::{Ack, BbrState, Lost};
+#[cfg(feature = "cubic")]
+use cubic::Cubic;
 use reno::Reno;
 
 /// New data was acknowledged.
@@ -20,14 +34,48 @@ pub(crate) struct Acked {
     pub(crate) unit: u32,
     /// Whether a retransmission timeout is being recovered from.
     pub(crate) after_timeout: bool,
+    /// The congestion window before it was last reduced; 0: it never was.
+    #[cfg(feature = "cubic")]
+    pub(crate) prior_cwnd: u32,
+    /// Now, on the millisecond clock.
+    #[cfg(feature = "cubic")]
+    pub(crate) now_ms: u32,
+    /// The round trip this acknowledgment measured, in microseconds; 0: none.
+    #[cfg(feature = "cubic")]
+    pub(crate) rtt: u32,
+    /// SRTT, in microseconds.
+    #[cfg(feature = "cubic")]
+    pub(crate) srtt: u32,
+    /// SND.UNA and SND.NXT after it: what rounds are counted by.
+    #[cfg(feature = "cubic")]
+    pub(crate) una: crate::SeqNum,
+    #[cfg(feature = "cubic")]
+    pub(crate) nxt: crate::SeqNum,
 }
 
 /// An algorithm. Every method is called by the connection when the event has happened.
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+//# An endpoint MAY implement such alternative
+//# algorithms provided that the algorithms are conformant with the TCP
+//# specifications from the IETF Standards Track as described in RFC
+//# 2914, RFC 5033 [7], and RFC 8961 [15] (MAY-18).
 pub(crate) trait Controller {
     /// The congestion window.
     fn cwnd(&self) -> u32;
     /// The slow-start threshold.
     fn ssthresh(&self) -> u32;
+    /// Whether so little was in flight that an acknowledgment does not tell the window to be good
+    /// (RFC 7661 §4.2): less than half of it.
+    #[inline]
+    fn is_unused(&self, flight: u32) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc9438#section-4.6
+        //# Implementations that use _cwnd_ MUST use other measures to prevent
+        //# _cwnd_ from growing when the volume of bytes in flight is smaller than
+        //# _cwnd_.
+        flight < self.cwnd() >> 1
+    }
+    /// New data was acknowledged while the window was unused: it does not grow.
+    fn on_unused(&mut self) {}
     /// New data was acknowledged, outside fast recovery.
     fn on_ack(&mut self, acked: &Acked);
     /// Loss was detected with `flight` octets outstanding: fast recovery begins.
@@ -36,13 +84,28 @@ pub(crate) trait Controller {
     fn on_rto(&mut self, flight: u32, mss: u32, first: bool);
     /// Nothing was sent for longer than a timeout; `restart` is the restart window.
     fn on_idle(&mut self, restart: u32);
+    /// The network said with a mark that it is congested, with `flight` octets outstanding.
+    #[cfg(feature = "rack")]
+    fn on_ecn(&mut self, flight: u32, mss: u32);
+    /// The last reduction was a mistake: before it the window and ssthresh were these.
+    #[cfg(feature = "rack")]
+    fn on_undo(&mut self, cwnd: u32, ssthresh: u32);
+    /// In recovery: the window is what proportional rate reduction makes of it.
+    #[cfg(feature = "rack")]
+    fn set_cwnd(&mut self, cwnd: u32);
 }
 
 /// The algorithm of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Congestion {
     /// RFC 5681 with appropriate byte counting.
     Reno(Reno),
+    /// RFC 9438.
+    #[cfg(feature = "cubic")]
+    Cubic(Cubic),
+    /// draft-ietf-ccwg-bbr.
+    #[cfg(feature = "bbr")]
+    Bbr(BbrWindow),
 }
 
 impl Congestion {
@@ -50,44 +113,139 @@ impl Congestion {
     pub(crate) const EMPTY: Congestion = Congestion::Reno(Reno::EMPTY);
 
     /// A controller that starts with `initial_window` octets.
-    pub(crate) fn new(initial_window: u32) -> Congestion {
-        Congestion::Reno(Reno::new(initial_window))
+    pub(crate) fn new(algorithm: CongestionControl, initial_window: u32) -> Congestion {
+        match algorithm {
+            CongestionControl::Reno => Congestion::Reno(Reno::new(initial_window)),
+            #[cfg(feature = "cubic")]
+            CongestionControl::Cubic => Congestion::Cubic(Cubic::new(initial_window)),
+            #[cfg(feature = "bbr")]
+            CongestionControl::Bbr => Congestion::Bbr(BbrWindow::new(initial_window)),
+        }
     }
+
+    /// Which algorithm it is.
+    pub(crate) const fn algorithm(&self) -> CongestionControl {
+        match self {
+            Congestion::Reno(_) => CongestionControl::Reno,
+            #[cfg(feature = "cubic")]
+            Congestion::Cubic(_) => CongestionControl::Cubic,
+            #[cfg(feature = "bbr")]
+            Congestion::Bbr(_) => CongestionControl::Bbr,
+        }
+    }
+
+    /// Whether it is a model of the path: it has a rate of its own, and says itself what a loss and
+    /// an idle time mean.
+    #[inline]
+    pub(crate) const fn is_model(&self) -> bool {
+        #[cfg(feature = "bbr")]
+        return matches!(self, Congestion::Bbr(_));
+        #[cfg(not(feature = "bbr"))]
+        false
+    }
+
+    /// The model, if it is one and lent, with what else it works on.
+    #[cfg(feature = "bbr")]
+    pub(crate) fn model<'a>(
+        &'a mut self,
+        io: &'a mut crate::Io<'_>,
+    ) -> Option<(
+        &'a mut BbrState,
+        &'a mut BbrWindow,
+        &'a mut crate::pacing::Pacer,
+    )> {
+        match (self, &mut io.path) {
+            (Congestion::Bbr(window), Some(path)) => Some((&mut path.bbr, window, &mut path.pacer)),
+            _ => None,
+        }
+    }
+
+    /// Begins with a slow-start threshold that another connection has found.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn begin_below(&mut self, ssthresh: u32) {
+        let cwnd = self.cwnd();
+        *self = match self.algorithm() {
+            CongestionControl::Reno => Congestion::Reno(Reno::resuming(cwnd, ssthresh)),
+            CongestionControl::Cubic => Congestion::Cubic(Cubic::resuming(cwnd, ssthresh)),
+            // A model has no such threshold.
+            #[cfg(feature = "bbr")]
+            CongestionControl::Bbr => return,
+        };
+    }
+
+    /// Has an algorithm take over, with the window as it stands.
+    pub(crate) fn switch(&mut self, algorithm: CongestionControl) {
+        if algorithm == self.algorithm() {
+            return;
+        }
+        #[cfg(any(feature = "cubic", feature = "bbr"))]
+        {
+            let (cwnd, ssthresh) = (self.cwnd(), self.ssthresh());
+            *self = match algorithm {
+                CongestionControl::Reno => Congestion::Reno(Reno::resuming(cwnd, ssthresh)),
+                #[cfg(feature = "cubic")]
+                CongestionControl::Cubic => Congestion::Cubic(Cubic::resuming(cwnd, ssthresh)),
+                #[cfg(feature = "bbr")]
+                CongestionControl::Bbr => Congestion::Bbr(BbrWindow::new(cwnd)),
+            };
+        }
+    }
+}
+
+/// Has the algorithm at hand do it.
+macro_rules! each {
+    ($congestion:expr, $controller:ident => $call:expr) => {
+        match $congestion {
+            Congestion::Reno($controller) => $call,
+            #[cfg(feature = "cubic")]
+            Congestion::Cubic($controller) => $call,
+            #[cfg(feature = "bbr")]
+            Congestion::Bbr($controller) => $call,
+        }
+    };
 }
 
 impl Controller for Congestion {
     #[inline]
     fn cwnd(&self) -> u32 {
-        match self {
-            Congestion::Reno(reno) => reno.cwnd(),
-        }
+        each!(self, controller => controller.cwnd())
     }
     #[inline]
     fn ssthresh(&self) -> u32 {
-        match self {
-            Congestion::Reno(reno) => reno.ssthresh(),
-        }
+        each!(self, controller => controller.ssthresh())
+    }
+    #[inline]
+    fn on_unused(&mut self) {
+        each!(self, controller => controller.on_unused());
     }
     #[inline]
     fn on_ack(&mut self, acked: &Acked) {
-        match self {
-            Congestion::Reno(reno) => reno.on_ack(acked),
+        if self.is_unused(acked.flight) {
+            self.on_unused();
+        } else {
+            each!(self, controller => controller.on_ack(acked));
         }
     }
     fn on_loss(&mut self, flight: u32, mss: u32) {
-        match self {
-            Congestion::Reno(reno) => reno.on_loss(flight, mss),
-        }
+        each!(self, controller => controller.on_loss(flight, mss));
     }
     fn on_rto(&mut self, flight: u32, mss: u32, first: bool) {
-        match self {
-            Congestion::Reno(reno) => reno.on_rto(flight, mss, first),
-        }
+        each!(self, controller => controller.on_rto(flight, mss, first));
     }
     fn on_idle(&mut self, restart: u32) {
-        match self {
-            Congestion::Reno(reno) => reno.on_idle(restart),
-        }
+        each!(self, controller => controller.on_idle(restart));
+    }
+    #[cfg(feature = "rack")]
+    fn on_ecn(&mut self, flight: u32, mss: u32) {
+        each!(self, controller => controller.on_ecn(flight, mss));
+    }
+    #[cfg(feature = "rack")]
+    fn on_undo(&mut self, cwnd: u32, ssthresh: u32) {
+        each!(self, controller => controller.on_undo(cwnd, ssthresh));
+    }
+    #[cfg(feature = "rack")]
+    fn set_cwnd(&mut self, cwnd: u32) {
+        each!(self, controller => controller.set_cwnd(cwnd));
     }
 }
 
@@ -96,6 +254,9 @@ pub(crate) fn initial_window(segments: u8, mss: u16) -> u32 {
     let mss = u32::from(mss);
     let segments = u32::from(segments.max(1));
     let cap = segments.saturating_mul(1460).max(mss.saturating_mul(2));
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    //# IW, the initial value of cwnd, MUST be set using the following
+    //# guidelines as an upper bound.
     segments.saturating_mul(mss).min(cap)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Acked, Controller};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Reno {
     cwnd: u32,
     ssthresh: u32,
@@ -20,6 +20,16 @@ impl Reno {
         credit: 0,
     };
 
+    /// With the window another algorithm left.
+    #[cfg(any(feature = "cubic", feature = "bbr"))]
+    pub(crate) fn resuming(cwnd: u32, ssthresh: u32) -> Reno {
+        Reno {
+            cwnd,
+            ssthresh,
+            credit: 0,
+        }
+    }
+
     pub(crate) fn new(initial_window: u32) -> Reno {
         //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
         //# The initial value of ssthresh SHOULD be set arbitrarily high (e.g.,
@@ -27,6 +37,9 @@ impl Reno {
         //# MUST be reduced in response to congestion.
         Reno {
             cwnd: initial_window,
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-7
+            //# The recommended initial value for ssthresh has been changed to say
+            //# that it SHOULD be arbitrarily high, where it was previously MAY.
             ssthresh: u32::MAX,
             credit: 0,
         }
@@ -53,16 +66,15 @@ impl Controller for Reno {
     fn on_ack(&mut self, acked: &Acked) {
         let Acked {
             octets,
-            flight,
             mss,
             unit,
             after_timeout,
+            ..
         } = *acked;
-        // A window that was not used is not known to be good (RFC 7661 §4.2): no growth while
-        // less than half of it is.
-        if flight < self.cwnd >> 1 {
-            return;
-        }
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //# The slow start and congestion avoidance algorithms MUST be used by a
+        //# TCP sender to control the amount of outstanding data being injected
+        //# into the network.
         if self.cwnd < self.ssthresh {
             // RFC 3465 §2.3: L is 1 in the slow start that follows a timeout.
             let limit = if after_timeout {
@@ -80,6 +92,16 @@ impl Controller for Reno {
         //# acknowledged reaches cwnd, then cwnd can be incremented by up to SMSS
         //# bytes.
         self.credit = self.credit.saturating_add(octets);
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //# * SHOULD increment cwnd per equation (2) once per RTT
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //# * MUST NOT increment cwnd by more than SMSS bytes
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //# The RECOMMENDED way to increase cwnd during congestion avoidance is
+        //# to count the number of bytes that have been acknowledged by ACKs for
+        //# new data.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //# Note that during congestion avoidance, cwnd MUST NOT be
         if self.credit >= self.cwnd {
             self.credit = self.credit.saturating_sub(self.cwnd);
             self.cwnd = self.cwnd.saturating_add(mss);
@@ -89,7 +111,26 @@ impl Controller for Reno {
     fn on_loss(&mut self, flight: u32, mss: u32) {
         // Inflation by duplicate acknowledgments is not needed: what they report has left the
         // network is taken off the pipe instead (RFC 6675).
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //# When the third duplicate ACK is received, a TCP MUST set ssthresh
+        //# to no more than the value given in equation (4).
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+        //# That is, when the first loss in a window of data is detected,
+        //# ssthresh MUST be set to no more than the value given by equation (4).
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //# When [RFC3042] is in use, additional data sent in limited
+        //# transmit MUST NOT be included in this calculation.
+        // What is in flight beyond the window was let go by limited transmit.
+        let flight = flight.min(self.cwnd);
         self.ssthresh = Reno::half(flight, mss);
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //# When the next ACK arrives that acknowledges previously
+        //# unacknowledged data, a TCP MUST set cwnd to ssthresh (the value
+        //# set in step 2).
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+        //# has been successfully retransmitted, cwnd MUST be set to no more than
+        //# ssthresh and congestion avoidance MUST be used to further increase
+        //# cwnd.
         self.cwnd = self.ssthresh;
         self.credit = 0;
     }
@@ -101,7 +142,13 @@ impl Controller for Reno {
         //# retransmitted by way of the retransmission timer at least once, the
         //# value of ssthresh is held constant.
         if first {
-            self.ssthresh = Reno::half(flight, mss);
+            //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+            //# When a TCP sender detects segment loss using the retransmission timer
+            //# and the given segment has not yet been resent by way of the
+            //# retransmission timer, the value of ssthresh MUST be set to no more
+            //# than the value given in equation (4):
+            // After a retransmission was lost the window is lower than what is in flight.
+            self.ssthresh = Reno::half(flight.min(self.cwnd), mss);
         }
         //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
         //# Furthermore, upon a timeout (as specified in [RFC2988]) cwnd MUST be
@@ -116,5 +163,25 @@ impl Controller for Reno {
         //# For the purposes of this standard, we define RW = min(IW,cwnd).
         self.cwnd = self.cwnd.min(restart);
         self.credit = 0;
+    }
+
+    #[cfg(feature = "rack")]
+    fn on_ecn(&mut self, flight: u32, mss: u32) {
+        // As for a loss (RFC 3168 §6.1.2), down to one segment.
+        let flight = flight.min(self.cwnd);
+        self.ssthresh = Reno::half(flight, mss);
+        self.cwnd = (flight >> 1).max(mss);
+        self.credit = 0;
+    }
+
+    #[cfg(feature = "rack")]
+    fn on_undo(&mut self, cwnd: u32, ssthresh: u32) {
+        self.cwnd = self.cwnd.max(cwnd);
+        self.ssthresh = self.ssthresh.max(ssthresh);
+    }
+
+    #[cfg(feature = "rack")]
+    fn set_cwnd(&mut self, cwnd: u32) {
+        self.cwnd = cwnd;
     }
 }

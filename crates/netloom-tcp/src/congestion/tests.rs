@@ -1,4 +1,4 @@
-use super::{Acked, Congestion, Controller, initial_window};
+use super::{Acked, Congestion, CongestionControl, Controller, initial_window};
 
 fn ack(octets: u32, flight: u32) -> Acked {
     Acked {
@@ -7,11 +7,27 @@ fn ack(octets: u32, flight: u32) -> Acked {
         mss: 1000,
         unit: 0,
         after_timeout: false,
+        #[cfg(feature = "cubic")]
+        prior_cwnd: 0,
+        #[cfg(feature = "cubic")]
+        now_ms: 1,
+        #[cfg(feature = "cubic")]
+        rtt: 0,
+        #[cfg(feature = "cubic")]
+        srtt: 0,
+        #[cfg(feature = "cubic")]
+        una: crate::SeqNum(0),
+        #[cfg(feature = "cubic")]
+        nxt: crate::SeqNum(0),
     }
 }
 
 #[test]
 fn initial_windows_of_rfc_6928() {
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    //= type=test
+    //# IW, the initial value of cwnd, MUST be set using the following
+    //# guidelines as an upper bound.
     assert_eq!(initial_window(10, 1460), 14_600);
     assert_eq!(initial_window(10, 536), 5_360);
     assert_eq!(initial_window(10, 8_960), 17_920);
@@ -20,7 +36,11 @@ fn initial_windows_of_rfc_6928() {
 
 #[test]
 fn slow_start_counts_octets_up_to_two_segments() {
-    let mut c = Congestion::new(10_000);
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-7
+    //= type=test
+    //# The recommended initial value for ssthresh has been changed to say
+    //# that it SHOULD be arbitrarily high, where it was previously MAY.
+    let mut c = Congestion::new(CongestionControl::Reno, 10_000);
     c.on_ack(&ack(100, 10_000));
     assert_eq!(c.cwnd(), 10_100);
     c.on_ack(&ack(5_000, 10_000));
@@ -39,20 +59,33 @@ fn slow_start_counts_octets_up_to_two_segments() {
 
 #[test]
 fn a_window_that_is_not_used_does_not_grow() {
-    let mut c = Congestion::new(10_000);
+    let mut c = Congestion::new(CongestionControl::Reno, 10_000);
     c.on_ack(&ack(1_000, 4_999));
     assert_eq!(c.cwnd(), 10_000);
 }
 
 #[test]
 fn loss_halves_and_timeouts_start_over() {
-    let mut c = Congestion::new(10_000);
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    //= type=test
+    //# When a TCP sender detects segment loss using the retransmission timer
+    //# and the given segment has not yet been resent by way of the
+    //# retransmission timer, the value of ssthresh MUST be set to no more
+    //# than the value given in equation (4):
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    //= type=test
+    //# Furthermore, upon a timeout (as specified in [RFC2988]) cwnd MUST be
+    //# set to no more than the loss window, LW, which equals 1 full-sized
+    //# segment (regardless of the value of IW).
+    let mut c = Congestion::new(CongestionControl::Reno, 10_000);
+    // Two segments of limited transmit do not count.
     c.on_loss(12_000, 1000);
-    assert_eq!((c.cwnd(), c.ssthresh()), (6_000, 6_000));
+    assert_eq!((c.cwnd(), c.ssthresh()), (5_000, 5_000));
+    // A retransmission was lost: the second reduction.
     c.on_rto(10_000, 1000, true);
-    assert_eq!((c.cwnd(), c.ssthresh()), (1_000, 5_000));
+    assert_eq!((c.cwnd(), c.ssthresh()), (1_000, 2_500));
     c.on_rto(1_000, 1000, false);
-    assert_eq!(c.ssthresh(), 5_000);
+    assert_eq!(c.ssthresh(), 2_500);
     c.on_rto(100, 1000, true);
     assert_eq!(c.ssthresh(), 2_000);
 }

@@ -1,21 +1,27 @@
 use super::{LOST, Record, RecordTable, SACKED};
 use crate::SeqNum;
-use netloom_driver::Instant;
 use std::vec;
 use std::vec::Vec;
 
 fn record(end: u32) -> Record {
-    Record::new(SeqNum(end), 10, Instant::from_micros(u64::from(end)), 0)
+    Record {
+        end: SeqNum(end),
+        sent: end,
+        mss: 10,
+        ..Record::EMPTY
+    }
 }
 
 fn ends(table: &RecordTable, memory: &[Record]) -> Vec<u32> {
-    (0..table.len())
-        .map(|i| table.get(memory, i).unwrap().end.0)
+    table
+        .live(memory)
+        .iter()
+        .map(|record| record.end.0)
         .collect()
 }
 
 #[test]
-fn is_a_ring_that_can_be_cut_anywhere() {
+fn can_begin_and_be_cut_anywhere() {
     for offset in 0..5 {
         let mut memory = vec![Record::EMPTY; 5];
         let mut table = RecordTable {
@@ -27,17 +33,38 @@ fn is_a_ring_that_can_be_cut_anywhere() {
         }
         assert!(table.cut(&mut memory, 1, SeqNum(40)));
         assert_eq!(ends(&table, &memory), [30, 40, 60, 90]);
+        assert_eq!(
+            table.live(&memory)[1],
+            Record {
+                end: SeqNum(40),
+                ..record(60)
+            }
+        );
         assert!(table.cut(&mut memory, 0, SeqNum(10)));
         assert_eq!(ends(&table, &memory), [10, 30, 40, 60, 90]);
         assert!(!table.cut(&mut memory, 0, SeqNum(5)), "full");
-        assert_eq!(table.start(&memory, 0, SeqNum(3)), SeqNum(3));
-        assert_eq!(table.start(&memory, 3, SeqNum(3)), SeqNum(40));
-        table.pop_front(&memory);
+        table.drop_front(1);
         assert_eq!(ends(&table, &memory), [30, 40, 60, 90]);
         let mut larger = vec![Record::EMPTY; 9];
         table.relocate(&memory, &mut larger);
         assert_eq!(ends(&table, &larger), [30, 40, 60, 90]);
     }
+}
+
+#[test]
+fn goes_round_its_memory_in_one_piece() {
+    let mut memory = vec![Record::EMPTY; 4];
+    let mut table = RecordTable::EMPTY;
+    for end in 0..20 {
+        if end >= 3 {
+            table.drop_front(1);
+        }
+        table.push(&mut memory, record(end));
+        let first = end.saturating_sub(2);
+        assert_eq!(ends(&table, &memory), (first..=end).collect::<Vec<_>>());
+    }
+    table.drop_front(3);
+    assert_eq!((table.head, table.len()), (0, 0));
 }
 
 #[test]
@@ -50,17 +77,38 @@ fn a_full_table_takes_more_only_into_a_plain_record() {
     table.push(&mut memory, record(30));
     assert_eq!(ends(&table, &memory), [10, 30]);
     for mark in [SACKED, LOST] {
-        table.get_mut(&mut memory, 1).unwrap().mark(mark);
+        table.live_mut(&mut memory)[1].mark(mark);
         assert!(!table.has_room(&memory));
-        table.get_mut(&mut memory, 1).unwrap().unmark(mark);
+        table.live_mut(&mut memory)[1].unmark(mark);
     }
     assert!(!RecordTable::EMPTY.has_room(&[]));
 }
 
 #[test]
-fn ages_across_the_32_bit_wrap_of_microseconds() {
-    let sent = Instant::from_micros(0xffff_fff0);
-    let record = Record::new(SeqNum(1), 1, sent, 0);
-    assert_eq!(record.age(sent.plus_micros(0x20)), 0x20);
-    assert_eq!(record.age(sent.plus_micros(5_000_000_000)), 5_000_000_000);
+fn a_full_table_is_not_moved_for_each_newcomer() {
+    let mut memory = [Record::EMPTY; 128];
+    let mut table = RecordTable::EMPTY;
+    let mut end = SeqNum(0);
+    let mut push = |table: &mut RecordTable, memory: &mut [Record]| {
+        end = end.plus(100);
+        let record = Record {
+            end,
+            retransmissions: 1,
+            ..Record::EMPTY
+        };
+        table.push(memory, record);
+    };
+    while !table.is_full(&memory) {
+        push(&mut table, &mut memory);
+    }
+    assert_eq!(table.len(), 112);
+    let mut moved = 0;
+    for _ in 0..1_600 {
+        let before = table.head;
+        table.drop_front(1);
+        push(&mut table, &mut memory);
+        assert_eq!(table.len(), 112);
+        moved += u32::from(table.head < before);
+    }
+    assert!((90..=110).contains(&moved), "{moved}");
 }

@@ -11,7 +11,17 @@ impl Connection {
     /// Each lets one segment more into the network: in fast recovery that is the inflation of
     /// RFC 5681 §3.2 (4), before it limited transmit (RFC 3042).
     pub(crate) fn on_duplicate_ack(&mut self, env: &Env<'_>, io: &mut Io<'_>) {
+        //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+        //# If the incoming ACK is a duplicate acknowledgment per the definition
+        //# in Section 2 (regardless of its status as a cumulative
+        //# acknowledgment), and the TCP is not currently in loss recovery, the
+        //# TCP MUST increase DupAcks by one and take the following steps:
         self.dup_acks = self.dup_acks.saturating_add(1);
+        #[cfg(feature = "rack")]
+        if matches!(self.phase, Phase::Probation | Phase::Trial) {
+            self.judge_timeout_by_duplicate(io);
+            return;
+        }
         if self.flags.has(Flags::SACK) {
             // `detect_loss` takes it from here.
             return;
@@ -24,6 +34,8 @@ impl Connection {
             }
             // They answer what was retransmitted needlessly (RFC 6582 §4).
             Phase::Loss => return,
+            #[cfg(feature = "rack")]
+            Phase::Probation | Phase::Trial | Phase::Reduced => return,
         }
         self.inflate();
         if self.dup_acks >= env.tunables.dupack_threshold.max(2) && self.is_new_loss() {
@@ -40,6 +52,19 @@ impl Connection {
     }
 
     /// One segment more has left the network.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //# On the first and second duplicate ACKs received at a sender, a
+    //# TCP SHOULD send a segment of previously unsent data per [RFC3042]
+    //# provided that the receiver's advertised window allows, the total
+    //# FlightSize would remain less than or equal to cwnd plus 2*SMSS,
+    //# and that new data is available for transmission.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //# Further, the
+    //# TCP sender MUST NOT change cwnd to reflect these two segments
+    //# [RFC3042].
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //# For each additional duplicate ACK received (after the third),
+    //# cwnd MUST be incremented by SMSS.
     fn inflate(&mut self) {
         let mss = u32::from(self.mss);
         let most = self.flight().saturating_sub(mss.max(self.lost));

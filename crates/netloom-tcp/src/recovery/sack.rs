@@ -4,22 +4,56 @@ use netloom_wire::TcpFlags;
 
 use super::Phase;
 use crate::flags::Flags;
+#[cfg(feature = "rack")]
+use crate::records::Record;
 use crate::records::{LOST, SACKED};
 use crate::{Connection, Env, Io, Segment, SeqNum};
 
 impl Connection {
     /// Marks what the segment's SACK blocks report. `true` if they reported something new.
-    pub(crate) fn receive_sack(&mut self, io: &mut Io<'_>, segment: &Segment<'_>) -> bool {
-        if !self.flags.has(Flags::SACK)
-            || segment.options.sack.is_empty()
-            || !segment.flags.contains(TcpFlags::ACK)
-            || segment.ack.lt(self.snd_una)
-        {
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //# For the purposes of the algorithm defined in this document, the
+    //# scoreboard SHOULD implement the following functions:
+    pub(crate) fn receive_sack(
+        &mut self,
+        env: &Env<'_>,
+        io: &mut Io<'_>,
+        segment: &Segment<'_>,
+    ) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc6675#section-5
+        //# Upon the receipt of any ACK containing SACK information, the
+        //# scoreboard MUST be updated via the Update () routine.
+        // Also of one that was overtaken: what it reports is still so.
+        //= https://www.rfc-editor.org/rfc/rfc6675#section-5.1
+        //# As described in Sections 4 and 5, Update () SHOULD continue to be used
+        //# appropriately upon receipt of ACKs.
+        if !self.flags.has(Flags::SACK) || !segment.flags.contains(TcpFlags::ACK) {
             return false;
         }
         let mut news = false;
-        for (left, right) in segment.options.sack.iter() {
-            let (left, right) = (SeqNum(left), SeqNum(right));
+        let mut blocks = segment.sack();
+        #[cfg(feature = "rack")]
+        let delivery = {
+            if !blocks.is_empty() {
+                self.note_dsack(segment);
+                self.begin_delivery();
+            }
+            Delivery {
+                env,
+                echo: segment.timestamps.map(|timestamps| timestamps.echo),
+                fack: self.before_ack(io).fack(),
+            }
+        };
+        #[cfg(not(feature = "rack"))]
+        let delivery = {
+            let _ = env;
+            Delivery(core::marker::PhantomData)
+        };
+        while let Some((block, rest)) = blocks.split_first_chunk::<8>() {
+            blocks = rest;
+            let [a, b, c, d, e, f, g, h] = *block;
+            let left = SeqNum(u32::from_be_bytes([a, b, c, d]));
+            let right = SeqNum(u32::from_be_bytes([e, f, g, h]));
             // A block is believed only if it lies in what is in flight, beyond a gap. Up to
             // SND.UNA lie old blocks and D-SACK (RFC 2883), above SND.NXT lies.
             let sane = left.lt(right)
@@ -27,7 +61,7 @@ impl Connection {
                 && left.gt(self.snd_una)
                 && right.le(self.snd_nxt);
             if sane {
-                news |= self.mark_sacked(io, left, right.min(self.data_end()));
+                news |= self.mark_sacked(&delivery, io, left, right.min(self.data_end()));
             }
         }
         if news {
@@ -36,17 +70,35 @@ impl Connection {
         news
     }
 
+    /// Where the first record begins that ends beyond an octet in flight, and which one it is. They
+    /// lie in order; a table of a few is gone through.
+    #[inline]
+    fn record_beyond(&self, io: &Io<'_>, octet: SeqNum) -> (SeqNum, usize) {
+        if !cfg!(target_pointer_width = "64") {
+            return (self.snd_una, 0);
+        }
+        let live = self.records.live(io.records);
+        let i = live.partition_point(|record| record.end.le(octet));
+        let before = i.checked_sub(1).and_then(|before| live.get(before));
+        (before.map_or(self.snd_una, |record| record.end), i)
+    }
+
     /// Marks the whole segments within `[left, right)`. Records are cut where a block ends
     /// inside one; if there is no room to cut, that detail is ignored.
-    fn mark_sacked(&mut self, io: &mut Io<'_>, left: SeqNum, right: SeqNum) -> bool {
+    fn mark_sacked(
+        &mut self,
+        delivery: &Delivery<'_>,
+        io: &mut Io<'_>,
+        left: SeqNum,
+        right: SeqNum,
+    ) -> bool {
         let mut news = false;
-        let mut start = self.snd_una;
-        let mut i = 0;
-        while let Some(&record) = self.records.get(io.records, i) {
-            let end = record.end;
+        let (mut start, mut i) = self.record_beyond(io, left);
+        while let Some(&record) = self.records.live(io.records).get(i) {
             if start.ge(right) {
                 break;
             }
+            let mut end = record.end;
             if end.gt(left) && !record.is(SACKED) {
                 let from = up_to_segment(start, left.max(start), record.mss);
                 let to = if right.ge(end) {
@@ -55,24 +107,30 @@ impl Connection {
                     down_to_segment(start, right, record.mss)
                 };
                 if from.lt(to) {
-                    if from != start && self.records.cut(io.records, i, from) {
-                        // Go on with the second part.
-                        start = from;
-                        i = i.saturating_add(1);
-                        continue;
-                    }
-                    let fits = from == start && (to == end || self.records.cut(io.records, i, to));
-                    if fits {
-                        news = true;
-                        let octets = to.since(from);
-                        self.delivered = self.delivered.wrapping_add(octets);
-                        if let Some(record) = self.records.get_mut(io.records, i) {
-                            record.mark(SACKED);
-                            record.unmark(LOST);
+                    let at = if from == start { to } else { from };
+                    if at == end || self.records.cut(io.records, i, at) {
+                        // What lies before `from` stays as it is; the rest comes next.
+                        end = at;
+                        if from == start {
+                            news = true;
+                            self.delivered = self.delivered.wrapping_add(to.since(from));
+                            if let Some(record) = self.records.live_mut(io.records).get_mut(i) {
+                                //= https://www.rfc-editor.org/rfc/rfc2018#section-5
+                                //# When receiving an ACK containing a SACK option, the data sender
+                                //# SHOULD record the selective acknowledgment for future reference.
+                                record.mark(SACKED);
+                                record.unmark(LOST);
+                                #[cfg(feature = "rack")]
+                                {
+                                    let record = *record;
+                                    self.sacked_first(delivery, &record);
+                                    #[cfg(feature = "bbr")]
+                                    self.watch_sacked(io, &record);
+                                }
+                                #[cfg(not(feature = "rack"))]
+                                let _ = delivery;
+                            }
                         }
-                        start = to;
-                        i = i.saturating_add(1);
-                        continue;
                     }
                 }
             }
@@ -91,11 +149,10 @@ impl Connection {
         let mut blocks = 0u32;
         let mut in_block = false;
         let mut any_lost = false;
-        for i in (0..self.records.len()).rev() {
-            let start = self.records.start(io.records, i, self.snd_una);
-            let Some(record) = self.records.get_mut(io.records, i) else {
-                break;
-            };
+        let mut rest = self.records.live_mut(io.records);
+        while let Some((record, before)) = rest.split_last_mut() {
+            rest = before;
+            let start = rest.last().map_or(self.snd_una, |before| before.end);
             if record.is(SACKED) {
                 octets = octets.saturating_add(record.end.saturating_since(start));
                 blocks = blocks.saturating_add(u32::from(!in_block));
@@ -125,11 +182,37 @@ impl Connection {
 
     /// The octet after the highest one the peer has reported, if any.
     pub(crate) fn highest_sacked(&self, io: &Io<'_>) -> Option<SeqNum> {
-        (0..self.records.len())
-            .rev()
-            .filter_map(|i| self.records.get(io.records, i))
-            .find(|record| record.is(SACKED))
+        self.records
+            .live(io.records)
+            .iter()
+            .rfind(|record| record.is(SACKED))
             .map(|record| record.end)
+    }
+}
+
+/// What a selective acknowledgment tells beside its blocks.
+#[cfg(feature = "rack")]
+struct Delivery<'a> {
+    env: &'a Env<'a>,
+    /// The echoed timestamp.
+    echo: Option<u32>,
+    /// RACK.fack before it.
+    fack: SeqNum,
+}
+
+/// Nothing is done with it.
+#[cfg(not(feature = "rack"))]
+struct Delivery<'a>(core::marker::PhantomData<&'a ()>);
+
+#[cfg(feature = "rack")]
+impl Connection {
+    /// A record is reported for the first time.
+    fn sacked_first(&mut self, delivery: &Delivery<'_>, record: &Record) {
+        let Delivery { env, echo, fack } = *delivery;
+        self.record_delivered(env, record, echo, fack);
+        if record.retransmissions > 0 {
+            self.note_original(env, record, echo);
+        }
     }
 }
 

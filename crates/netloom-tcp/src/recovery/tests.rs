@@ -9,7 +9,8 @@ use std::vec::Vec;
 use crate::flags::Flags;
 use crate::records::{LOST, SACKED};
 use crate::{
-    Connection, Env, Io, Next, OpenParams, Outcome, Plan, Range, Record, Segment, SeqNum, Tunables,
+    CongestionControl, Connection, Env, Io, Keepalive, Next, OpenParams, Outcome, Plan, PlanKind,
+    Range, Record, Segment, SeqNum, State, Tunables,
 };
 
 const ISS: SeqNum = SeqNum(0xffff_ff00);
@@ -34,11 +35,52 @@ enum Op {
         push: bool,
         ts: i32,
         sack: (u32, u32),
+        /// Beyond ACK and PSH.
+        flags: u16,
+        ce: bool,
+        count: u16,
     },
+    Setting(Setting),
     Write(usize),
     Read(usize),
     Send(usize),
     Sleep(u64),
+}
+
+/// What a user does but for reading and writing.
+#[derive(Debug, Clone, Copy)]
+enum Setting {
+    Nodelay(bool),
+    Keepalive(bool),
+    UserTimeout(Option<u64>),
+    ReceiveBuffer(u32),
+    PathMss(u16),
+    Quickack,
+    Urgent,
+    ShutRead,
+    ShutWrite,
+    Close,
+}
+
+fn setting() -> impl Strategy<Value = Setting> {
+    prop_oneof![
+        any::<bool>().prop_map(Setting::Nodelay),
+        any::<bool>().prop_map(Setting::Keepalive),
+        prop::option::of(0u64..3_000_000).prop_map(Setting::UserTimeout),
+        (1000u32..6000).prop_map(Setting::ReceiveBuffer),
+        (100u16..600).prop_map(Setting::PathMss),
+        Just(Setting::Quickack),
+        Just(Setting::Urgent),
+        Just(Setting::ShutRead),
+        Just(Setting::ShutWrite),
+        Just(Setting::Close),
+    ]
+}
+
+/// The algorithms whose connections take the fast path.
+fn without_model() -> Vec<CongestionControl> {
+    let all = CongestionControl::ALL.iter().copied();
+    all.filter(|algorithm| algorithm.name() != "bbr").collect()
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -51,18 +93,24 @@ fn op() -> impl Strategy<Value = Op> {
             any::<bool>(),
             prop_oneof![5 => 0i32..3, 1 => -5i32..0],
             prop_oneof![4 => Just((0u32, 0u32)), 1 => (0u32..5000, 0u32..5000)],
-        ).prop_map(|(seq, ack, len, window, push, ts, sack)| {
-            Op::Segment { seq, ack, len, window, push, ts, sack }
+            (
+                prop_oneof![40 => Just(0u16), 1 => 0u16..0x200],
+                prop_oneof![9 => Just(false), 1 => Just(true)],
+                prop_oneof![9 => Just(1u16), 1 => 1u16..4],
+            ),
+        ).prop_map(|(seq, ack, len, window, push, ts, sack, (flags, ce, count))| {
+            Op::Segment { seq, ack, len, window, push, ts, sack, flags, ce, count }
         }),
+        1 => prop_oneof![9 => Just(Setting::Nodelay(true)), 6 => setting()].prop_map(Op::Setting),
         2 => (1usize..4000).prop_map(Op::Write),
         2 => (1usize..4000).prop_map(Op::Read),
         4 => (1usize..20).prop_map(Op::Send),
-        1 => (1u64..400_000).prop_map(Op::Sleep),
+        1 => prop_oneof![1u64..400_000, 1u64..5_000].prop_map(Op::Sleep),
     ]
 }
 
 impl Side {
-    fn new(env: &Env<'_>, timestamps: bool, sack: bool) -> Side {
+    fn new(env: &Env<'_>, timestamps: bool, sack: bool, ecn: bool) -> Side {
         let params = OpenParams {
             iss: ISS,
             mss: 500,
@@ -87,13 +135,17 @@ impl Side {
             }),
             ..TcpOptions::default()
         };
+        let mut bytes = [0; 40];
+        options.emit(&mut bytes).unwrap();
+        let ece = if ecn { TcpFlags::ECE } else { TcpFlags::NONE };
         let syn_ack = Segment {
             seq: IRS,
             ack: ISS + 1,
-            flags: TcpFlags::SYN | TcpFlags::ACK,
+            flags: TcpFlags::SYN | TcpFlags::ACK | ece,
             window: 30_000,
             urgent: 0,
-            options,
+            timestamps: options.timestamps,
+            options: &bytes[..options.len()],
             payload: &[],
             count: 1,
             ce: false,
@@ -118,18 +170,58 @@ impl Side {
                 tx,
                 records,
                 ranges,
+                #[cfg(feature = "bbr")]
+                path: None,
             },
         )
     }
 
     fn receive(&mut self, env: &Env<'_>, segment: &Segment<'_>) -> Outcome {
+        #[cfg(target_pointer_width = "64")]
+        self.receive_broken(env, segment);
         let (c, mut io) = self.io();
         c.receive(env, &mut io, segment)
+    }
+
+    /// A segment that turns out to be broken changes nothing.
+    #[cfg(target_pointer_width = "64")]
+    fn receive_broken(&mut self, env: &Env<'_>, segment: &Segment<'_>) {
+        let (before, rx) = (self.c.clone(), self.rx.clone());
+        let (c, mut io) = self.io();
+        assert_eq!(c.receive_plain(env, &mut io, segment, || false), None);
+        assert!(self.c == before && self.rx == rx);
+    }
+
+    /// Sends a segment on the fast path, if it is one for it.
+    #[cfg(target_pointer_width = "64")]
+    fn send_plain(&mut self, env: &Env<'_>) -> Option<Plan> {
+        let (c, mut io) = self.io();
+        let plan = c.next_plain(env, &io)?;
+        assert_eq!(c.next(env, &io), Next::Send(plan));
+        // The long way records the same and says the same of what is to follow.
+        let (mut long, mut records) = (c.clone(), io.records.to_vec());
+        let more = c.sent_plain(env, &mut io, &plan);
+        let mut io = Io {
+            records: &mut records,
+            ..io
+        };
+        assert_eq!(long.sent(env, &mut io, &plan).owes_frame(), more);
+        if !more {
+            assert_eq!(long.deadline_plain(env), long.deadline(env));
+            assert!(long.due_timer(env).is_none());
+        }
+        assert!(long == self.c && records == self.records);
+        Some(plan)
     }
 
     fn send(&mut self, env: &Env<'_>, most: usize) -> Vec<Plan> {
         let mut plans = Vec::new();
         while plans.len() < most {
+            #[cfg(target_pointer_width = "64")]
+            if let Some(plan) = self.send_plain(env) {
+                plans.push(plan);
+                continue;
+            }
             let (c, mut io) = self.io();
             match c.next(env, &io) {
                 Next::Wait(_) => break,
@@ -145,12 +237,33 @@ impl Side {
         plans
     }
 
+    fn set(&mut self, env: &Env<'_>, setting: Setting) {
+        let (c, mut io) = self.io();
+        match setting {
+            Setting::Nodelay(on) => c.set_nodelay(on),
+            Setting::Keepalive(on) => c.set_keepalive(on.then_some(Keepalive {
+                idle: 1_000_000,
+                interval: 1_000_000,
+                count: 2,
+            })),
+            Setting::UserTimeout(timeout) => c.set_user_timeout(timeout),
+            Setting::ReceiveBuffer(octets) => c.set_rcv_buf(octets),
+            Setting::PathMss(mss) => c.set_path_mss(&mut io, mss),
+            Setting::Quickack => c.set_quickack(),
+            Setting::Urgent => c.mark_urgent(),
+            Setting::ShutRead => c.shutdown_read(),
+            Setting::ShutWrite => c.shutdown_write(),
+            Setting::Close => {
+                let _ = c.close(env);
+            }
+        }
+    }
+
     /// `lost`, `sacked` and the partition are what the records say.
     fn check(&self) {
         let c = &self.c;
         let (mut start, mut lost, mut sacked) = (c.snd_una, 0, 0);
-        for i in 0..c.records.len() {
-            let record = c.records.get(&self.records, i).unwrap();
+        for record in c.records.live(&self.records) {
             assert!(record.end.gt(start), "an empty record");
             let len = record.end.since(start);
             if record.is(SACKED) {
@@ -187,40 +300,61 @@ proptest! {
         ops in prop::collection::vec(op(), 1..60),
         timestamps in any::<bool>(),
         sack in any::<bool>(),
+        ecn in any::<bool>(),
+        mtu_probing in prop_oneof![4 => Just(0u8), 1 => Just(2u8)],
         gso in prop_oneof![Just(0u32), Just(2000u32)],
+        congestion_control in prop::sample::select(without_model()),
     ) {
-        let tunables = Tunables::default();
+        let tunables = Tunables {
+            congestion_control,
+            #[cfg(feature = "rack")]
+            ecn: if ecn { 1 } else { 2 },
+            #[cfg(feature = "plpmtud")]
+            mtu_probing,
+            #[cfg(feature = "plpmtud")]
+            base_mss: 100,
+            ..Tunables::default()
+        };
         let mut now = 1_000_000u64;
         let env = |now: u64| Env { gso_max: gso, ..Env::at(Instant::from_micros(now), &tunables) };
-        let mut fast = Side::new(&env(now), timestamps, sack);
-        let mut slow = Side::new(&env(now), timestamps, sack);
-        slow.c.flags.set(Flags::NO_PREDICTION);
+        let mut fast = Side::new(&env(now), timestamps, sack, ecn);
+        let mut slow = Side::new(&env(now), timestamps, sack, ecn);
+        slow.c.flags.set(Flags::WATCHED);
         let data = [7u8; 8000];
         let mut value = 1000i32;
         for op in ops {
             let env = env(now);
             match op {
-                Op::Segment { seq, ack, len, window, push, ts, sack } => {
+                Op::Setting(setting) => {
+                    fast.set(&env, setting);
+                    slow.set(&env, setting);
+                }
+                Op::Segment { seq, ack, len, window, push, ts, sack, flags, ce, count } => {
                     value += ts;
                     let mut blocks = SackBlocks::new();
                     if sack.0 != sack.1 {
                         let una = fast.c.snd_una;
                         blocks.push(una.plus(sack.0).0, una.plus(sack.1).0);
                     }
+                    let options = TcpOptions {
+                        timestamps: timestamps.then_some(Timestamps { value: value as u32, echo: 0 }),
+                        sack: blocks,
+                        ..TcpOptions::default()
+                    };
+                    let mut bytes = [0; 40];
+                    options.emit(&mut bytes).unwrap();
                     let segment = Segment {
                         seq: SeqNum(fast.c.rcv_nxt.0.wrapping_add_signed(seq)),
                         ack: SeqNum(fast.c.snd_una.0.wrapping_add_signed(ack)),
-                        flags: if push { TcpFlags::ACK | TcpFlags::PSH } else { TcpFlags::ACK },
+                        flags: TcpFlags(flags)
+                            | if push { TcpFlags::ACK | TcpFlags::PSH } else { TcpFlags::ACK },
                         window,
                         urgent: 0,
-                        options: TcpOptions {
-                            timestamps: timestamps.then_some(Timestamps { value: value as u32, echo: 0 }),
-                            sack: blocks,
-                            ..TcpOptions::default()
-                        },
+                        timestamps: options.timestamps,
+                        options: &bytes[..options.len()],
                         payload: &data[..len as usize],
-                        count: 1,
-                        ce: false,
+                        count,
+                        ce,
                     };
                     prop_assert_eq!(fast.receive(&env, &segment), slow.receive(&env, &segment));
                 }
@@ -241,11 +375,68 @@ proptest! {
                 Op::Sleep(micros) => now += micros,
             }
             let mut same = slow.c.clone();
-            same.flags.clear(Flags::NO_PREDICTION);
+            same.flags.clear(Flags::WATCHED);
             prop_assert_eq!(&fast.c, &same);
             prop_assert!(fast.records == slow.records && fast.ranges == slow.ranges);
             prop_assert!(fast.rx == slow.rx);
             fast.check();
         }
     }
+}
+
+/// Requests and responses, of one octet and of a full segment, and the acknowledgments that are owed
+/// at once go the fast path: else the test above would compare the long way with itself.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn an_undisturbed_transfer_takes_the_fast_path() {
+    let tunables = Tunables::default();
+    let mut now = 1_000_000;
+    let env = |now: u64| Env::at(Instant::from_micros(now), &tunables);
+    let mut side = Side::new(&env(now), true, true, false);
+    let mut options = [0; 40];
+    for turn in 0..100u32 {
+        let len = if turn % 2 == 0 { 1 } else { 488 };
+        now += 100;
+        let env = env(now);
+        let (c, mut io) = side.io();
+        assert_eq!(c.write(&mut io, &[7; 488][..len]), len);
+        if turn == 0 {
+            // The window restarts: nothing was sent for long.
+            assert_eq!(side.send(&env, 1).len(), 1);
+        } else {
+            let plan = side.send_plain(&env).expect("nothing is unusual");
+            assert_eq!((plan.kind, plan.len as usize), (PlanKind::Data, len));
+        }
+        let timestamps = Timestamps {
+            value: 1_000 + turn,
+            echo: 0,
+        };
+        let mut words = netloom_wire::TcpOptionWords::new();
+        words.push_timestamps(false, Some(timestamps));
+        words.emit(&mut options).unwrap();
+        let segment = Segment {
+            seq: side.c.rcv_nxt,
+            ack: side.c.snd_nxt,
+            flags: TcpFlags::ACK | TcpFlags::PSH,
+            window: 30_000,
+            urgent: 0,
+            timestamps: Some(timestamps),
+            options: &options[..12],
+            payload: &[9; 488][..len],
+            count: 1,
+            ce: false,
+        };
+        let (c, mut io) = side.io();
+        let news = c.receive_plain(&env, &mut io, &segment, || true);
+        assert!(news.is_some(), "{turn}");
+        let mut out = [0; 500];
+        assert_eq!(c.read(&mut io, &mut out), len);
+        if turn % 3 == 0 {
+            // Nothing to answer: an acknowledgment alone, if one is owed at once.
+            let owed = side.c.flags.has(Flags::ACK_NOW);
+            let plan = side.send_plain(&env);
+            assert_eq!(plan.map(|plan| plan.kind), owed.then_some(PlanKind::Ack));
+        }
+    }
+    assert_eq!(side.c.state, State::Established);
 }

@@ -1,8 +1,17 @@
 //! Classes of attack and failure, with their bounds.
 
-use netloom_tcp::{Discard, State};
+use netloom_tcp::{Discard, State, Tunables};
 
 use crate::script::*;
+
+/// What connections have by default.
+fn modern(setup: &mut Setup) {
+    let default = Tunables::default();
+    setup.tunables.congestion_control = default.congestion_control;
+    setup.tunables.recovery = true;
+    setup.tunables.early_retrans = true;
+    setup.tunables.frto = true;
+}
 
 conversation! {
     class_8_no_urgent_pointer_does_harm(at) {
@@ -53,6 +62,33 @@ conversation! {
         assert_eq!(h.c.record_count(), 0);
     }
 
+    class_13_holes_by_time_are_bounded(at) {
+        // RACK, CUBIC and all that goes with them: every second octet range is reported, a piece at
+        // a time. Records stay within their table, and each report sends no more than it tells of.
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            modern(s);
+            s.peer_mss = Some(1);
+            s.peer_sack = true;
+        }));
+        h.write(20_000);
+        h.emit_all();
+        let info = h.info();
+        let mss = u32::from(info.snd_mss);
+        let mut sent = 0;
+        for i in 0..info.unacked / (2 * mss) {
+            let left = 1 + mss + 2 * mss * i;
+            recv!(h, ".", ack: 1, sack: vec![(left, left + mss)]);
+            assert!(h.c.record_count() <= h.records.len());
+            let before = h.info();
+            h.emit_all();
+            let after = h.info();
+            sent += after.unacked - before.unacked;
+            assert!(after.cwnd <= info.cwnd, "{after:?}");
+        }
+        assert!(sent <= info.unacked);
+    }
+
     class_14_out_of_order_octets_are_bounded(at) {
         let mut h = Host::client(Setup::with(|s| at(s)));
         let mut refused = 0;
@@ -65,6 +101,43 @@ conversation! {
         assert!(h.emit_all().len() <= 32, "duplicate acknowledgments are bounded");
         recv!(h, ".", seq: 1, len: 34);
         h.read(34);
+    }
+
+    class_17_divided_acks_gain_nothing(at) {
+        // A segment acknowledged an octet at a time opens the window by that segment and no more.
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            modern(s);
+            s.peer_sack = true;
+        }));
+        h.write(40_000);
+        h.emit_all();
+        let before = h.info().cwnd;
+        for octet in 2..=1_001 {
+            recv!(h, ".", ack: octet);
+        }
+        assert_eq!(h.info().cwnd, before + 1_000);
+    }
+
+    class_17_false_duplicates_restore_no_more_than_was_taken(at) {
+        // A peer that reports duplicates that never were gets back the window before the reduction,
+        // and not a segment more, however often it says so.
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            modern(s);
+            s.peer_sack = true;
+        }));
+        h.write(40_000);
+        h.emit_all();
+        let before = h.info().cwnd;
+        recv!(h, ".", ack: 1, sack: vec![(1_001, 4_001)]);
+        h.emit_all();
+        for _ in 0..50 {
+            recv!(h, ".", ack: 1, sack: vec![(1, 1_001), (1_001, 4_001)]);
+            recv!(h, ".", ack: 4_001, sack: vec![(1, 1_001)]);
+            h.emit_all();
+        }
+        assert!(h.info().cwnd <= before + 4_000, "{:?}", h.info());
     }
 
     class_17_optimistic_acks(at) {

@@ -2,7 +2,8 @@
 
 use netloom_driver::Instant;
 use netloom_tcp::{
-    CloseReason, Discard, End, Env, News, Reply, SeqNum, State, TimeWaitState, time_wait,
+    CloseReason, CongestionControl, Discard, End, Env, News, Reply, SeqNum, State, TimeWaitState,
+    time_wait,
 };
 
 use crate::script::*;
@@ -142,6 +143,11 @@ conversation! {
     }
 
     shld_3_data_after_close_resets(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+        //= type=test
+        //# A host MAY implement a "half-duplex" TCP close sequence, so that an
+        //# application that has called CLOSE cannot continue to read data from
+        //# the connection (MAY-1).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.close();
         sends!(h, "F.", seq: 1);
@@ -182,7 +188,7 @@ conversation! {
     half_closed_timeout_counts_silence(at) {
         let mut h = Host::client(Setup::with(|s| {
             at(s);
-            s.tunables.half_closed_timeout = seconds(100);
+            s.tunables.half_closed_timeout = 100_000;
         }));
         recv!(h, "F.", seq: 1, ack: 1);
         sends!(h, ".", ack: 2);
@@ -227,7 +233,8 @@ conversation! {
         sends!(h, "F.", seq: 1);
         recv!(h, "F.", seq: 1, ack: 1);
         let out = h.c.abort();
-        assert_eq!(out.end, Some(End::Closed(CloseReason::Aborted)));
+        assert!(out.ended());
+        assert_eq!(h.c.ended(), Some(End::Closed(CloseReason::Aborted)));
         h.quiet();
     }
 
@@ -249,6 +256,38 @@ conversation! {
         );
     }
 
+    who_has_closed_is_told(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        assert_eq!((h.c.peer_closed(), h.c.is_orphan()), (false, false));
+        recv!(h, "F.", seq: 1, ack: 1);
+        assert_eq!((h.c.peer_closed(), h.c.is_orphan()), (true, false));
+        h.close();
+        assert_eq!((h.c.peer_closed(), h.c.is_orphan()), (true, true));
+    }
+
+    congestion_control_is_chosen_by_name(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        let reno = CongestionControl::from_name("reno").unwrap();
+        h.c.set_congestion(reno);
+        assert_eq!(h.c.settings().congestion, reno);
+        let unknown = CongestionControl::from_name("no such algorithm").unwrap_err().to_string();
+        for name in CongestionControl::NAMES {
+            assert!(unknown.contains(name), "{unknown}");
+        }
+    }
+
+    shld_2_a_reset_may_carry_text(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5.3
+        //= type=test
+        //# TCP implementations SHOULD allow a received RST segment to include
+        //# data (SHLD-2).
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        recv!(h, "R.", seq: 1, ack: 1, len: 20);
+        assert_eq!(h.c.close_reason(), Some(CloseReason::PeerReset));
+        assert_eq!(h.c.readable_bytes(), 0, "it tells of the reset, and is no data");
+        h.quiet();
+    }
+
     unread_data_survives_the_end(at) {
         let mut h = Host::client(Setup::with(|s| at(s)));
         recv!(h, "P.", seq: 1, ack: 1, len: 10);
@@ -258,6 +297,10 @@ conversation! {
     }
 
     time_wait_answers(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+        //= type=test
+        //# However, it MAY accept a new SYN from the remote TCP endpoint to
+        //# reopen the connection directly from TIME-WAIT state (MAY-2), if it:
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.close();
         sends!(h, "F.", seq: 1);
@@ -296,6 +339,16 @@ conversation! {
     }
 
     time_wait_reopens_by_timestamp(at) {
+        //= https://www.rfc-editor.org/rfc/rfc6191#section-2
+        //= type=test
+        //# Processing of SYN segments received for connections in the TIME-WAIT
+        //# state SHOULD occur as follows:
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+        //= type=test
+        //# This algorithm for reducing TIME-WAIT is a Best
+        //# Current Practice that SHOULD be implemented since Timestamp Options
+        //# are commonly used, and using them to reduce TIME-WAIT provides
+        //# benefits for busy Internet servers (SHLD-4).
         let mut h = Host::client(Setup::with(|s| {
             at(s);
             s.peer_ts = true;

@@ -6,6 +6,35 @@ use crate::script::*;
 
 conversation! {
     m01_rst_needs_the_exact_sequence_number(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+        //= type=test
+        //# Instead, implementations SHOULD implement the following steps in
+        //# place of those specified in [RFC0793] (as listed above).
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+        //= type=test
+        //# 2) If the RST bit is set and the sequence number exactly matches the
+        //# next expected sequence number (RCV.NXT), then TCP MUST reset the
+        //# connection.
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+        //= type=test
+        //# 3) If the RST bit is set and the sequence number does not exactly
+        //# match the next expected sequence value, yet is within the current
+        //# receive window (RCV.NXT < SEG.SEQ < RCV.NXT+RCV.WND), TCP MUST
+        //# send an acknowledgment (challenge ACK):
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+        //= type=test
+        //# After sending the challenge ACK, TCP MUST drop the unacceptable
+        //# segment and stop processing the incoming packet further.
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+        //= type=test
+        //# In all other cases, where
+        //# the SEQ-field does not match and is outside the window, the receiver
+        //# MUST silently discard the segment.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //= type=test
+        //# After sending the challenge ACK, TCP endpoints MUST drop
+        //# the unacceptable segment and stop processing the incoming
+        //# packet further.
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //= type=test
         //# If the RST bit is set and the sequence number does not
@@ -163,6 +192,20 @@ conversation! {
     }
 
     s08_syn_on_an_established_connection(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-4.2
+        //= type=test
+        //# Instead, the handling of the SYN in the synchronized state SHOULD be
+        //# performed as follows:
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-4.2
+        //= type=test
+        //# After sending the acknowledgment, TCP MUST drop the unacceptable
+        //# segment and stop processing further.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //= type=test
+        //# RFC 5961 recommends that in
+        //# these synchronized states, if the SYN bit is set,
+        //# irrespective of the sequence number, TCP endpoints MUST send
+        //# a "challenge ACK" to the remote peer:
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //= type=test
         //# After sending the acknowledgment, TCP implementations MUST

@@ -16,6 +16,49 @@ fn ten_in_flight(at: &dyn Fn(&mut Setup), sack: bool) -> Host {
 
 conversation! {
     newreno_one_loss(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //= type=test
+        //# The initial value of ssthresh SHOULD be set arbitrarily high (e.g.,
+        //# to the size of the largest possible advertised window), but ssthresh
+        //# MUST be reduced in response to congestion.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# The TCP sender SHOULD use the "fast retransmit" algorithm to detect
+        //# and repair loss, based on incoming duplicate ACKs.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# On the first and second duplicate ACKs received at a sender, a
+        //# TCP SHOULD send a segment of previously unsent data per [RFC3042]
+        //# provided that the receiver's advertised window allows, the total
+        //# FlightSize would remain less than or equal to cwnd plus 2*SMSS,
+        //# and that new data is available for transmission.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# Further, the
+        //# TCP sender MUST NOT change cwnd to reflect these two segments
+        //# [RFC3042].
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# When the third duplicate ACK is received, a TCP MUST set ssthresh
+        //# to no more than the value given in equation (4).
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# The lost segment starting at SND.UNA MUST be retransmitted and
+        //# cwnd set to ssthresh plus 3*SMSS.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# For each additional duplicate ACK received (after the third),
+        //# cwnd MUST be incremented by SMSS.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# When previously unsent data is available and the new value of
+        //# cwnd and the receiver's advertised window allow, a TCP SHOULD
+        //# send 1*SMSS bytes of previously unsent data.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# When the next ACK arrives that acknowledges previously
+        //# unacknowledged data, a TCP MUST set cwnd to ssthresh (the value
+        //# set in step 2).
         let mut h = ten_in_flight(at, false);
         // Limited transmit: each of the first two lets one new segment go (RFC 3042).
         recv!(h, ".", ack: 1);
@@ -25,14 +68,18 @@ conversation! {
         sends!(h, ".", seq: 11_001, len: 1000);
         h.quiet();
         assert_eq!(h.info().cwnd, 10_000);
-        // The third: fast retransmit; ssthresh is half of the 12 in flight.
+        // The third: fast retransmit; ssthresh is half of the 10 that were in flight before.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# When [RFC3042] is in use, additional data sent in limited
+        //# transmit MUST NOT be included in this calculation.
         recv!(h, ".", ack: 1);
         let seg = sends!(h, ".", seq: 1, len: 1000);
         assert_eq!(seg.kind, Some(PlanKind::Retransmission));
-        assert_eq!((h.info().cwnd, h.info().ssthresh), (6000, 6000));
+        assert_eq!((h.info().cwnd, h.info().ssthresh), (5000, 5000));
         h.quiet();
-        // Nine segments had left; three more duplicates bring the pipe down to 6.
-        for _ in 0..3 {
+        // Eight segments had left; four more duplicates bring the pipe down to 5.
+        for _ in 0..4 {
             recv!(h, ".", ack: 1);
             h.quiet();
         }
@@ -40,8 +87,27 @@ conversation! {
         sends!(h, ".", seq: 12_001, len: 1000);
         // Full acknowledgment.
         recv!(h, ".", ack: 13_001);
-        assert_eq!(h.info().cwnd, 6000);
-        assert_eq!(h.emit_all().len(), 6);
+        assert_eq!(h.info().cwnd, 5000);
+        assert_eq!(h.emit_all().len(), 5);
+    }
+
+    a_lost_retransmission_lowers_the_window_again(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+        //= type=test
+        //# Loss in two successive windows of data, or
+        //# the loss of a retransmission, should be taken as two indications of
+        //# congestion and, therefore, cwnd (and ssthresh) MUST be lowered twice
+        //# in this case.
+        let mut h = ten_in_flight(at, false);
+        for _ in 0..3 {
+            recv!(h, ".", ack: 1);
+            h.emit_all();
+        }
+        assert_eq!((h.info().cwnd, h.info().ssthresh), (5000, 5000));
+        h.quiet();
+        h.sleep_until_deadline();
+        h.fire(netloom_tcp::Timer::Retransmit);
+        assert_eq!((h.info().cwnd, h.info().ssthresh), (1000, 2500));
     }
 
     newreno_partial_acks(at) {
@@ -76,6 +142,35 @@ conversation! {
     }
 
     sack_sends_exactly_what_is_missing(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# Note that a sender using SACK [RFC2018] MUST NOT send
+        //# new data unless the incoming duplicate acknowledgment contains
+        //# new SACK information.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+        //= type=test
+        //# That is, when the first loss in a window of data is detected,
+        //# ssthresh MUST be set to no more than the value given by equation (4).
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+        //= type=test
+        //# Second, until all lost segments in the window of data in question are
+        //# repaired, the number of segments transmitted in each RTT MUST be no
+        //# more than half the number of outstanding segments when the loss was
+        //# detected.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+        //= type=test
+        //# has been successfully retransmitted, cwnd MUST be set to no more than
+        //# ssthresh and congestion avoidance MUST be used to further increase
+        //# cwnd.
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-5.1
+        //= type=test
+        //# However,
+        //# the congestion control algorithms present in the de facto standard
+        //# TCP implementations MUST be preserved [Stevens94].
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-5
+        //= type=test
+        //# When receiving an ACK containing a SACK option, the data sender
+        //# SHOULD record the selective acknowledgment for future reference.
         // 1, 4 and 6 of ten are lost.
         let mut h = ten_in_flight(at, true);
         recv!(h, ".", ack: 1, sack: vec![(1001, 2001)]);
@@ -85,16 +180,18 @@ conversation! {
         h.quiet();
         recv!(h, ".", ack: 1, sack: vec![(4001, 5001), (1001, 3001)]);
         sends!(h, ".", seq: 1, len: 1000);
-        assert_eq!((h.info().cwnd, h.info().sacked), (6000, 3000));
+        assert_eq!((h.info().cwnd, h.info().sacked), (5000, 3000));
         h.quiet();
         recv!(h, ".", ack: 1, sack: vec![(6001, 7001), (4001, 5001), (1001, 3001)]);
         recv!(h, ".", ack: 1, sack: vec![(6001, 8001), (4001, 5001), (1001, 3001)]);
         // 3001..4001 has more than two segments above it: lost. The pipe is 12-5-1 = 6.
         assert_eq!(h.info().lost, 1000);
         recv!(h, ".", ack: 1, sack: vec![(6001, 9001), (4001, 5001), (1001, 3001)]);
-        let again: Vec<u32> = h.emit_all().iter().map(|seg| seg.seq).collect();
-        assert_eq!(again, [3001, 5001]);
+        // So is 5001..6001 now. The pipe is 12-6-2 = 4: one more fits into the window of 5.
+        sends!(h, ".", seq: 3001, len: 1000);
+        h.quiet();
         recv!(h, ".", ack: 3001, sack: vec![(6001, 12_001), (4001, 5001)]);
+        sends!(h, ".", seq: 5001, len: 1000);
         for seg in h.emit_all() {
             assert_eq!(seg.kind, Some(PlanKind::Data), "{seg:?}");
         }
@@ -150,6 +247,27 @@ conversation! {
     }
 
     a_reneging_peer_is_survived(at) {
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-5.1
+        //= type=test
+        //# Because the data receiver
+        //# is allowed to discard SACKed data, when a retransmit timeout occurs
+        //# the data sender MUST ignore prior SACK information in determining
+        //# which data to retransmit.
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-5
+        //= type=test
+        //# After a retransmit timeout the data sender SHOULD turn off all of the
+        //# SACKed bits, since the timeout might indicate that the data receiver
+        //# has reneged.
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-5
+        //= type=test
+        //# The data sender MUST retransmit the segment at the left
+        //# edge of the window after a retransmit timeout, whether or not the
+        //# SACKed bit is on for that segment.
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-8
+        //= type=test
+        //# Since the data receiver may later discard data reported in a SACK
+        //# option, the sender MUST NOT discard data before it is acknowledged by
+        //# the Acknowledgment Number field in the TCP header.
         let mut h = ten_in_flight(at, true);
         recv!(h, ".", ack: 1, sack: vec![(1001, 10_001)]);
         sends!(h, ".", seq: 1, len: 1000);
@@ -169,6 +287,11 @@ conversation! {
     }
 
     timeout_sends_everything_again_in_slow_start(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+        //= type=test
+        //# A TCP endpoint MUST implement the basic congestion control algorithms
+        //# slow start, congestion avoidance, and exponential backoff of RTO to
+        //# avoid creating congestion collapse conditions (MUST-19).
         let mut h = ten_in_flight(at, false);
         h.sleep_until_deadline();
         sends!(h, ".", seq: 1, len: 1000);

@@ -8,6 +8,15 @@ use crate::script::*;
 
 conversation! {
     figure_6_active_side(at) {
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.2
+        //= type=test
+        //# Thus, a TCP that is prepared to scale windows SHOULD send the option,
+        //# even if its own scale factor is 1 and the exponent 0.
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+        //= type=test
+        //# If
+        //# the ACK bit is not set in the outgoing TCP header, the sender of that
+        //# segment SHOULD set the TSecr field to zero.
         let mut h = Host::connecting(Setup::with(|s| at(s)));
         assert_eq!(h.state(), State::SynSent);
         sends!(h, "S", seq: 0, mss: Some(1000), win: 20_000, sackok: true, ws: Some(0));
@@ -29,6 +38,10 @@ conversation! {
     }
 
     data_may_ride_on_the_last_ack_of_the_handshake(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+        //= type=test
+        //# Data or controls that were queued for
+        //# transmission MAY be included.
         let mut h = Host::connecting(Setup::with(|s| at(s)));
         sends!(h, "S", seq: 0);
         h.write(100);
@@ -77,6 +90,20 @@ conversation! {
         assert_eq!(h.state(), State::Established);
     }
 
+    a_syn_ack_that_was_not_sent_yet_is_not_sent_once_the_connection_is_open(at) {
+        // The device was full. What came with the acknowledgment of our SYN takes room meanwhile.
+        let mut h = Host::connecting(Setup::with(|s| at(s)));
+        sends!(h, "S", seq: 0);
+        h.recv(h.peer_syn());
+        assert_eq!(h.state(), State::SynReceived);
+        recv!(h, "P.", seq: 1, ack: 1, len: 1000);
+        assert_eq!(h.state(), State::Established);
+        h.quiet();
+        h.sleep(seconds(1));
+        sends!(h, ".", seq: 1, ack: 1001, win: 19_000);
+        h.quiet();
+    }
+
     figure_8_old_duplicate_syn(at) {
         // The listener's side: a SYN that is old, its SYN-ACK refused by RST, then the new SYN.
         let h = Host::connecting(Setup::with(|s| at(s)));
@@ -95,6 +122,10 @@ conversation! {
     }
 
     figure_9_half_open_discovery(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-4.2
+        //= type=test
+        //# Upon receipt of a valid RST, the local TCP
+        //# endpoint MUST terminate its connection.
         // A crashed, B is established: B answers the SYN with its numbers, A resets it.
         let mut b = Host::client(Setup::with(|s| at(s)));
         let out = recv!(b, "S", seq: 400, ack: 0);
@@ -111,6 +142,20 @@ conversation! {
         h_repeats_its_syn(&mut a);
     }
 
+    what_a_syn_echoes_is_ignored(at) {
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+        //= type=test
+        //# When the ACK bit is not set, the receiver MUST ignore the value of
+        //# the TSecr field.
+        let h = Host::connecting(Setup::with(|s| at(s)));
+        let of = |echo| {
+            let syn = Seg { ts: Some((7_000, echo)), ..h.peer_syn() };
+            h.build(&syn, listen::receive)
+        };
+        assert!(matches!(of(0), listen::Disposition::Syn(_)));
+        assert_eq!(of(0), of(0x1234_5678));
+    }
+
     figure_11_old_duplicate_syn_on_two_passive_sockets(at) {
         let h = Host::connecting(Setup::with(|s| at(s)));
         let syn_ack = Seg { flags: "S.".into(), ack: 1, ..h.peer_syn() };
@@ -124,6 +169,13 @@ conversation! {
     }
 
     refused(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+        //= type=test
+        //# A TCP
+        //# implementation that supports the mitigation described in RFC
+        //# 5961 SHOULD first check that the sequence number exactly
+        //# matches RCV.NXT prior to executing the action in the next
+        //# paragraph.
         let mut h = Host::connecting(Setup::with(|s| at(s)));
         sends!(h, "S", seq: 0);
         recv!(h, "R.", seq: 0, ack: 1);
@@ -133,6 +185,10 @@ conversation! {
     }
 
     reset_without_our_ack_does_not_refuse(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+        //= type=test
+        //# In all
+        //# other cases the receiver MUST silently discard the segment.
         let mut h = Host::connecting(Setup::with(|s| at(s)));
         sends!(h, "S", seq: 0);
         let out = recv!(h, "R", seq: 0);
@@ -150,6 +206,12 @@ conversation! {
     //# enough to provide retransmission of the segment for at least 3
     //# minutes (MUST-23).
     must_23_syn_is_retransmitted_for_three_minutes(at) {
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+        //= type=test
+        //# (2.1) Until a round-trip time (RTT) measurement has been made for a
+        //# segment sent between the sender and receiver, the sender SHOULD
+        //# set RTO <- 1 second, though the "backing off" on repeated
+        //# retransmission discussed in (5.5) still applies.
         let mut h = Host::connecting(Setup::with(|s| at(s)));
         let start = h.now;
         sends!(h, "S", seq: 0);
@@ -168,6 +230,11 @@ conversation! {
     }
 
     must_22_r1_of_a_syn_is_told(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+        //= type=test
+        //# SYN retransmissions MUST be handled in the
+        //# general way just described for data retransmissions, including
+        //# notification of the application layer.
         let mut h = Host::connecting(Setup::with(|s| at(s)));
         sends!(h, "S", seq: 0);
         for _ in 0..3 {
@@ -183,14 +250,15 @@ conversation! {
         let iss = SeqNum(h.setup.iss);
         // RFC 5927: not in flight.
         let out = h.c.icmp_error(IcmpError::PortUnreachable, iss + 1);
-        assert_eq!(out.end, None);
+        assert!(!out.ended());
         // Soft errors do not end it.
         let out = h.c.icmp_error(IcmpError::HostUnreachable, iss);
         assert!(out.soft_error());
         assert_eq!(h.state(), State::SynSent);
         assert_eq!(h.c.take_soft_error(), Some(IcmpError::HostUnreachable));
         let out = h.c.icmp_error(IcmpError::PortUnreachable, iss);
-        assert_eq!(out.end, Some(End::Closed(CloseReason::PortUnreachable)));
+        assert!(out.ended());
+        assert_eq!(h.c.ended(), Some(End::Closed(CloseReason::PortUnreachable)));
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
@@ -213,7 +281,7 @@ conversation! {
             IcmpError::PortUnreachable,
         ] {
             let out = h.c.icmp_error(error, una);
-            assert!(out.soft_error() && out.end.is_none());
+            assert!(out.soft_error() && !out.ended());
             assert_eq!(h.c.take_soft_error(), Some(error));
         }
         assert_eq!(h.c.icmp_error(IcmpError::PortUnreachable, una + 10).news, Default::default());
@@ -260,6 +328,24 @@ conversation! {
     }
 
     must_65_mss_only_on_syn(at) {
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-2
+        //= type=test
+        //# It MUST NOT be sent on non-SYN segments.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
+        //= type=test
+        //# This field may be
+        //# sent in the initial connection request (i.e., in segments with the
+        //# SYN control bit set) and MUST NOT be sent in other segments (MUST-
+        //# 65).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+        //= type=test
+        //# TCP endpoints MUST implement both sending and receiving the MSS
+        //# Option (MUST-14).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+        //= type=test
+        //# TCP implementations SHOULD send an MSS Option in every SYN segment
+        //# when its receive MSS differs from the default 536 for IPv4 or 1220
+        //# for IPv6 (SHLD-5), and MAY send it always (MAY-3).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(3000);
         h.c.shutdown_write();
@@ -294,6 +380,12 @@ conversation! {
     }
 
     a_lost_syn_gives_the_3_second_timeout_and_one_segment(at) {
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+        //= type=test
+        //# (5.7) If the timer expires awaiting the ACK of a SYN segment and the
+        //# TCP implementation is using an RTO less than 3 seconds, the RTO
+        //# MUST be re-initialized to 3 seconds when data transmission
+        //# begins (i.e., after the three-way handshake completes).
         let mut h = Host::connecting(Setup::with(|s| at(s)));
         sends!(h, "S", seq: 0);
         h.sleep(seconds(1));
@@ -351,6 +443,22 @@ conversation! {
     }
 
     syn_ack_of_an_entry_answers_what_was_offered(at) {
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.2
+        //= type=test
+        //# This option is an offer, not a promise; both sides MUST send Window
+        //# Scale options in their <SYN> segments to enable window scaling in
+        //# either direction.
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+        //= type=test
+        //# o  If a TCP receives a <SYN> segment containing a Window Scale
+        //# option, it SHOULD send its own Window Scale option in the
+        //# <SYN,ACK> segment.
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+        //= type=test
+        //# o  Upon receiving a <SYN> segment with a Window Scale option
+        //# containing shift.cnt = S, a TCP MUST set Snd.Wind.Shift to S and
+        //# MUST set Rcv.Wind.Shift to R; otherwise, it MUST set both
+        //# Snd.Wind.Shift and Rcv.Wind.Shift to zero.
         let h = Host::connecting(Setup::with(|s| {
             at(s);
             s.rx = 200_000;
@@ -365,6 +473,11 @@ conversation! {
         assert_eq!((reply.mss, reply.ws, reply.sackok), (Some(1000), Some(2), true));
         assert_eq!(reply.ts, Some((3_005, 7_000)));
         assert_eq!(reply.win, 0xffff);
+        // Its owner may have the room of its timestamp: it is as it was once that is back.
+        let mut lent = entry;
+        let timestamp = lent.lend_room(77);
+        assert_eq!((timestamp, lent.lodger(), entry.lodger()), (7_000, 77, 0));
+        assert_eq!(lent.with_timestamp(timestamp), entry);
         let bare = HalfOpen::new(
             SeqNum(1),
             &listen::SynOffer {
@@ -380,6 +493,25 @@ conversation! {
         );
         let reply = h.describe_reply(&bare.syn_ack(&env, 5, 1000, 200_000));
         assert_eq!((reply.mss, reply.ws, reply.sackok, reply.ts), (Some(1000), None, false, None));
+    }
+
+    ts_recent_of_a_syn_entry_is_not_outdated(at) {
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-5.3
+        //= type=test
+        //# If the PAWS algorithm is used, the following processing MUST be
+        //# performed on all incoming segments for a synchronized connection.
+        // The clock has run for longer than TS.Recent counts, the connection has not.
+        let mut h = Host::half_opened_at(
+            seconds(24 * 24 * 3600 + 1000),
+            Setup::with(|s| {
+                at(s);
+                s.peer_ts = true;
+            }),
+        );
+        recv!(h, ".", ts: Some((6_999, 0)));
+        assert_eq!((h.last.discard, h.state()), (Some(Discard::Paws), State::SynReceived));
+        recv!(h, ".", ts: Some((7_000, 0)));
+        assert_eq!((h.last.discard, h.state()), (None, State::Established));
     }
 }
 

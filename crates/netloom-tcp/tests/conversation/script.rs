@@ -8,10 +8,11 @@ use std::fmt::Debug;
 
 use netloom_driver::Instant;
 use netloom_tcp::{
-    Connection, End, Env, HalfOpen, Io, News, Next, OpenParams, Outcome, Plan, PlanKind, Range,
-    Record, Reply, Segment, SeqNum, State, Timer, Tunables, listen, syn_received,
+    CongestionControl, Connection, End, Env, HalfOpen, Io, News, Next, OpenParams, Outcome, Plan,
+    PlanKind, Range, Record, Reply, Reset, Segment, SeqNum, State, Timer, Tunables, closed, listen,
+    syn_received,
 };
-use netloom_wire::{SackBlocks, TcpFlags, TcpOptions, Timestamps};
+use netloom_wire::{SackBlocks, TcpFlags, TcpOptionWords, TcpOptions, Timestamps};
 
 pub(crate) fn pattern(n: u32) -> u8 {
     (n.wrapping_mul(167) >> 3) as u8
@@ -61,6 +62,12 @@ impl Setup {
             irs: 5000,
         };
         setup.tunables.quick_acks = 0;
+        // Scripts count on RFC 5681's numbers, unless they choose another algorithm.
+        setup.tunables.congestion_control = CongestionControl::Reno;
+        setup.tunables.ecn = 0;
+        setup.tunables.recovery = false;
+        setup.tunables.early_retrans = false;
+        setup.tunables.frto = false;
         change(&mut setup);
         setup
     }
@@ -127,13 +134,34 @@ pub(crate) fn flags(text: &str) -> TcpFlags {
 
 /// An outcome that a script may ignore.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Answer(pub(crate) Outcome);
+pub(crate) struct Answer {
+    outcome: Outcome,
+    /// The RST it asks for.
+    pub(crate) reset: Option<Reset>,
+}
 
 impl std::ops::Deref for Answer {
     type Target = Outcome;
     fn deref(&self) -> &Outcome {
-        &self.0
+        &self.outcome
     }
+}
+
+/// Options as they arrive: with as many SACK blocks as a header holds.
+fn option_bytes<'a>(options: &TcpOptions, buffer: &'a mut [u8; 40]) -> &'a [u8] {
+    let mut options = *options;
+    while options.len() > buffer.len() {
+        options.sack.truncate(options.sack.len() - 1);
+    }
+    options.emit(buffer).unwrap();
+    &buffer[..options.len()]
+}
+
+/// Options as they are sent.
+fn read_options(words: &TcpOptionWords) -> TcpOptions {
+    let mut buffer = [0; 40];
+    words.emit(&mut buffer).unwrap();
+    TcpOptions::parse(&buffer[..words.len()]).unwrap()
 }
 
 /// One side of a conversation.
@@ -170,6 +198,8 @@ macro_rules! with {
             tx: &mut host.tx,
             records: &mut host.records,
             ranges: &mut host.ranges,
+            #[cfg(feature = "bbr")]
+            path: None,
         };
         let $c = &mut host.c;
         $body
@@ -258,14 +288,23 @@ impl Host {
         host
     }
 
-    /// ESTABLISHED by a passive open.
-    pub(crate) fn server(setup: Setup) -> Host {
-        let mut host = Host::blank(&setup);
+    /// In SYN-RECEIVED by a passive open, at a moment of the clock in microseconds.
+    pub(crate) fn half_opened_at(now: u64, setup: Setup) -> Host {
+        let mut host = Host {
+            now,
+            ..Host::blank(&setup)
+        };
         let entry = host.half_open();
         let params = host.params();
         host.c = with!(&mut host, |_c, env, _io| Connection::from_half_open(
             &params, &entry, &env
         ));
+        host
+    }
+
+    /// ESTABLISHED by a passive open.
+    pub(crate) fn server(setup: Setup) -> Host {
+        let mut host = Host::half_opened_at(seconds(1000), setup);
         let ts = host
             .setup
             .peer_ts
@@ -310,6 +349,14 @@ impl Host {
         for &(left, right) in &seg.sack {
             sack.push(iss.wrapping_add(left), iss.wrapping_add(right));
         }
+        let options = TcpOptions {
+            mss: seg.mss,
+            window_scale: seg.ws,
+            sack_permitted: seg.sackok,
+            timestamps: seg.ts.map(|(value, echo)| Timestamps { value, echo }),
+            sack,
+            ..TcpOptions::default()
+        };
         let set = flags(&seg.flags);
         then(&Segment {
             seq: SeqNum(irs.wrapping_add(seg.seq)),
@@ -321,14 +368,8 @@ impl Host {
             flags: set,
             window: seg.win,
             urgent: seg.urg,
-            options: TcpOptions {
-                mss: seg.mss,
-                window_scale: seg.ws,
-                sack_permitted: seg.sackok,
-                timestamps: seg.ts.map(|(value, echo)| Timestamps { value, echo }),
-                sack,
-                ..TcpOptions::default()
-            },
+            timestamps: options.timestamps,
+            options: option_bytes(&options, &mut [0; 40]),
             payload: &payload,
             count: seg.count,
             ce: false,
@@ -347,7 +388,7 @@ impl Host {
         );
         let mut records = std::mem::take(&mut self.records);
         let mut ranges = std::mem::take(&mut self.ranges);
-        let out = self.build(&seg, |segment| {
+        let (outcome, reset) = self.build(&seg, |segment| {
             let env = Env {
                 gso_max: gso,
                 ..Env::at(Instant::from_micros(now), &tunables)
@@ -357,19 +398,23 @@ impl Host {
                 tx: &mut tx,
                 records: &mut records,
                 ranges: &mut ranges,
+                #[cfg(feature = "bbr")]
+                path: None,
             };
-            c.receive(&env, &mut io, segment)
+            let out = c.receive(&env, &mut io, segment);
+            (out, closed::reset_for(segment).filter(|_| out.resets()))
         });
         (self.c, self.rx, self.tx, self.records, self.ranges) = (c, rx, tx, records, ranges);
-        self.take(out);
-        Answer(out)
+        self.take(outcome);
+        Answer { outcome, reset }
     }
 
     pub(crate) fn take(&mut self, out: Outcome) {
         self.news = self.news | out.news;
-        if out.end.is_some() {
+        if out.ended() {
             assert!(self.end.is_none(), "ended twice");
-            self.end = out.end;
+            self.end = self.c.ended();
+            assert!(self.end.is_some());
         }
         self.last = out;
     }
@@ -411,8 +456,9 @@ impl Host {
         seg
     }
 
-    pub(crate) fn describe(&self, plan: &Plan) -> Seg {
+    pub(crate) fn describe(&mut self, plan: &Plan) -> Seg {
         let (iss, irs) = (self.setup.iss, self.setup.irs);
+        let options = with!(self, |c, env, io| read_options(&c.options(&env, &io, plan)));
         Seg {
             flags: plan.flags.to_string(),
             seq: plan.seq.0.wrapping_sub(iss),
@@ -423,12 +469,11 @@ impl Host {
             },
             win: plan.window,
             len: plan.len,
-            mss: plan.options.mss,
-            ws: plan.options.window_scale,
-            sackok: plan.options.sack_permitted,
-            ts: plan.options.timestamps.map(|ts| (ts.value, ts.echo)),
-            sack: plan
-                .options
+            mss: options.mss,
+            ws: options.window_scale,
+            sackok: options.sack_permitted,
+            ts: options.timestamps.map(|ts| (ts.value, ts.echo)),
+            sack: options
                 .sack
                 .iter()
                 .map(|(l, r)| (l.wrapping_sub(irs), r.wrapping_sub(irs)))
@@ -442,6 +487,7 @@ impl Host {
 
     pub(crate) fn describe_reply(&self, reply: &Reply) -> Seg {
         let (iss, irs) = (self.setup.iss, self.setup.irs);
+        let options = read_options(&reply.options);
         Seg {
             flags: reply.flags.to_string(),
             seq: reply.seq.0.wrapping_sub(iss),
@@ -451,10 +497,10 @@ impl Host {
                 0
             },
             win: reply.window,
-            mss: reply.options.mss,
-            ws: reply.options.window_scale,
-            sackok: reply.options.sack_permitted,
-            ts: reply.options.timestamps.map(|ts| (ts.value, ts.echo)),
+            mss: options.mss,
+            ws: options.window_scale,
+            sackok: options.sack_permitted,
+            ts: options.timestamps.map(|ts| (ts.value, ts.echo)),
             ..Seg::default()
         }
     }
@@ -474,6 +520,10 @@ impl Host {
         if let Next::Send(plan) = self.next() {
             panic!("unexpected {:?}", self.describe(&plan));
         }
+    }
+
+    pub(crate) fn deadline(&mut self) -> Option<Instant> {
+        with!(self, |c, env, _io| c.deadline(&env))
     }
 
     pub(crate) fn sleep(&mut self, micros: u64) {

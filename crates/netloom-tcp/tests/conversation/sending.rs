@@ -6,6 +6,22 @@ use crate::script::*;
 
 conversation! {
     bulk_goes_in_full_segments_with_psh_on_the_last(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+        //= type=test
+        //# If
+        //# PUSH flags are not implemented, then the sending TCP peer: (1) MUST
+        //# NOT buffer data indefinitely (MUST-60), and (2) MUST set the PSH bit
+        //# in the last buffered segment (i.e., when there is no more queued data
+        //# to be sent) (MUST-61).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+        //= type=test
+        //# The transmitter SHOULD collapse successive bits when it
+        //# packetizes data, to send the largest possible segment (SHLD-27).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+        //= type=test
+        //# However, a TCP implementation SHOULD send
+        //# a maximum-sized segment whenever possible (SHLD-28) to improve
+        //# performance (see Section 3.8.6.2.1).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(2500);
         sends!(h, ".", seq: 1, len: 1000);
@@ -15,6 +31,16 @@ conversation! {
     }
 
     must_17_nagle(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+        //= type=test
+        //# When an application
+        //# issues a series of SEND calls without setting the PUSH flag, the TCP
+        //# implementation MAY aggregate the data internally without sending it
+        //# (MAY-16).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
+        //= type=test
+        //# A TCP implementation SHOULD implement the Nagle algorithm to coalesce
+        //# short segments (SHLD-7).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(10);
         sends!(h, "P.", seq: 1, len: 10);
@@ -46,6 +72,10 @@ conversation! {
     }
 
     must_38_no_silly_windows(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.1
+        //= type=test
+        //# A TCP implementation MUST include a SWS avoidance algorithm in the
+        //# sender (MUST-38).
         let mut h = Host::client(Setup::with(|s| {
             at(s);
             s.peer_window = 4000;
@@ -89,6 +119,12 @@ conversation! {
     }
 
     must_1_window_is_unsigned(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+        //= type=test
+        //# It is RECOMMENDED that implementations will
+        //# reserve 32-bit fields for the send and receive window sizes in the
+        //# connection record and do all window computations with 32 bits (REC-
+        //# 1).
         let mut h = Host::client(Setup::with(|s| {
             at(s);
             s.peer_window = 0xffff;
@@ -105,6 +141,19 @@ conversation! {
     //# be robust against window shrinking, which may cause the "usable
     //# window" (see Section 3.8.6.2.1) to become negative (MUST-34).
     must_34_shrinking_window(at) {
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+        //= type=test
+        //# Implementations MUST ensure that they handle a shrinking
+        //# window, as specified in Section 4.2.2.16 of [RFC1122].
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+        //= type=test
+        //# 3)  The initial transmission MUST be within the window announced by
+        //# the most recent <ACK>.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+        //= type=test
+        //# If this happens, the sender SHOULD NOT send new data (SHLD-15), but
+        //# SHOULD retransmit normally the old unacknowledged data between
+        //# SND.UNA and SND.UNA+SND.WND (SHLD-16).
         let mut h = Host::client(Setup::with(|s| {
             at(s);
             s.peer_window = 8000;
@@ -123,7 +172,17 @@ conversation! {
     }
 
     initial_window_of_ten(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-2
+        //= type=test
+        //# At any given time, a TCP MUST NOT send
+        //# data with a sequence number higher than the sum of the highest
+        //# acknowledged sequence number and the minimum of cwnd and rwnd.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //= type=test
+        //# As specified in [RFC3390], the SYN/ACK and the acknowledgment of the
+        //# SYN/ACK MUST NOT increase the size of the congestion window.
         let mut h = Host::client(Setup::with(|s| at(s)));
+        assert_eq!(h.info().cwnd, 10_000, "neither SYN nor its acknowledgment adds to it");
         h.write(50_000);
         assert_eq!(h.emit_all().len(), 10);
         // Slow start counts octets, two segments for an acknowledgment at most.
@@ -134,6 +193,17 @@ conversation! {
     }
 
     ack_division_gains_nothing(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //= type=test
+        //# Note that during congestion avoidance, cwnd MUST NOT be
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3
+        //= type=test
+        //# In some situations, it may be
+        //# beneficial for a TCP sender to be more conservative than the
+        //# algorithms allow; however, a TCP MUST NOT be more aggressive than the
+        //# following algorithms allow (that is, MUST NOT send data when the
+        //# value of cwnd computed by the following algorithms would not allow
+        //# the data to be sent).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(50_000);
         h.emit_all();
@@ -144,6 +214,22 @@ conversation! {
     }
 
     congestion_avoidance_opens_by_a_segment_a_window(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //= type=test
+        //# The slow start and congestion avoidance algorithms MUST be used by a
+        //# TCP sender to control the amount of outstanding data being injected
+        //# into the network.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //= type=test
+        //# * SHOULD increment cwnd per equation (2) once per RTT
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //= type=test
+        //# * MUST NOT increment cwnd by more than SMSS bytes
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+        //= type=test
+        //# The RECOMMENDED way to increase cwnd during congestion avoidance is
+        //# to count the number of bytes that have been acknowledged by ACKs for
+        //# new data.
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(90_000);
         h.emit_all();
@@ -167,6 +253,11 @@ conversation! {
     }
 
     idle_restarts_from_the_initial_window(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.1
+        //= type=test
+        //# Therefore, a TCP SHOULD set cwnd to no more than RW before beginning
+        //# transmission if the TCP has not sent data in an interval exceeding
+        //# the retransmission timeout.
         let mut h = Host::client(Setup::with(|s| at(s)));
         let mut una = 1;
         for _ in 0..8 {

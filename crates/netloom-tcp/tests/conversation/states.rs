@@ -173,7 +173,7 @@ proptest! {
                 let after = info.rcv_nxt + info.rcv_wnd;
                 prop_assert!(after.ge(edge), "the window moved left by {seg:?}");
             }
-            if !out.owes_frame {
+            if !h.c.owes_frame() {
                 let next = h.next();
                 prop_assert!(!matches!(next, Next::Send(_)), "{next:?} was not announced");
             }

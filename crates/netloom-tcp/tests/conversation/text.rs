@@ -12,6 +12,18 @@ conversation! {
     //# beginning sequence numbers SHOULD be held for later
     //# processing (SHLD-31).
     shld_31_out_of_order_segments_are_held(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# A TCP receiver SHOULD send an immediate duplicate ACK when an out-
+        //# of-order segment arrives.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+        //= type=test
+        //# Out-of-order data segments SHOULD be acknowledged immediately, in
+        //# order to accelerate loss recovery.
+        //= https://www.rfc-editor.org/rfc/rfc6582#section-5
+        //= type=test
+        //# [RFC5681] specifies that "Out-of-order data segments SHOULD be
+        //# acknowledged immediately, in order to accelerate loss recovery".
         let mut h = Host::client(Setup::with(|s| at(s)));
         recv!(h, ".", seq: 1001, len: 1000);
         assert!(!h.last.readable());
@@ -26,6 +38,11 @@ conversation! {
     }
 
     must_59_drain_then_acknowledge(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //= type=test
+        //# o  In general, the processing of received segments MUST be
+        //# implemented to aggregate ACK segments whenever possible
+        //# (MUST-58).
         let mut h = Host::client(Setup::with(|s| at(s)));
         for i in 0..10 {
             recv!(h, ".", seq: 1 + i * 1000, len: 1000);
@@ -35,12 +52,32 @@ conversation! {
     }
 
     one_duplicate_ack_for_each_segment_without_sack(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //= type=test
+        //# o  A TCP implementation MAY send an ACK segment acknowledging
+        //# RCV.NXT when a valid segment arrives that is in the window
+        //# but not at the left window edge (MAY-13).
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+        //= type=test
+        //# To trigger the fast retransmit
+        //# algorithm, the receiver SHOULD send an immediate duplicate ACK when
+        //# it receives a data segment above a gap in the sequence space.
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+        //= type=test
+        //# A TCP receiver MUST NOT generate more than one ACK for every incoming
+        //# segment, other than to update the offered window as the receiving
+        //# application consumes new data (see [RFC813] and page 42 of [RFC793]).
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+        //= type=test
+        //# If the data receiver has not received a
+        //# SACK-Permitted option for a given connection, it MUST NOT send SACK
+        //# options on that connection.
         let mut h = Host::client(Setup::with(|s| at(s)));
         for i in 1..5 {
             recv!(h, ".", seq: 1 + i * 1000, len: 1000);
         }
         for _ in 1..5 {
-            sends!(h, ".", seq: 1, ack: 1, len: 0, win: 20_000);
+            sends!(h, ".", seq: 1, ack: 1, len: 0, win: 20_000, sack: vec![]);
         }
         h.quiet();
         // A merged frame of three counts three times.
@@ -49,6 +86,34 @@ conversation! {
     }
 
     sack_reports_the_latest_range_first(at) {
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+        //= type=test
+        //# If the data receiver generates SACK
+        //# options under any circumstance, it SHOULD generate them under all
+        //# permitted circumstances.
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+        //= type=test
+        //# If sent at all, SACK options SHOULD be included in all ACKs which do
+        //# not ACK the highest sequence number in the data receiver's queue.
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+        //= type=test
+        //# The
+        //# receiver SHOULD send an ACK for every valid segment that arrives
+        //# containing new data, and each of these "duplicate" ACKs SHOULD bear a
+        //# SACK option.
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+        //= type=test
+        //# * The first SACK block (i.e., the one immediately following the
+        //# kind and length fields in the option) MUST specify the contiguous
+        //# block of data containing the segment which triggered this ACK,
+        //# unless that segment advanced the Acknowledgment Number field in
+        //# the header.
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+        //= type=test
+        //# * The SACK option SHOULD be filled out by repeating the most
+        //# recently reported SACK blocks (based on first SACK blocks in
+        //# previous SACK options) that are not subsets of a SACK block
+        //# already included in the SACK option being constructed.
         let mut h = Host::client(Setup::with(|s| {
             at(s);
             s.peer_sack = true;
@@ -77,6 +142,10 @@ conversation! {
     }
 
     sack_leaves_room_for_timestamps(at) {
+        //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+        //= type=test
+        //# * The data receiver SHOULD include as many distinct SACK blocks as
+        //# possible in the SACK option.
         let mut h = Host::client(Setup::with(|s| {
             at(s);
             s.peer_sack = true;
@@ -262,6 +331,20 @@ conversation! {
     //# previously no pending urgent data, or whenever the urgent pointer
     //# advances in the data stream.
     must_30_31_32_33_urgent_data(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+        //= type=test
+        //# However, TCP implementations MUST still include support for the
+        //# urgent mechanism (MUST-30).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+        //= type=test
+        //# A TCP implementation MUST support a sequence of urgent data of any
+        //# length (MUST-31) [19].
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+        //= type=test
+        //# The TCP implementation MUST (MUST-33)
+        //# provide a way for the application to learn how much urgent data
+        //# remains to be read from the connection, or at least to determine
+        //# whether more urgent data remains to be read [19].
         let mut h = Host::client(Setup::with(|s| at(s)));
         recv!(h, "PU.", seq: 1, len: 100, urg: 50);
         assert!(h.last.urgent());
@@ -272,11 +355,34 @@ conversation! {
         recv!(h, "PU.", seq: 111, len: 10, urg: 0);
         assert!(h.last.urgent());
         recv!(h, "PU.", seq: 121, len: 10, urg: 0);
-        h.read(130);
+        recv!(h, "P.", seq: 131, len: 10);
+        assert!(!h.last.urgent(), "the pointer did not advance");
+        h.read(140);
+        assert_eq!(h.c.urgent_bytes(), 0);
+    }
+
+    must_31_urgent_data_of_any_length(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+        //= type=test
+        //# A TCP implementation MUST support a sequence of urgent data of any
+        //# length (MUST-31) [19].
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        // The pointer says how far it goes at most, and goes on from there: 70,000 octets.
+        for (sent, ahead) in [(0, 65_535), (20_000, 50_000), (40_000, 30_000), (60_000, 10_000)] {
+            recv!(h, "PU.", seq: 1 + sent, len: 20_000.min(ahead), urg: ahead as u16);
+            assert_eq!(h.c.urgent_bytes() as u32, ahead, "at {sent}");
+            h.emit_all();
+            h.read(20_000.min(ahead));
+            h.emit_all();
+        }
         assert_eq!(h.c.urgent_bytes(), 0);
     }
 
     must_62_urgent_pointer_is_after_the_data(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+        //= type=test
+        //# The urgent pointer MUST point to the sequence number of the octet
+        //# following the urgent data (MUST-62).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(10);
         h.c.mark_urgent();
@@ -287,6 +393,11 @@ conversation! {
     }
 
     must_66_rst_and_urg_at_a_closed_window(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4
+        //= type=test
+        //# A TCP receiver MUST process the RST and URG
+        //# fields of all incoming segments, even when the receive window is zero
+        //# (MUST-66).
         let mut h = Host::client(Setup::with(|s| {
             at(s);
             s.rx = 1000;

@@ -6,6 +6,17 @@ use crate::script::*;
 
 conversation! {
     rto_backs_off_and_gives_up_at_r2(at) {
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-1
+        //= type=test
+        //# However, a TCP MUST NOT be more aggressive than the following
+        //# algorithms allow.
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+        //= type=test
+        //# (5.5) The host MUST set RTO <- RTO * 2 ("back off the timer").
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+        //= type=test
+        //# The value of R2 SHOULD correspond to at
+        //# least 100 seconds (SHLD-11).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(10);
         sends!(h, "P.", seq: 1, len: 10);
@@ -32,6 +43,21 @@ conversation! {
     //# exceeds threshold R1, pass negative advice (see Section 3.3.1.4
     //# of [19]) to the IP layer, to trigger dead-gateway diagnosis.
     must_20_r1(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+        //= type=test
+        //# The following
+        //# procedure MUST be used to handle excessive retransmissions of data
+        //# segments (MUST-20):
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+        //= type=test
+        //# (e)  TCP implementations SHOULD inform the application of the
+        //# delivery problem (unless such information has been disabled by
+        //# the application; see the "Asynchronous Reports" section
+        //# (Section 3.9.1.8)), when R1 is reached and before R2 (SHLD-9).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+        //= type=test
+        //# The value of R1 SHOULD correspond to at least 3 retransmissions, at
+        //# the current RTO (SHLD-10).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(10);
         h.emit_all();
@@ -71,11 +97,31 @@ conversation! {
     }
 
     must_18_karn(at) {
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-3
+        //= type=test
+        //# TCP MUST use Karn's algorithm [KP87] for taking RTT samples.
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-3
+        //= type=test
+        //# That
+        //# is, RTT samples MUST NOT be made using segments that were
+        //# retransmitted (and thus for which it is ambiguous whether the reply
+        //# was for the first instance of the packet or a later instance).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
+        //= type=test
+        //# The RTO MUST be computed according to the algorithm in [10],
+        //# including Karn's algorithm for taking RTT samples (MUST-18).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(1000);
         h.emit_all();
         h.sleep(millis(100));
         recv!(h, ".", ack: 1001);
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-3
+        //= type=test
+        //# A TCP implementation MUST take at
+        //# least one RTT measurement per RTT (unless that is not possible per
+        //# Karn's algorithm).
+        // The handshake took no time: an eighth of 100 ms.
+        assert!(h.info().srtt.abs_diff(12_500) <= 1, "{}", h.info().srtt);
         let before = (h.info().srtt, h.info().rttvar);
         h.write(1000);
         h.emit_all();
@@ -93,6 +139,11 @@ conversation! {
     }
 
     timestamps_measure_retransmissions(at) {
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-4.1
+        //= type=test
+        //# Values of this
+        //# clock MUST be at least approximately proportional to real time, in
+        //# order to measure actual RTT.
         let mut h = Host::client(Setup::with(|s| {
             at(s);
             s.peer_ts = true;
@@ -124,6 +175,15 @@ conversation! {
     }
 
     the_timer_restarts_when_new_data_is_acknowledged(at) {
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+        //= type=test
+        //# An implementation MUST manage the retransmission timer(s) in such a
+        //# way that a segment is never retransmitted too early, i.e., less than
+        //# one RTO after the previous transmission of that segment.
+        //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+        //= type=test
+        //# The following is the RECOMMENDED algorithm for managing the
+        //# retransmission timer:
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(2000);
         h.emit_all();
@@ -136,13 +196,39 @@ conversation! {
     }
 
     must_24_25_26_28_keepalive(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+        //= type=test
+        //# Implementers MAY include "keep-alives" in their TCP implementations
+        //# (MAY-5), although this practice is not universally accepted.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+        //= type=test
+        //# If
+        //# keep-alives are included, the application MUST be able to turn them
+        //# on or off for each TCP connection (MUST-24), and they MUST default to
+        //# off (MUST-25).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+        //= type=test
+        //# Keep-alive packets MUST only be sent when no sent data is
+        //# outstanding, and no data or acknowledgment packets have been received
+        //# for the connection within an interval (MUST-26).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+        //= type=test
+        //# This interval MUST
+        //# be configurable (MUST-27) and MUST default to no less than two hours
+        //# (MUST-28).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+        //= type=test
+        //# An implementation SHOULD send a keep-alive segment with no data
+        //# (SHLD-12); however, it MAY be configurable to send a keep-alive
+        //# segment containing one garbage octet (MAY-6), for compatibility with
+        //# erroneous TCP implementations.
         let mut h = Host::client(Setup::with(|s| at(s)));
         assert_eq!(h.next(), Next::Wait(None), "off by default");
         let t = h.setup.tunables.clone();
-        assert!(t.keepalive_time >= seconds(2 * 3600));
+        assert!(t.keepalive_time >= 2 * 3_600_000);
         h.c.set_keepalive(Some(Keepalive {
-            idle: t.keepalive_time,
-            interval: t.keepalive_intvl,
+            idle: millis(t.keepalive_time.into()),
+            interval: millis(t.keepalive_intvl.into()),
             count: t.keepalive_probes,
         }));
         assert_eq!(h.sleep_until_deadline(), seconds(7200));
@@ -158,6 +244,11 @@ conversation! {
     }
 
     must_29_keepalive_gives_up_only_after_several_probes(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+        //= type=test
+        //# Consequently, if a
+        //# keep-alive mechanism is implemented it MUST NOT interpret failure to
+        //# respond to any specific probe as a dead connection (MUST-29).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.c.set_keepalive(Some(Keepalive { idle: seconds(10), interval: seconds(2), count: 3 }));
         h.sleep_until_deadline();

@@ -6,6 +6,14 @@ use crate::script::*;
 
 conversation! {
     must_39_the_window_opens_in_steps(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+        //= type=test
+        //# A TCP implementation MAY keep its offered receive window closed
+        //# indefinitely (MAY-8).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.2
+        //= type=test
+        //# A TCP implementation MUST include a SWS avoidance algorithm in the
+        //# receiver (MUST-39).
         let mut h = Host::client(Setup::with(|s| {
             at(s);
             s.rx = 4000;
@@ -40,6 +48,17 @@ conversation! {
     }
 
     shld_14_the_edge_never_moves_left(at) {
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+        //= type=test
+        //# 1)  The receiver MUST honor, as in window, any segment that would
+        //# have been in window for any <ACK> sent by the receiver.
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+        //= type=test
+        //# 2)  When window scaling is in effect, the receiver SHOULD track the
+        //# actual maximum window sequence number (which is likely to be
+        //# greater than the window announced by the most recent <ACK>, if
+        //# more than one segment has arrived since the application consumed
+        //# any data in the receive buffer).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.c.set_rcv_buf(5000);
         recv!(h, ".", seq: 1, len: 1000);
@@ -54,6 +73,27 @@ conversation! {
     }
 
     scaled_windows_are_rounded_towards_the_promise(at) {
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+        //= type=test
+        //# o  The Window Scale option MUST be sent with shift.cnt = R, where R
+        //# is the value that the TCP would like to use for its receive
+        //# window.
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+        //= type=test
+        //# o  The window field (SEG.WND) of every outgoing segment, with the
+        //# exception of <SYN> segments, MUST be right-shifted by
+        //# Rcv.Wind.Shift bits:
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+        //= type=test
+        //# 1)  The receiver MUST honor, as in window, any segment that would
+        //# have been in window for any <ACK> sent by the receiver.
+        //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+        //= type=test
+        //# 2)  When window scaling is in effect, the receiver SHOULD track the
+        //# actual maximum window sequence number (which is likely to be
+        //# greater than the window announced by the most recent <ACK>, if
+        //# more than one segment has arrived since the application consumed
+        //# any data in the receive buffer).
         let mut h = Host::client(Setup::with(|s| {
             at(s);
             s.rx = 1_000_000;
@@ -111,6 +151,12 @@ conversation! {
     //= type=test
     //# Probing of zero (offered) windows MUST be supported (MUST-36).
     must_36_shld_29_30_zero_window_probes(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+        //= type=test
+        //# The transmitting host SHOULD send the first zero-window probe when a
+        //# zero window has existed for the retransmission timeout period (SHLD-
+        //# 29) (Section 3.8.1), and SHOULD increase exponentially the interval
+        //# between successive probes (SHLD-30).
         let mut h = Host::client(Setup::with(|s| {
             at(s);
             s.peer_window = 1000;
@@ -176,6 +222,17 @@ conversation! {
     }
 
     must_35_a_window_closed_over_data_in_flight_is_probed(at) {
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+        //= type=test
+        //# The sender MAY also
+        //# retransmit old data beyond SND.UNA+SND.WND (MAY-7), but SHOULD NOT
+        //# time out the connection if data beyond the right window edge is not
+        //# acknowledged (SHLD-17).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+        //= type=test
+        //# If the window shrinks to zero, the TCP
+        //# implementation MUST probe it in the standard way (described below)
+        //# (MUST-35).
         let mut h = Host::client(Setup::with(|s| at(s)));
         h.write(3000);
         h.emit_all();
@@ -202,5 +259,54 @@ conversation! {
         h.quiet();
         assert_eq!(h.sleep_until_deadline(), u64::from(h.info().rto));
         sends!(h, ".", seq: 1, len: 1);
+    }
+}
+
+// A retransmission that acknowledges more than the segment before it brings its window too: else
+// the window of that segment would count from the new acknowledgment, and reach too far.
+conversation! {
+    a_retransmission_that_acknowledges_more_brings_its_window(at) {
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.peer_window = 2000;
+        }));
+        // The peer's first segment is lost, its second one says: 2000.
+        recv!(h, ".", seq: 101, len: 100, win: 2000);
+        sends!(h, ".", ack: 1);
+        h.write(4000);
+        sends!(h, ".", seq: 1, len: 1000);
+        sends!(h, ".", seq: 1001, len: 1000);
+        h.quiet();
+        // The first one again, when the peer has taken all and its user has read nothing.
+        recv!(h, ".", seq: 1, len: 100, ack: 2001, win: 0);
+        sends!(h, ".", seq: 2001, ack: 201, len: 0);
+        h.quiet();
+    }
+
+    what_may_be_sent_needs_no_timer(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.write(20_000);
+        h.emit_all();
+        // Nothing is in flight any more, and the window is open for the rest.
+        recv!(h, ".", ack: 10_001);
+        assert_eq!(h.deadline(), None);
+        sends!(h, ".", seq: 10_001);
+    }
+
+    a_window_that_opens_ends_the_persist_timer(at) {
+        let mut h = Host::client(Setup::with(|s| at(s)));
+        h.c.set_user_timeout(Some(seconds(5)));
+        recv!(h, ".", win: 0);
+        h.write(500);
+        h.sleep_until_deadline();
+        sends!(h, ".", seq: 1, len: 1, kind: Some(PlanKind::WindowProbe));
+        recv!(h, ".", win: 400);
+        assert!(h.deadline().is_some(), "less than was written");
+        recv!(h, ".", win: 600);
+        // The device may be blocked for as long as it likes: nothing waits for the peer.
+        assert_eq!(h.deadline(), None);
+        h.sleep(seconds(60));
+        sends!(h, "P.", seq: 1, len: 500);
+        assert_eq!(h.end, None);
     }
 }

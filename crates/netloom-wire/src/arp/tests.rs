@@ -37,9 +37,7 @@ fn packets_round_trip() {
     }
 }
 
-//= https://www.rfc-editor.org/rfc/rfc826
-//= type=test
-//# ?Do I have the hardware type in ar$hrd?
+// RFC 826: "?Do I have the hardware type in ar$hrd?"
 #[test]
 fn other_hardware_protocols_and_address_lengths_are_refused() {
     let mut buf = [0; LEN];
@@ -55,10 +53,8 @@ fn other_hardware_protocols_and_address_lengths_are_refused() {
     }
 }
 
-//= https://www.rfc-editor.org/rfc/rfc826
-//= type=test
-//# Swap hardware and protocol fields, putting the local
-//# hardware and protocol addresses in the sender fields.
+// RFC 826: "Swap hardware and protocol fields, putting the local hardware and protocol addresses in
+// the sender fields."
 #[test]
 fn replies_go_back_to_the_sender() {
     let mac = MacAddr([2, 0, 0, 0, 0, 2]);

@@ -29,11 +29,8 @@ fn noise(len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-//= https://www.rfc-editor.org/rfc/rfc1071
-//= type=test
-//# Therefore, the sum may be calculated in exactly the same way
-//# regardless of the byte order ("big-endian" or "little-endian")
-//# of the underlaying hardware.
+// RFC 1071: "Therefore, the sum may be calculated in exactly the same way regardless of the byte
+// order ("big-endian" or "little-endian") of the underlaying hardware."
 #[test]
 fn every_length_and_alignment() {
     let data = noise(300);

@@ -35,6 +35,13 @@ fn one_tag() {
     assert_eq!((tag.id, tag.priority, tag.drop_eligible), (5, 3, true));
     assert_eq!((view.ethertype(), view.header_len()), (EtherType::IPV6, 18));
     assert_eq!((view.payload(), view.service_vlan()), (&[9][..], None));
+    let untagged = EthernetView::untagged(&bytes).unwrap();
+    assert!(untagged.ethertype().is_tag() && untagged.vlan().is_none());
+    assert_eq!(
+        (untagged.header_len(), untagged.payload()),
+        (14, &bytes[14..])
+    );
+    assert!(EthernetView::untagged(&bytes[..13]).is_err());
     for len in 14..18 {
         assert_eq!(
             EthernetView::new(&bytes[..len]).unwrap_err(),

@@ -182,11 +182,8 @@ fn what_cannot_be_read_of_a_quotation_is_an_error() {
     );
 }
 
-//= https://www.rfc-editor.org/rfc/rfc792
-//= type=test
-//# To form an echo reply message, the source and destination
-//# addresses are simply reversed, the type code changed to 0,
-//# and the checksum recomputed.
+// RFC 792: "To form an echo reply message, the source and destination addresses are simply
+// reversed, the type code changed to 0, and the checksum recomputed."
 #[test]
 fn requests_become_replies_in_place() {
     for ident in 0..=u16::MAX {

@@ -19,6 +19,12 @@ const TIMES: Option<Timestamps> = Some(Timestamps {
 
 #[test]
 fn syn_with_everything_is_laid_out_as_linux_does() {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //= type=test
+    //# A given TCP implementation can support any currently defined
+    //# options, but the following options MUST be supported (MUST-4 --
+    //# note Maximum Segment Size Option support is also part of MUST-14 in
+    //# Section 3.7.1):
     let options = TcpOptions {
         mss: Some(1460),
         window_scale: Some(7),
@@ -228,6 +234,11 @@ fn known_len(kind: u8, len: u8) -> bool {
 //# an illegal option length (e.g., zero)
 #[test]
 fn every_kind_and_length_cut_off_everywhere() {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //= type=test
+    //# All TCP Options except End of Option List Option (EOL) and
+    //# No-Operation (NOP) MUST have length fields, including all future
+    //# options (MUST-68).
     for kind in 2..=255_u8 {
         for len in 0..=255_u8 {
             let mut bytes = [0; 40];
@@ -308,4 +319,37 @@ fn equality_ignores_what_was_cut_off() {
     a.push(1, 2);
     a.truncate(0);
     assert_eq!(a, SackBlocks::new());
+}
+
+#[test]
+fn what_a_syn_offers_is_what_all_its_options_say() {
+    let customary = bytes(&TcpOptions {
+        mss: Some(1460),
+        window_scale: Some(7),
+        sack_permitted: true,
+        timestamps: TIMES,
+        ..TcpOptions::default()
+    });
+    // Every byte of the customary layout changed to every value, and every length.
+    let mut layouts = Vec::new();
+    for at in 0..customary.len() {
+        for value in 0..=255 {
+            let mut options = customary.clone();
+            options[at] = value;
+            layouts.push(options);
+        }
+        layouts.push(customary[..at].to_vec());
+    }
+    layouts.push([&customary[..], &[2, 4, 1, 0]].concat());
+    for layout in layouts {
+        let all = TcpOptions::parse(&layout);
+        let offered = all.map(|all| SynOptions {
+            mss: all.mss,
+            window_scale: all.window_scale,
+            sack_permitted: all.sack_permitted,
+        });
+        assert_eq!(SynOptions::find(&layout), offered, "{layout:?}");
+        let timestamps = all.map(|all| all.timestamps);
+        assert_eq!(Timestamps::find(&layout), timestamps, "{layout:?}");
+    }
 }

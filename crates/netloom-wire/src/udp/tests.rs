@@ -9,11 +9,8 @@ const SRC: Addr = Addr::v4([10, 0, 0, 1]);
 const DST: Addr = Addr::v4([10, 0, 0, 2]);
 
 /// Attack class 1: a length that is not the buffer's.
-//= https://www.rfc-editor.org/rfc/rfc768
-//= type=test
-//# Length  is the length  in octets  of this user datagram  including  this
-//# header  and the data.   (This  means  the minimum value of the length is
-//# eight.)
+// RFC 768: "Length is the length in octets of this user datagram including this header and the
+// data. (This means the minimum value of the length is eight.)"
 #[test]
 fn every_length_against_every_buffer_length() {
     for len in 0..100_u16 {
@@ -70,10 +67,8 @@ fn checksums_cover_header_payload_and_addresses() {
     }
 }
 
-//= https://www.rfc-editor.org/rfc/rfc768
-//= type=test
-//# If the computed  checksum  is zero,  it is transmitted  as all ones (the
-//# equivalent  in one's complement  arithmetic).
+// RFC 768: "If the computed checksum is zero, it is transmitted as all ones (the equivalent in
+// one's complement arithmetic)."
 #[test]
 fn computed_zeros_are_sent_as_ones() {
     let mut seen = false;

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use mps2_an385::{Board, FrameMemory, entry};
-use netloom_driver::{FrameSink, Instant, TxMeta};
+use netloom_driver::{Driver, Instant};
 use static_cell::ConstStaticCell;
 
 static FRAME: ConstStaticCell<FrameMemory> = ConstStaticCell::new(FrameMemory::new());
@@ -20,27 +20,20 @@ fn main() -> ! {
     };
     let address = board.ethernet.address();
     loop {
-        let mut len = 0;
-        while board
+        let _ = board
             .ethernet
-            .receive_one(&mut |frame, _| len = frame.len())
-        {
-            // The driver's memory still holds the frame. A full transmitter loses the echo, as
-            // a full switch would.
-            let _ = board
-                .ethernet
-                .frame(len, &TxMeta::default(), &mut |frame| turn(frame, address));
-        }
+            .receive_answering(&mut |frame, _| turn(frame, address));
         board.idle_until(Instant::FAR_FUTURE);
     }
 }
 
-/// Addresses the frame to its sender.
-fn turn(frame: &mut [u8], own: [u8; 6]) {
+/// Addresses the frame to its sender; returns its length.
+fn turn(frame: &mut [u8], own: [u8; 6]) -> usize {
     if let Some((destination, rest)) = frame.split_first_chunk_mut::<6>() {
         if let Some(source) = rest.first_chunk_mut::<6>() {
             *destination = *source;
             *source = own;
         }
     }
+    frame.len()
 }

@@ -3,17 +3,15 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
+use echo::Echo;
 use mps2_an385::{Board, FrameMemory, entry};
 use netloom_stack::driver::Instant;
 use netloom_stack::wire::{Addr, Cidr, MacAddr};
-use netloom_stack::{Config, Error, IfaceId, ListenerHandle, Seed, Stack, Storage, TcpHandle};
+use netloom_stack::{Config, IfaceId, Seed, Stack, Storage};
 use static_cell::ConstStaticCell;
 
 // ADDRESS, PREFIX and GATEWAY, chosen when the image is built: see build.rs.
 include!(concat!(env!("OUT_DIR"), "/address.rs"));
-
-/// The echo service's (RFC 862).
-const PORT: u16 = 7;
 
 /// Echoed at the same time; others wait to be accepted.
 const CONNECTIONS: usize = 2;
@@ -35,46 +33,14 @@ fn main() -> ! {
         config = config.address(address);
     }
     let mut stack = Stack::new(config, NET.take(), Seed::from(board.seed()));
-    let Ok(listener) = stack.tcp_listen(PORT) else {
+    let Ok(mut echo) = Echo::<CONNECTIONS>::new(&mut stack) else {
         panic!("a new stack has room for a listener");
     };
-    let mut connections = [None; CONNECTIONS];
     loop {
         stack.receive_all(board.now(), IfaceId::FIRST, &mut board.ethernet);
-        for connection in &mut connections {
-            serve(&mut stack, listener, connection);
-        }
+        echo.serve(&mut stack);
         // A full transmitter ends the sleep when it has room again.
         let _ = stack.transmit_to(board.now(), IfaceId::FIRST, &mut board.ethernet);
         board.idle_until(stack.next_deadline().unwrap_or(Instant::FAR_FUTURE));
-    }
-}
-
-/// Accepts a connection if there is none, and echoes what it has received.
-fn serve(stack: &mut Stack, listener: ListenerHandle, connection: &mut Option<TcpHandle>) {
-    if connection.is_none() {
-        *connection = stack.tcp_accept(listener).unwrap_or(None);
-    }
-    let Some(handle) = *connection else { return };
-    match echo(stack, handle) {
-        Err(Error::WouldBlock) => {}
-        // The peer has finished, or is lost. What it has not got yet is sent all the same.
-        Ok(()) | Err(_) => {
-            let _ = stack.tcp_close(handle);
-            *connection = None;
-        }
-    }
-}
-
-/// Echoes to the end of what the peer sends. [`Error::WouldBlock`]: to be called again.
-fn echo(stack: &mut Stack, handle: TcpHandle) -> Result<(), Error> {
-    let mut buffer = [0; 128];
-    loop {
-        let read = stack.tcp_peek(handle, 0, &mut buffer)?;
-        if read == 0 {
-            return Ok(());
-        }
-        let written = stack.tcp_write(handle, buffer.get(..read).unwrap_or_default())?;
-        stack.tcp_read_with(handle, |_, _| written)?;
     }
 }

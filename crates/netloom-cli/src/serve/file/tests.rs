@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::super::request::{HeadLimits, Parsed, parse};
-use super::super::response::Persistence;
+use netloom_services::http::{HeadLimits, Output, Parsed, Persistence, parse_request};
+
 use super::*;
 
 /// A folder with `file.txt`, 1000 octets of digits, long unchanged.
@@ -32,29 +32,37 @@ fn long_ago() -> SystemTime {
 /// Status and fields, and the content, of the response to a request.
 fn ask(root: &Root, request_line: &str, fields: &str) -> (String, Vec<u8>) {
     let head = format!("{request_line} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-    let Ok(Parsed::Complete { request, .. }) = parse(head.as_bytes(), 0, &HeadLimits::default())
+    let limits = HeadLimits::default();
+    let Ok(Parsed::Complete { head: request, .. }) = parse_request(head.as_bytes(), 0, &limits)
     else {
         panic!("{head:?}");
     };
     let now = SystemTime::now();
     let response = respond(root, &request, now);
-    let head = response.head(now, Persistence::Keep);
+    let mut buffer = [0; 4096];
+    let mut output = Output::with_buffer(&mut buffer);
+    response
+        .write_head(&mut output, now, Persistence::Keep)
+        .unwrap();
+    let head = String::from_utf8(output.pending().to_vec()).unwrap();
     let mut content = Vec::new();
     match response.content {
         Content::None => {}
         Content::Bytes(bytes) => content = bytes,
-        Content::File(FileContent {
-            file,
-            parts,
-            closing,
-        }) => {
-            for Part { preface, range } in parts {
-                content.extend(preface);
-                let mut bytes = vec![0; usize::try_from(range.len()).unwrap()];
-                file.read_exact_at(&mut bytes, range.first).unwrap();
-                content.extend(bytes);
+        Content::File(FileContent { file, octets }) => {
+            let read = |at, room: &mut [u8]| file.read_exact_at(room, at).map(|()| room.len());
+            match octets {
+                Octets::None => {}
+                Octets::One(range) => {
+                    content.resize(usize::try_from(range.len()).unwrap(), 0);
+                    read(range.first, &mut content).unwrap();
+                }
+                Octets::Several(parts) => {
+                    content.resize(usize::try_from(parts.len()).unwrap(), 0);
+                    let filled = parts.fill(0, &mut content, read).unwrap();
+                    assert_eq!(filled, content.len());
+                }
             }
-            content.extend(closing);
         }
     }
     if let Some(length) = field(&head, "Content-Length") {
@@ -94,17 +102,7 @@ fn a_whole_file() {
 #[test]
 fn methods_and_names() {
     let (folder, root) = folder();
-    //= https://www.rfc-editor.org/rfc/rfc9110#section-9.1
-    //= type=test
-    //# An origin server that receives a
-    //# request method that is unrecognized or not implemented SHOULD respond
-    //# with the 501 (Not Implemented) status code.
     for (line, expected) in [
-        ("POST /file.txt", "405"),
-        ("OPTIONS *", "405"),
-        ("CONNECT h:80", "405"),
-        ("BREW /file.txt", "501"),
-        ("GET *", "400"),
         ("GET /nothing", "404"),
         ("GET /file.txt/", "404"),
         ("GET /sub/", "200"),
@@ -178,9 +176,10 @@ fn one_range() {
 fn several_ranges() {
     //= https://www.rfc-editor.org/rfc/rfc9110#section-15.3.7.2
     //= type=test
-    //# Within the header area of each body part in the multipart content,
-    //# the server MUST generate a Content-Range header field corresponding
-    //# to the range being enclosed in that body part.
+    //# To avoid confusion with single-part responses, a server
+    //# MUST NOT generate a Content-Range header field in the HTTP header
+    //# section of a multiple part response (this field will be sent in each
+    //# part instead).
     let (_folder, root) = folder();
     let (head, content) = ask(&root, "GET /file.txt", "Range: bytes=-2,0-2\r\n");
     assert_eq!((code(&head), field(&head, "Content-Range")), ("206", None));

@@ -9,6 +9,8 @@ use tempfile::TempDir;
 use super::super::{Limits, Root};
 use super::*;
 
+mod uploads;
+
 /// What a scripted client does next.
 enum Step {
     Sends(Vec<u8>),
@@ -103,7 +105,7 @@ fn server(limits: Limits) -> (TempDir, Server, Arc<Mutex<Vec<String>>>) {
     let log = Arc::clone(&lines);
     let server = Server::new(Root::open(folder.path()).unwrap(), limits).with_log(move |record| {
         let mut line = format!("{} {}", record.request_line, record.status.code());
-        if record.status == Status::Ok {
+        if record.status == Status::OK {
             line += &format!(" {}", record.content_length);
         }
         log.lock().unwrap().push(line);
@@ -384,4 +386,23 @@ fn a_log_line_holds_nothing_but_printable_ascii() {
         "{}",
         lines[0]
     );
+}
+
+#[test]
+fn methods() {
+    //= https://www.rfc-editor.org/rfc/rfc9110#section-9.1
+    //= type=test
+    //# An origin server that receives a
+    //# request method that is unrecognized or not implemented SHOULD respond
+    //# with the 501 (Not Implemented) status code.
+    for (line, expected) in [
+        ("POST /a", "405"),
+        ("PUT /a", "405"),
+        ("OPTIONS *", "405"),
+        ("CONNECT h:80", "405"),
+        ("BREW /a", "501"),
+    ] {
+        let lines = log_of(&format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        assert_eq!(lines[0].rsplit(' ').next(), Some(expected), "{line}");
+    }
 }

@@ -40,8 +40,8 @@ impl Device for Fake {
     fn mtu(&self) -> u16 {
         1500
     }
-    fn refresh_mtu(&mut self) -> Result<u16, DeviceError> {
-        Ok(1500)
+    fn refresh(&mut self) -> Result<(), DeviceError> {
+        Ok(())
     }
     fn interest(&self) -> Interest {
         self.interest

@@ -131,9 +131,18 @@ mod heap {
         let Memory::Chunks(chunks) = &slab.memory else {
             panic!()
         };
-        assert_eq!(chunks.len(), 4);
-        // The last chunk has memory for what the limit leaves, not more.
-        assert_eq!(chunks[3].capacity(), 1000 - 3 * 256);
+        assert_eq!(chunks.len(), 1000_usize.div_ceil(64));
+    }
+
+    #[test]
+    fn what_was_never_used_is_not_in_use() {
+        let mut slab = Slab::<Thing>::heap(10);
+        assert!(slab.get(0).is_none() && !slab.contains(0));
+        slab.insert();
+        // There is memory for it, but it was never handed out.
+        assert_eq!(slab.get(1), Some(&Thing::EMPTY));
+        assert!(!slab.contains(1) && !slab.remove(1));
+        assert_eq!(slab.len(), 1);
     }
 
     #[test]
@@ -142,13 +151,14 @@ mod heap {
         for _ in 0..600 {
             slab.insert();
         }
-        for (a, b) in [(599, 1), (255, 256), (300, 301)] {
+        for (a, b) in [(599, 1), (63, 64), (300, 301)] {
             let (x, y) = slab.get2_mut(a, b).unwrap();
             (x.value, y.value) = (a.into(), b.into());
             assert_eq!(slab.get(a).unwrap().value, a.into());
             assert_eq!(slab.get(b).unwrap().value, b.into());
         }
-        assert!(slab.get2_mut(0, 600).is_none());
+        // Ten chunks of 64.
+        assert!(slab.get2_mut(0, 640).is_none());
     }
 }
 

@@ -79,14 +79,17 @@ fn a_flood_of_requests_evicts_nobody_in_use() {
     // With room, they take a quarter of the table, the newest of them.
     let mut cache = self::cache(64);
     for n in 0..1_000_u16 {
-        cache.learn(secs(0), 0, &ip(n), B, Learn::NdSolicitation);
+        cache.learn(secs(n.into()), 0, &ip(n), B, Learn::NdSolicitation);
     }
     assert_eq!(cache.len(), 16);
     assert_eq!(survivors(&cache, 1_000), (984..1_000).collect::<Vec<u16>>());
     // Who is then used is one of us.
-    assert_eq!(cache.resolve(secs(1), 0, &ip(999), &T), Resolve::Found(B));
+    assert_eq!(
+        cache.resolve(secs(1_001), 0, &ip(999), &T),
+        Resolve::Found(B)
+    );
     for n in 0..1_000_u16 {
-        cache.learn(secs(1), 0, &ip(n + 2_000), B, Learn::NdSolicitation);
+        cache.learn(secs(1_001), 0, &ip(n + 2_000), B, Learn::NdSolicitation);
     }
     assert_eq!(cache.resolve(secs(1), 0, &ip(999), &T), Resolve::Found(B));
 }

@@ -1,6 +1,7 @@
 //! Asking, giving up, staying reachable: RFC 4861 appendix C, the rows about time and use.
 
 use super::*;
+#[cfg(feature = "alloc")]
 use crate::list::{Kind, Links, List, Nodes, Ref};
 
 #[test]
@@ -259,9 +260,11 @@ fn reachable_time_lies_between_half_and_one_and_a_half() {
     assert_eq!(tunables.reachable_time, u32::MAX, "no overflow");
 }
 
+#[cfg(feature = "alloc")]
 /// Two packets that can wait.
 struct Packets([Links; 2]);
 
+#[cfg(feature = "alloc")]
 impl Nodes for Packets {
     fn links(&mut self, r: Ref) -> Option<&mut Links> {
         r.kind()?;
@@ -269,6 +272,7 @@ impl Nodes for Packets {
     }
 }
 
+#[cfg(feature = "alloc")]
 fn waiting(cache: &mut NeighborCache, id: NeighborId) -> Packets {
     let mut packets = Packets([Links::EMPTY; 2]);
     let entry = cache.get_mut(id).unwrap();
@@ -281,6 +285,7 @@ fn waiting(cache: &mut NeighborCache, id: NeighborId) -> Packets {
     packets
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn who_waits_for_a_removed_neighbour_is_told() {
     let mut cache = cache(4);
@@ -309,7 +314,7 @@ fn who_waits_for_a_removed_neighbour_is_told() {
 fn an_entry_somebody_waits_in_is_not_evicted() {
     let mut cache = cache(2);
     let id = pending(&mut cache, secs(0), &ip(1));
-    let mut packets = waiting(&mut cache, id);
+    cache.get_mut(id).unwrap().waiting_count = 2;
     known(&mut cache, secs(0), &ip(2));
     for now in 0..5 {
         let _ = due(&mut cache, secs(now));
@@ -318,9 +323,7 @@ fn an_entry_somebody_waits_in_is_not_evicted() {
     let _ = pending(&mut cache, secs(5), &ip(3));
     assert!(cache.get(id).is_some());
     assert_eq!(state(&cache, secs(5), &ip(2)), NeighborState::Free);
-    let entry = cache.get_mut(id).unwrap();
-    while entry.waiting.pop_front(&mut packets).is_some() {}
-    entry.waiting_count = 0;
+    cache.get_mut(id).unwrap().waiting_count = 0;
     let _ = pending(&mut cache, secs(5), &ip(4));
     assert!(cache.get(id).is_none());
 }

@@ -6,11 +6,11 @@ use netloom_tcp::Connection;
 fn fill(pool: &mut BufferPool, buffers: &mut Buffers, bytes: usize) -> (usize, usize) {
     let mut conn = Connection::EMPTY;
     assert!(pool.ensure_rx(&mut conn, buffers, 1000.min(bytes)));
-    let first = buffers.rx.len();
+    let first = buffers.rx_len();
     for need in (1000..=bytes).step_by(1000) {
         assert!(pool.ensure_rx(&mut conn, buffers, need));
     }
-    (first, buffers.rx.len())
+    (first, buffers.rx_len())
 }
 
 #[test]

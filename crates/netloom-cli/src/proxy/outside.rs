@@ -1,0 +1,113 @@
+//! This host's sockets, as flows are carried on by them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use nix::sys::socket::{setsockopt, sockopt};
+use rustix::net::{RecvFlags, recv};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
+
+/// Bytes that may wait in a datagram socket, where the system allows it.
+const ROOM: usize = 2 << 20;
+
+/// Empties the queue of errors that a socket keeps beside the one it has just told of.
+pub(super) fn forget_errors(socket: &UdpSocket) {
+    let mut byte = [0];
+    while recv(socket, &mut byte, RecvFlags::ERRQUEUE).is_ok() {}
+}
+
+/// The way out: which interface, and which addresses mean this host itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outside {
+    interface: Option<Arc<str>>,
+    /// Addresses that stand for this host's loopback addresses.
+    host: Arc<[IpAddr]>,
+}
+
+impl Outside {
+    /// Out by an interface, or as the routes say.
+    pub(crate) fn by(interface: Option<&str>) -> Outside {
+        Outside {
+            interface: interface.map(Arc::from),
+            host: Arc::default(),
+        }
+    }
+
+    /// The same with addresses that stand for this host itself.
+    pub(crate) fn with_host(mut self, host: &[IpAddr]) -> Outside {
+        self.host = host.into();
+        self
+    }
+
+    /// Where a destination is outside.
+    fn address(&self, of: SocketAddr) -> SocketAddr {
+        if !self.host.contains(&of.ip()) {
+            return of;
+        }
+        let loopback = match of.ip() {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        };
+        SocketAddr::new(loopback, of.port())
+    }
+
+    /// Connects.
+    pub(super) async fn connect(&self, to: SocketAddr) -> io::Result<TcpStream> {
+        let to = self.address(to);
+        let socket = match to {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        if let Some(interface) = &self.interface {
+            socket.bind_device(Some(interface.as_bytes()))?;
+        }
+        let stream = socket.connect(to).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// A UDP socket that speaks with one remote end.
+    pub(super) async fn datagrams(&self, to: SocketAddr) -> io::Result<UdpSocket> {
+        let to = self.address(to);
+        self.connected(to, Type::DGRAM, Some(Protocol::UDP)).await
+    }
+
+    /// A socket for ICMP echoes to one host: what ping opens without rights, where the system
+    /// lets this user (the sysctl `net.ipv4.ping_group_range`).
+    pub(super) async fn pings(&self, to: SocketAddr) -> io::Result<UdpSocket> {
+        let to = self.address(to);
+        let protocol = match to {
+            SocketAddr::V4(_) => Protocol::ICMPV4,
+            SocketAddr::V6(_) => Protocol::ICMPV6,
+        };
+        self.connected(to, Type::DGRAM, Some(protocol)).await
+    }
+
+    async fn connected(
+        &self,
+        to: SocketAddr,
+        kind: Type,
+        protocol: Option<Protocol>,
+    ) -> io::Result<UdpSocket> {
+        let socket = Socket::new(Domain::for_address(to), kind, protocol)?;
+        socket.set_nonblocking(true)?;
+        if let Some(interface) = &self.interface {
+            socket.bind_device(Some(interface.as_bytes()))?;
+        }
+        // Without this a socket hears of closed ports only, not of hosts that are not there.
+        if to.is_ipv4() {
+            setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
+        } else {
+            setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
+        }
+        // Room for what comes while others have the processor.
+        if setsockopt(&socket, sockopt::RcvBufForce, &ROOM).is_err() {
+            let _ = socket.set_recv_buffer_size(ROOM);
+        }
+        let socket = UdpSocket::from_std(socket.into())?;
+        socket.connect(to).await?;
+        Ok(socket)
+    }
+}

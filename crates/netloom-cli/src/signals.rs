@@ -1,0 +1,87 @@
+//! Signals, held back and asked for rather than left to end the program.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// What asks a program to end, and what tells that a child has ended.
+const HELD: [Signal; 5] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGCHLD,
+];
+
+/// The signals that ask a program to end, and those of its children.
+#[derive(Debug)]
+pub(crate) struct Interrupts {
+    descriptor: SignalFd,
+    held: SigSet,
+}
+
+/// A signal that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Came {
+    pub(crate) signal: Signal,
+    /// A process sent it; the terminal sends to all its processes by itself.
+    pub(crate) from_process: bool,
+}
+
+impl Interrupts {
+    /// Holds these signals back from now on. To be called while there is but one thread: threads
+    /// that are there already could still be ended by them.
+    ///
+    /// # Errors
+    ///
+    /// No descriptor is left.
+    pub(crate) fn hold() -> io::Result<Interrupts> {
+        let mut set = SigSet::empty();
+        for signal in HELD {
+            set.add(signal);
+        }
+        set.thread_block()?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        Ok(Interrupts {
+            descriptor: SignalFd::with_flags(&set, flags)?,
+            held: set,
+        })
+    }
+
+    /// Calls `start` with the signals let through, for a child to inherit that. One that comes in
+    /// this moment ends the program, as it would have before.
+    ///
+    /// # Errors
+    ///
+    /// Those of `start`.
+    pub(crate) fn let_through<T>(&self, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.held.thread_unblock()?;
+        let started = start();
+        self.held.thread_block()?;
+        started
+    }
+
+    /// The next signal that came, if one did.
+    pub(crate) fn take(&self) -> Option<Came> {
+        let info = self.descriptor.read_signal().ok().flatten()?;
+        let signal = i32::try_from(info.ssi_signo).ok()?;
+        Some(Came {
+            signal: Signal::try_from(signal).ok()?,
+            // Codes above zero are the kernel's (sigaction(2)).
+            from_process: info.ssi_code <= 0,
+        })
+    }
+
+    /// Whether one came that asks the program to end. Asking takes it.
+    pub(crate) fn has_come(&self) -> bool {
+        std::iter::from_fn(|| self.take()).any(|came| came.signal != Signal::SIGCHLD)
+    }
+}
+
+impl AsFd for Interrupts {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}

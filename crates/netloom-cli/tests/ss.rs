@@ -1,0 +1,355 @@
+//! A running instance seen by `ss`, `stat` and `sysctl`, and by the system's own ss.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use common::Running;
+
+/// `netloom serve` without rights: two instances, link0 and link1, in a runtime folder of its own.
+struct World {
+    runtime: tempfile::TempDir,
+    serve: Running,
+}
+
+impl World {
+    fn new() -> World {
+        let runtime = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_netloom"));
+        command
+            .args(["serve", "--port", "0"])
+            .env("XDG_RUNTIME_DIR", runtime.path())
+            .arg(runtime.path());
+        World {
+            serve: Running::started(command),
+            runtime,
+        }
+    }
+
+    fn netloom(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_netloom"))
+            .args(args)
+            .env("XDG_RUNTIME_DIR", self.runtime.path())
+            .output()
+            .unwrap()
+    }
+
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.netloom(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn fails(&self, args: &[&str], code: i32, says: &str) {
+        let output = self.netloom(args);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {errors}");
+        assert!(
+            errors.contains(says) && errors.lines().count() == 1,
+            "{errors}"
+        );
+    }
+
+    /// A client that has had an answer and keeps its connection.
+    fn client(&self) -> TcpStream {
+        let mut client = TcpStream::connect(&self.serve.address).unwrap();
+        client
+            .write_all(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            client.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+        client
+    }
+}
+
+/// Rows as sets of words, whatever the widths of columns.
+fn rows(text: &str) -> BTreeSet<String> {
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.lines()
+        .map(words)
+        .filter(|row| !row.is_empty())
+        .collect()
+}
+
+/// What the system's own ss lists of what was written into a folder, if there is one.
+fn systems_ss(folder: &str, args: &[&str]) -> Option<String> {
+    let ss = Command::new("ss")
+        .args(args)
+        .env("PROC_ROOT", folder)
+        .output();
+    let Ok(ss) = ss else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: comparing with ss: there is none"
+        );
+        return None;
+    };
+    assert!(ss.status.success(), "{ss:?}");
+    Some(String::from_utf8(ss.stdout).unwrap())
+}
+
+/// Rows without what passes while one looks: how long timers have left.
+fn timeless(text: &str) -> BTreeSet<String> {
+    let row = |row: String| match row.split_once("timer:(") {
+        Some((row, timer)) => {
+            let parts: Vec<_> = timer.trim_end_matches(')').split(',').collect();
+            assert_eq!(parts.len(), 3, "{timer}");
+            format!("{row}{} {}", parts[0], parts[2])
+        }
+        None => row,
+    };
+    rows(text).into_iter().map(row).collect()
+}
+
+#[test]
+fn timers_are_listed_as_the_systems_ss_lists_them() {
+    let world = World::new();
+    // More than every buffer on the way together can grow to.
+    let big = fs::File::create(world.runtime.path().join("big")).unwrap();
+    big.set_len(256 << 20).unwrap();
+    // One that is idle, one that reads nothing of much, and one whose connection is in TIME-WAIT
+    // because the server closed it.
+    let _idle = world.client();
+    let mut stalled = TcpStream::connect(&world.serve.address).unwrap();
+    stalled
+        .write_all(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let mut closed = TcpStream::connect(&world.serve.address).unwrap();
+    closed.write_all(b"HEAD / HTTP/1.0\r\n\r\n").unwrap();
+    closed.read_to_end(&mut Vec::new()).unwrap();
+    drop(closed);
+    let live = || world.ok(&["ss", "-I", "link1", "-tanoH"]);
+    let begun = std::time::Instant::now();
+    while !(live().contains("(persist,") && live().contains("(timewait,")) {
+        assert!(begun.elapsed().as_secs() < 30, "{}", live());
+        std::thread::yield_now();
+    }
+
+    let proc = world.runtime.path().join("proc");
+    let folder = proc.to_str().unwrap();
+    // It is looked at anew until nothing but time has passed between two looks.
+    let (listed, theirs) = loop {
+        let before = timeless(&live());
+        world.ok(&["ss", "-I", "link1", "--proc", folder]);
+        let Some(theirs) = systems_ss(folder, &["-tano"]) else {
+            return;
+        };
+        if before == timeless(&live()) {
+            break (before, theirs);
+        }
+    };
+    let (header, theirs) = theirs.split_once('\n').unwrap();
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let ours = world.ok(&["ss", "-I", "link1", "-tano"]);
+    assert_eq!(words(header), words(ours.lines().next().unwrap()));
+    assert_eq!(timeless(theirs), listed);
+    let kinds = |kind: &str| listed.iter().filter(|row| row.contains(kind)).count();
+    assert_eq!((kinds("persist"), kinds("timewait")), (1, 1), "{listed:?}");
+    // The same moment: the same times.
+    let file = format!("{folder}/net/tcp");
+    let ours = world.ok(&["ss", "-tanoH", "--read", &file]);
+    assert_eq!(rows(&ours), rows(theirs));
+}
+
+#[test]
+fn sockets_are_listed_as_the_systems_ss_lists_them() {
+    let world = World::new();
+    let clients: Vec<_> = (0..5).map(|_| world.client()).collect();
+    let proc = world.runtime.path().join("proc");
+    let folder = proc.to_str().unwrap();
+    assert_eq!(world.ok(&["ss", "-I", "link1", "--proc", folder]), "");
+    for args in [
+        &["-tanH"][..],
+        &["-tlnH"],
+        &["-tnH"],
+        &["-uanH"],
+        &["-4tanH"],
+        &["-6tanH"],
+    ] {
+        let ours = world.ok(&[&["ss", "-I", "link1"], args].concat());
+        let Some(theirs) = systems_ss(folder, args) else {
+            return;
+        };
+        assert_eq!(rows(&ours), rows(&theirs), "{args:?}");
+    }
+    let open = world.ok(&["ss", "-I", "link1", "-tnH"]);
+    assert_eq!(open.lines().count(), clients.len(), "{open}");
+    assert!(open.lines().all(|row| row.starts_with("ESTAB")), "{open}");
+    let more = world.ok(&["ss", "-I", "link1", "-tni"]);
+    assert!(
+        more.contains("mss:1448") && more.contains("cwnd:"),
+        "{more}"
+    );
+    // What it wrote it decodes as it lists it.
+    let file = format!("{folder}/net/tcp");
+    let listed = world.ok(&["ss", "-I", "link1", "-4tanH"]);
+    assert_eq!(
+        rows(&world.ok(&["ss", "-tanH", "--read", &file])),
+        rows(&listed)
+    );
+    for name in [
+        "tcp", "tcp6", "udp", "udp6", "arp", "route", "snmp", "netstat",
+    ] {
+        assert!(
+            !fs::read_to_string(proc.join("net").join(name))
+                .unwrap()
+                .is_empty()
+        );
+    }
+    let snmp = fs::read_to_string(proc.join("net/snmp")).unwrap();
+    let arp = fs::read_to_string(proc.join("net/arp")).unwrap();
+    assert!(
+        arp.contains("02:00:00:00:00:01") && arp.contains("link1"),
+        "{arp}"
+    );
+    let values: Vec<_> = snmp.lines().filter(|l| l.starts_with("Tcp: 4")).collect();
+    assert_eq!(values[0].split(' ').nth(9), Some("5"), "CurrEstab: {snmp}");
+}
+
+#[test]
+fn nstat_reads_what_is_written() {
+    let world = World::new();
+    let _client = world.client();
+    let proc = world.runtime.path().join("proc");
+    world.ok(&["ss", "-I", "link1", "--proc", proc.to_str().unwrap()]);
+    let net = |name: &str| proc.join("net").join(name);
+    let nstat = Command::new("nstat")
+        .args(["-a", "-s", "-z"])
+        .env("PROC_NET_SNMP", net("snmp"))
+        .env("PROC_NET_NETSTAT", net("netstat"))
+        .env("PROC_NET_SNMP6", "/dev/null")
+        .env("PROC_NET_SCTP_SNMP", "/dev/null")
+        .env("NSTAT_HISTORY", world.runtime.path().join("history"))
+        .output();
+    let Ok(nstat) = nstat else {
+        let _ = writeln!(std::io::stderr(), "skipped: nstat_reads: there is no nstat");
+        return;
+    };
+    let text = String::from_utf8_lossy(&nstat.stdout).into_owned();
+    let value = |name: &str| {
+        let row = text
+            .lines()
+            .find(|l| l.split_whitespace().next() == Some(name));
+        row.and_then(|row| row.split_whitespace().nth(1).map(str::to_owned))
+    };
+    assert_eq!(value("TcpPassiveOpens").as_deref(), Some("1"), "{nstat:?}");
+    assert_eq!(value("TcpExtSyncookiesSent").as_deref(), Some("0"));
+}
+
+#[test]
+fn the_dead_are_listed_with_their_reasons() {
+    let world = World::new();
+    drop(world.client());
+    // The relay has passed the end on once the other instance has seen it.
+    let mut dead = String::new();
+    for _ in 0..2000 {
+        dead = world.ok(&["ss", "-n", "--closed", "-I", "link1", "-H"]);
+        if !dead.is_empty() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(dead.lines().count(), 1, "{dead}");
+    assert!(dead.contains("Finished"), "{dead}");
+    let json = world.ok(&["ss", "--closed", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn counters_and_tunables_are_read_and_set() {
+    let world = World::new();
+    let _client = world.client();
+    let opens = world.ok(&["stat", "-I", "link1", "tcp.passive_opens"]);
+    assert_eq!(opens, "tcp.passive_opens 1\n");
+    let all = world.ok(&["stat", "-a", "-I", "link1", "drop."]);
+    assert!(
+        all.lines().count() > 40 && all.contains("drop.tcp-checksum"),
+        "{all}"
+    );
+    world.fails(&["stat", "-I", "link1", "no.such"], 1, "no counter");
+    let both = world.ok(&["stat"]);
+    assert!(
+        both.contains("link0 (netloom, process ") && both.contains("link1 ("),
+        "{both}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&world.ok(&["stat", "--json"])).unwrap();
+    assert_eq!(json[1]["counters"]["tcp.passive_opens"], 1);
+
+    let ttl = |args: &[&str]| world.ok(&[&["sysctl", "-I", "link1"], args].concat());
+    assert_eq!(ttl(&["ip_default_ttl"]), "ip_default_ttl = 64\n");
+    assert_eq!(
+        ttl(&["ip_default_ttl=7", "tcp_sack"]),
+        "ip_default_ttl = 7\ntcp_sack = 1\n"
+    );
+    assert_eq!(ttl(&["-n", "ip_default_ttl"]), "7\n");
+    assert!(ttl(&["-d", "ip_default_ttl"]).contains("# 1 to 255: "));
+    assert!(ttl(&[]).lines().count() > 20);
+    let one = ["-I", "link1"];
+    let fails = |args: &[&str], code, says| {
+        world.fails(&[&["sysctl"], &one[..], args].concat(), code, says);
+    };
+    fails(&["ip_default_ttl=0"], 1, "ip_default_ttl");
+    fails(&["no_such=1"], 1, "no_such");
+    fails(&["no_such"], 1, "no tunable");
+    fails(&["ip_default_ttl=many"], 2, "not a number");
+    world.fails(&["sysctl", "ip_default_ttl=9"], 1, "several instances");
+    world.fails(&["ss", "-I", "eth7"], 1, "no instance `eth7`");
+}
+
+#[test]
+fn without_an_instance_it_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&str], path: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_netloom"));
+        // Nobody's, wherever else instances may run: by path.
+        command.args(args).arg("-I").arg(path);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let missing = folder.path().join("no.sock");
+    for command in ["ss", "stat", "sysctl"] {
+        let said = run(&[command], &missing);
+        assert!(
+            said.starts_with("netloom: cannot ask `") && said.lines().count() == 1,
+            "{said}"
+        );
+    }
+    let left = folder.path().join("left.sock");
+    drop(std::os::unix::net::UnixListener::bind(&left).unwrap());
+    // A program that another test is just starting holds the listener until it runs.
+    let begun = std::time::Instant::now();
+    while !run(&["ss"], &left).contains("nobody is behind it") {
+        assert!(begun.elapsed().as_secs() < 30, "{}", run(&["ss"], &left));
+    }
+}
+
+#[test]
+fn files_of_the_kernels_own_are_decoded() {
+    let ss = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_netloom"))
+            .arg("ss")
+            .args(args)
+            .output();
+        output.unwrap()
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    let output = ss(&["-tlnH", "--read", "/proc/self/net/tcp"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().any(|row| row.contains(&at)), "{text}");
+    let output = ss(&["--read", "/proc/self/net/snmp"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("line 1"));
+}

@@ -1,0 +1,628 @@
+//! Conversations as channels.
+#![cfg(all(target_os = "linux", feature = "channel"))]
+
+mod lossy;
+
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use lossy::lossy_pair;
+use netloom_host::device::LinkEnd;
+use netloom_host::net::Net;
+use netloom_host::net::channel::{
+    Bus, BusEvent, Bytes, ChannelConfig, ChannelMessage, Endpoint, PortAllocator, Presence,
+    TcpChannel, block_on,
+};
+use netloom_stack::CloseReason;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn pair() -> (Net, Net) {
+    let (a, b) = LinkEnd::pair(1500).unwrap();
+    let a = a.address("10.0.0.1/24").address("fd00::1/64").start();
+    let b = b.address("10.0.0.2/24").address("fd00::2/64").start();
+    (a.unwrap(), b.unwrap())
+}
+
+async fn connected(a: &Net, b: &Net) -> (TcpChannel, TcpChannel) {
+    let mut peers = b.channel_listen("10.0.0.2:0").unwrap();
+    let here = a.channel_connect(peers.local_addr()).await.unwrap();
+    (here, peers.next().await.unwrap())
+}
+
+/// So many octets of a channel, however they are cut.
+async fn hear(channel: &mut (impl Stream<Item = Bytes> + Unpin), length: usize) -> Vec<u8> {
+    let mut heard = Vec::new();
+    while heard.len() < length {
+        heard.extend_from_slice(&channel.next().await.expect("more is to come"));
+    }
+    heard
+}
+
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn four_megabytes_each_way_at_once() {
+    let (a, b) = pair();
+    let data: Vec<u8> = (0..4 << 20).map(|i: u32| (i % 251) as u8).collect();
+    block_on(async {
+        let (here, there) = connected(&a, &b).await;
+        let talk = |channel: TcpChannel| {
+            let data = Bytes::from(data.clone());
+            async move {
+                let (mut sender, mut receiver) = channel.split();
+                let say = async move {
+                    // Several pieces, and an empty one, which says nothing.
+                    for part in data.chunks(100_000) {
+                        sender.send(Bytes::copy_from_slice(part)).await.unwrap();
+                        sender.send(Bytes::new()).await.unwrap();
+                    }
+                    sender.close().await.unwrap();
+                };
+                let listen = async {
+                    let mut heard = Vec::new();
+                    while let Some(part) = receiver.next().await {
+                        assert!(!part.is_empty() && part.len() <= 64 << 10);
+                        heard.extend_from_slice(&part);
+                    }
+                    heard
+                };
+                futures_util::join!(say, listen).1
+            }
+        };
+        let (first, second) = futures_util::join!(talk(here), talk(there));
+        assert!(first == data && second == data);
+    });
+}
+
+#[test]
+fn dropping_the_sender_says_goodbye_and_the_stream_ends_with_the_others() {
+    let (a, b) = pair();
+    block_on(async {
+        let (here, mut there) = connected(&a, &b).await;
+        let (mut sender, mut receiver) = here.split();
+        sender.send(Bytes::from("bye")).await.unwrap();
+        drop(sender);
+        assert_eq!(there.next().await.unwrap(), "bye");
+        for _ in 0..3 {
+            assert_eq!(there.next().await, None);
+        }
+        // The other direction is still open, and this half still hears.
+        there.send(Bytes::from("still here")).await.unwrap();
+        assert_eq!(hear(&mut receiver, 10).await, b"still here");
+        assert_eq!(there.close_reason(), None);
+        there.close().await.unwrap();
+        assert_eq!(receiver.next().await, None);
+        eventually("never over", || there.close_reason().is_some());
+        assert_eq!(there.close_reason(), Some(CloseReason::Finished));
+        let error = there.send(Bytes::from("late")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
+fn a_reset_ends_the_stream_and_tells_why() {
+    let (a, b) = pair();
+    block_on(async {
+        let (here, mut there) = connected(&a, &b).await;
+        here.stream().abort().unwrap();
+        assert_eq!(there.next().await, None);
+        assert_eq!(there.close_reason(), Some(CloseReason::PeerReset));
+        let error = there.send(Bytes::from("x")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    });
+}
+
+#[test]
+fn a_sender_waits_for_who_hears_nothing() {
+    let (a, b) = pair();
+    block_on(async {
+        let (mut here, mut there) = connected(&a, &b).await;
+        let large = Bytes::from(vec![7; 64 << 20]);
+        let mut sending = pin!(here.send(large.clone()).fuse());
+        // It is never done while nobody reads, however often it is asked.
+        for _ in 0..50 {
+            assert!((&mut sending).now_or_never().is_none());
+            thread::sleep(Duration::from_millis(2));
+        }
+        let listen = hear(&mut there, large.len());
+        let (sent, heard) = futures_util::join!(sending, listen);
+        sent.unwrap();
+        assert!(heard == large);
+    });
+}
+
+#[test]
+fn connecting_fails_as_it_does_elsewhere() {
+    let (a, b) = pair();
+    block_on(async {
+        let error = a.channel_connect("10.0.0.2:81").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        let error = a.channel_connect("nonsense").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let peers = b.channel_listen(6667).unwrap();
+        assert_eq!(
+            peers.local_addr(),
+            "[::]:6667".parse::<SocketAddr>().unwrap()
+        );
+        let error = b.channel_listen(6667).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        assert!(a.channel_connect("[fd00::2]:6667").await.is_ok());
+        // Dropping the listener refuses newcomers.
+        drop(peers);
+        let error = a.channel_connect("10.0.0.2:6667").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    });
+}
+
+#[test]
+fn dropping_the_listener_leaves_who_was_taken_up_and_turns_away_who_waits() {
+    let (a, b) = pair();
+    block_on(async {
+        let mut peers = b.channel_listen("10.0.0.2:80").unwrap();
+        let mut taken = a.channel_connect("10.0.0.2:80").await.unwrap();
+        let mut there = peers.next().await.unwrap();
+        let mut waits = a.channel_connect("10.0.0.2:80").await.unwrap();
+        // It has come to wait.
+        eventually("it never came", || b.usage().connections == 2);
+        drop(peers);
+        assert_eq!(waits.next().await, None);
+        assert_eq!(waits.close_reason(), Some(CloseReason::PeerReset));
+        there.send(Bytes::from("on")).await.unwrap();
+        assert_eq!(hear(&mut taken, 2).await, b"on");
+    });
+}
+
+#[test]
+fn who_is_not_claimed_in_time_is_turned_away() {
+    let (a, b) = pair();
+    b.with_stack(|stack| stack.remember_dead(8));
+    block_on(async {
+        let config = ChannelConfig {
+            relay_peer_wait_time: Duration::from_millis(50),
+            ..ChannelConfig::default()
+        };
+        let mut peers = b.channel_listen_with("10.0.0.2:80", config).unwrap();
+        let mut here = a.channel_connect("10.0.0.2:80").await.unwrap();
+        // Nobody claims it, and nobody calls the listener's stack.
+        assert_eq!(here.next().await, None);
+        assert_eq!(here.close_reason(), Some(CloseReason::PeerReset));
+        let reason = |b: &Net| b.with_stack(|s| s.inspect().dead().next().map(|d| d.reason));
+        assert_eq!(reason(&b), Some(CloseReason::PeerNeverAppeared));
+        assert_eq!(b.usage().connections, 0);
+        // Others are served as before.
+        let (here, there) = futures_util::join!(a.channel_connect("10.0.0.2:80"), peers.next());
+        assert_eq!(here.unwrap().local_addr(), there.unwrap().peer_addr());
+    });
+    assert_eq!(
+        ChannelConfig::default().relay_peer_wait_time,
+        Duration::from_secs(5)
+    );
+}
+
+#[test]
+fn few_wait_and_more_come_in_as_those_are_claimed() {
+    let (a, b) = pair();
+    block_on(async {
+        let config = ChannelConfig {
+            backlog: 3,
+            relay_peer_wait_time: PATIENCE,
+        };
+        let mut peers = b.channel_listen_with("10.0.0.2:80", config).unwrap();
+        let mut come = Vec::new();
+        for _ in 0..6 {
+            come.push(a.channel_connect("10.0.0.2:80").await.unwrap());
+        }
+        let mut order = Vec::new();
+        for _ in 0..6 {
+            order.push(peers.next().await.unwrap().peer_addr());
+        }
+        let due: Vec<_> = come.iter().map(TcpChannel::local_addr).collect();
+        assert_eq!(order, due);
+    });
+}
+
+#[test]
+fn presence_is_told_once_each_way() {
+    let (a, b) = pair();
+    block_on(async {
+        let mut peers = b.channel_listen("10.0.0.2:80").unwrap();
+        let mut presence = peers.presence();
+        let here = a.channel_connect("10.0.0.2:80").await.unwrap();
+        let mut there = peers.next().await.unwrap();
+        let (peer, local) = (there.peer_addr(), there.local_addr());
+        assert_eq!(
+            presence.next().await,
+            Some(Presence::Appeared { peer, local })
+        );
+        assert!(
+            presence.next().now_or_never().is_none(),
+            "nothing else has happened"
+        );
+        drop(here);
+        assert_eq!(there.next().await, None);
+        let Some(Presence::Departed {
+            peer: who, reason, ..
+        }) = presence.next().await
+        else {
+            panic!("nobody departed");
+        };
+        assert_eq!((who, reason), (peer, None));
+        drop(there);
+        let _second = a.channel_connect("10.0.0.2:80").await.unwrap();
+        drop(peers.next().await.unwrap());
+        // Told late, but in order.
+        assert!(matches!(
+            presence.next().await,
+            Some(Presence::Appeared { .. })
+        ));
+        assert!(matches!(
+            presence.next().await,
+            Some(Presence::Departed { .. })
+        ));
+        drop(peers);
+        assert_eq!(presence.next().await, None);
+    });
+}
+
+#[test]
+fn presence_that_nobody_takes_is_bounded() {
+    let (a, b) = pair();
+    block_on(async {
+        let mut peers = b.channel_listen("10.0.0.2:80").unwrap();
+        let mut presence = peers.presence();
+        for _ in 0..2500 {
+            let here = a.channel_connect("10.0.0.2:80").await.unwrap();
+            drop(peers.next().await.unwrap());
+            drop(here);
+        }
+        assert_eq!(presence.next().await, Some(Presence::Missed(5000 - 4096)));
+        assert!(matches!(
+            presence.next().await,
+            Some(Presence::Appeared { .. })
+        ));
+    });
+}
+
+#[test]
+fn a_future_for_each_conversation() {
+    let (a, b) = pair();
+    let mut serve = b
+        .channel_serve("10.0.0.2:0", |mut channel: TcpChannel| async move {
+            while let Some(said) = channel.next().await {
+                if channel.send(said).await.is_err() {
+                    return;
+                }
+            }
+        })
+        .unwrap();
+    let at = serve.local_addr();
+    block_on(async {
+        let clients = async {
+            let mut all = FuturesUnordered::new();
+            for n in 0..50_u8 {
+                let a = &a;
+                all.push(async move {
+                    let mut channel = a.channel_connect(at).await.unwrap();
+                    channel.send(Bytes::from(vec![n; 10_000])).await.unwrap();
+                    assert_eq!(hear(&mut channel, 10_000).await, vec![n; 10_000]);
+                });
+            }
+            while all.next().await.is_some() {}
+        };
+        futures_util::select! {
+            () = (&mut serve).fuse() => panic!("it ended"),
+            () = clients.fuse() => {}
+        }
+    });
+    drop(serve);
+    let refused = block_on(a.channel_connect(at)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_bus_carries_every_conversation() {
+    let (a, b) = pair();
+    let (mut left, mut right) = (Bus::new(&a), Bus::new(&b));
+    let listener = right.listen("10.0.0.2:0").unwrap();
+    block_on(async {
+        let to = SocketAddr::from(([10, 0, 0, 2], listener.port));
+        let (first, peer) = left.connect(to).await.unwrap();
+        let (second, _) = left.connect(to).await.unwrap();
+        assert_ne!(first, second);
+        assert_eq!(peer.0, to);
+        let mut came = Vec::new();
+        for _ in 0..2 {
+            let Some(BusEvent::Appeared { here, peer }) = right.next().await else {
+                panic!("nobody came");
+            };
+            assert_eq!(here, Endpoint::from(listener));
+            came.push(peer);
+        }
+        let message = ChannelMessage {
+            source: second.into(),
+            destination: peer.into(),
+            subpacket: Bytes::from("ping"),
+        };
+        left.send(message.clone()).await.unwrap();
+        let Some(BusEvent::Message(heard)) = right.next().await else {
+            panic!("nothing was said");
+        };
+        assert_eq!(
+            (heard.source, heard.destination),
+            (came[1].into(), listener.into())
+        );
+        right.send(heard.reply("pong")).await.unwrap();
+        assert_eq!(
+            left.next().await,
+            Some(BusEvent::Message(message.reply("pong")))
+        );
+        // Only the other side can be spoken to.
+        let wrong = left.send(message.reply("x")).await.unwrap_err();
+        assert_eq!(wrong.kind(), ErrorKind::InvalidInput);
+        left.finish(first, peer);
+        let Some(BusEvent::Departed { peer: gone, .. }) = right.next().await else {
+            panic!("nobody departed");
+        };
+        assert_eq!(gone, came[0]);
+        let Some(BusEvent::Departed { here, .. }) = left.next().await else {
+            panic!("the other end was not told");
+        };
+        assert_eq!(here, first.into());
+        // What is said to who has gone is dropped.
+        let late = ChannelMessage {
+            source: first.into(),
+            ..message
+        };
+        left.send(late).await.unwrap();
+        assert_eq!((left.len(), right.len()), (1, 1));
+        left.close().await.unwrap();
+        assert!(matches!(
+            right.next().await,
+            Some(BusEvent::Departed { .. })
+        ));
+        assert!(right.is_empty());
+        assert!(matches!(left.next().await, Some(BusEvent::Departed { .. })));
+        assert_eq!(left.next().await, None);
+    });
+}
+
+#[test]
+fn the_slowest_sets_the_pace_of_a_bus_in_bounded_memory() {
+    let (a, b) = pair();
+    let mut bus = Bus::new(&b);
+    let listener = bus.listen("10.0.0.2:0").unwrap();
+    block_on(async {
+        let to = SocketAddr::from(([10, 0, 0, 2], listener.port));
+        let mut slow = a.channel_connect(to).await.unwrap();
+        let Some(BusEvent::Appeared { here, peer }) = bus.next().await else {
+            panic!("nobody came");
+        };
+        let message = |n: u32| ChannelMessage {
+            source: here,
+            destination: peer.into(),
+            subpacket: Bytes::from(n.to_be_bytes().repeat(8192)),
+        };
+        let mut taken = 0;
+        poll_fn(|cx: &mut Context<'_>| {
+            while let Poll::Ready(ready) = Pin::new(&mut bus).poll_ready(cx) {
+                ready.unwrap();
+                Pin::new(&mut bus).start_send(message(taken)).unwrap();
+                taken += 1;
+                assert!(taken < 100_000, "it takes without end");
+            }
+            Poll::Ready(())
+        })
+        .await;
+        let listen = hear(&mut slow, taken as usize * 32_768);
+        let (flushed, heard) = futures_util::join!(SinkExt::flush(&mut bus), listen);
+        flushed.unwrap();
+        let due = (0..taken).flat_map(|n| n.to_be_bytes().repeat(8192));
+        assert!(heard.into_iter().eq(due));
+    });
+}
+
+#[test]
+fn ports_of_listeners_and_connections_are_not_given_out() {
+    let (a, b) = pair();
+    for (name, value) in [
+        ("ip_local_port_first", 50_000),
+        ("ip_local_port_last", 50_009),
+    ] {
+        a.set_tunable(name, value).unwrap();
+    }
+    let ports = PortAllocator::new(&a);
+    let _listener = a.tcp_listen("10.0.0.1:50003").unwrap();
+    let server = b.tcp_listen("10.0.0.2:80").unwrap();
+    let from = "10.0.0.1:50005".parse().unwrap();
+    let connection = a.tcp_connect_from(from, "10.0.0.2:80").unwrap();
+    assert_eq!(ports.used(), BTreeSet::from([50_003, 50_005]));
+    let mut given = Vec::new();
+    let mut numbers = BTreeSet::new();
+    while let Ok(port) = ports.clone().allocate() {
+        assert!(numbers.insert(port.number()));
+        given.push(port);
+    }
+    let due: BTreeSet<u16> = (50_000..=50_009)
+        .filter(|p| ![50_003, 50_005].contains(p))
+        .collect();
+    assert_eq!(numbers, due);
+    assert_eq!(
+        ports.allocate().unwrap_err().kind(),
+        ErrorKind::AddrNotAvailable
+    );
+    // One that is given back, and one whose connection is in TIME-WAIT here.
+    let last = given.pop().unwrap().number();
+    drop(connection);
+    drop(server.accept().unwrap());
+    eventually("never in TIME-WAIT", || a.usage().time_wait == 1);
+    assert_eq!(ports.allocate().unwrap().number(), last);
+    for taken in [50_003, 50_005, given[0].number()] {
+        assert_eq!(
+            ports.reserve(taken).unwrap_err().kind(),
+            ErrorKind::AddrInUse
+        );
+    }
+    assert_eq!(
+        ports.reserve(0).unwrap_err().kind(),
+        ErrorKind::InvalidInput
+    );
+    assert_eq!(ports.reserve(81).unwrap().number(), 81);
+}
+
+#[test]
+fn the_end_of_the_other_stack_is_a_goodbye() {
+    let (a, b) = pair();
+    block_on(async {
+        let (here, there) = connected(&a, &b).await;
+        drop((a, here));
+        let mut there = there;
+        // The link is gone, but the goodbye has come before.
+        assert_eq!(there.next().await, None);
+    });
+}
+
+/// A chat room: whoever comes hears all who come, speak and go after him.
+async fn chat(mut bus: Bus) {
+    let mut members = BTreeSet::new();
+    while let Some(event) = bus.next().await {
+        let (about, text) = match event {
+            BusEvent::Appeared { here, peer } => {
+                members.insert((here, peer));
+                (peer, format!("{} appeared\n", peer.0))
+            }
+            BusEvent::Departed { here, peer, .. } => {
+                members.remove(&(here, peer));
+                (peer, format!("{} departed\n", peer.0))
+            }
+            BusEvent::Message(message) => {
+                let Endpoint::Address(peer) = message.source else {
+                    panic!("heard of itself");
+                };
+                let said = String::from_utf8(message.subpacket.to_vec()).unwrap();
+                (peer, said)
+            }
+        };
+        for &(source, peer) in members.iter().filter(|(_, peer)| *peer != about) {
+            let message = ChannelMessage {
+                source,
+                destination: peer.into(),
+                subpacket: Bytes::from(text.clone()),
+            };
+            bus.feed(message).await.unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_chat_of_200_with_presence_under_5_percent_loss() {
+    const CLIENTS: usize = 200;
+    let (a, b, loss) = lossy_pair(4, |builder| builder);
+    loss.set(50_000);
+    let mut bus = Bus::new(&b);
+    bus.listen("10.0.0.2:6667").unwrap();
+    let room = thread::spawn(move || block_on(chat(bus)));
+    let (names, speech) = block_on(async {
+        let mut joining = FuturesUnordered::new();
+        for _ in 0..CLIENTS {
+            joining.push(a.channel_connect("10.0.0.2:6667"));
+        }
+        let mut members = Vec::new();
+        while let Some(joined) = joining.next().await {
+            members.push(joined.unwrap());
+        }
+        let names: BTreeSet<String> = members.iter().map(|m| m.local_addr().to_string()).collect();
+        // Each speaks once it knows that all are there: who came last knows of nobody, so they
+        // wait until the room has told the first of them of everybody.
+        let first = names.len();
+        assert_eq!(first, CLIENTS);
+        eventually("they never came", || {
+            b.usage().connections == CLIENTS as u32
+        });
+        let mut talking = FuturesUnordered::new();
+        for mut member in members {
+            talking.push(async move {
+                let name = member.local_addr().to_string();
+                member
+                    .send(Bytes::from(format!("{name} says hello\n")))
+                    .await
+                    .unwrap();
+                let mut heard = Vec::new();
+                while heard
+                    .split(|&c| c == b'\n')
+                    .filter(|l| l.ends_with(b"hello"))
+                    .count()
+                    < CLIENTS - 1
+                {
+                    heard.extend_from_slice(&member.next().await.expect("the room is open"));
+                }
+                (name, String::from_utf8(heard).unwrap(), member)
+            });
+        }
+        let mut speech = Vec::new();
+        let mut open = Vec::new();
+        while let Some((name, heard, member)) = talking.next().await {
+            speech.push((name, heard));
+            open.push(member);
+        }
+        // All but one go, and the last one hears of all of them. They say goodbye and read on until
+        // it is answered: a reset, which tells a peer of what was not read, may be lost for ever.
+        let mut last = open.pop().unwrap();
+        let mut leaving: FuturesUnordered<_> = open
+            .into_iter()
+            .map(|mut member| async move {
+                member.close().await.unwrap();
+                while member.next().await.is_some() {}
+            })
+            .collect();
+        let mut departures = Vec::new();
+        let gone = |all: &[u8]| {
+            all.split(|&c| c == b'\n')
+                .filter(|l| l.ends_with(b"departed"))
+                .count()
+        };
+        let all_leave = async { while leaving.next().await.is_some() {} };
+        let hears = async {
+            while gone(&departures) < CLIENTS - 1 {
+                departures.extend_from_slice(&last.next().await.expect("the room is open"));
+            }
+        };
+        futures_util::join!(all_leave, hears);
+        (names, speech)
+    });
+    for (name, heard) in &speech {
+        let lines: Vec<_> = heard.lines().collect();
+        let spoke: BTreeSet<String> = lines
+            .iter()
+            .filter_map(|line| line.strip_suffix(" says hello").map(str::to_owned))
+            .collect();
+        let mut due = names.clone();
+        due.remove(name);
+        assert_eq!(spoke, due, "{name}");
+        // Nothing twice.
+        assert_eq!(
+            lines.len(),
+            lines.iter().collect::<BTreeSet<_>>().len(),
+            "{name}"
+        );
+    }
+    assert!(
+        a.counters().tcp_segments_retransmitted > 0,
+        "nothing was lost"
+    );
+    drop((room, a, b));
+}

@@ -1,0 +1,187 @@
+//! Replies that are not the answer, or not meant well: nothing changes, nothing breaks.
+
+use std::net::Ipv4Addr;
+use std::vec::Vec;
+
+use netloom_wire::dhcpv4::{MessageType, code};
+use proptest::prelude::*;
+
+use super::super::*;
+use super::bench::{Bench, OFFERED, Reply, SERVER, datagram};
+use crate::dhcp::ConflictCheck;
+
+fn request() -> Request<'static> {
+    Request {
+        conflict_check: ConflictCheck::None,
+        ..Request::default()
+    }
+}
+
+/// Somebody else's replies: by xid, by address, by identifier, by direction.
+#[test]
+fn what_answers_somebody_else_is_ignored() {
+    let change: [fn(&mut Vec<u8>); 5] = [
+        |m| m[4] ^= 1,
+        |m| m[28] ^= 4,
+        |m| m[1] = 6,
+        |m| m[2] = 5,
+        |m| m[0] = 1,
+    ];
+    for change in change {
+        let mut bench = Bench::heap(request());
+        let discover = bench.expect(MessageType::Discover);
+        let mut offer = Reply::default().offer(&discover);
+        change(&mut offer);
+        bench.say(&offer, true);
+        assert_eq!(bench.client.state(), State::Selecting);
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6842#section-3
+//= type=test
+//# If the two client identifiers do
+//# not match, the client MUST silently discard the message.
+#[test]
+fn a_reply_with_anothers_identifier_is_discarded() {
+    let mut bench = Bench::heap(request());
+    let discover = bench.expect(MessageType::Discover);
+    let id = discover.option(code::CLIENT_IDENTIFIER).unwrap();
+    let wrong = Reply::default().with(code::CLIENT_IDENTIFIER, &id[1..]);
+    bench.say(&wrong.offer(&discover), true);
+    assert_eq!(bench.client.state(), State::Selecting);
+    let right = Reply::default().with(code::CLIENT_IDENTIFIER, &id);
+    bench.say(&right.offer(&discover), true);
+    assert_eq!(bench.client.state(), State::Requesting);
+}
+
+#[test]
+fn an_ack_without_a_lease_is_none() {
+    for seconds in [None, Some(&[0, 0, 0, 0][..]), Some(&[0, 0, 9])] {
+        let mut bench = Bench::heap(request());
+        let discover = bench.expect(MessageType::Discover);
+        bench.say(&Reply::default().offer(&discover), true);
+        let asked = bench.expect(MessageType::Request);
+        let mut reply = Reply {
+            without: [code::LEASE_TIME].to_vec(),
+            ..Reply::default()
+        };
+        reply.options = seconds
+            .iter()
+            .map(|s| (code::LEASE_TIME, s.to_vec()))
+            .collect();
+        bench.say(&reply.ack(&asked), true);
+        assert_eq!(bench.client.state(), State::Requesting);
+    }
+}
+
+/// Class 19: every truncation of every reply, in every state it is waited for.
+#[test]
+fn class_19_every_truncation_of_every_reply_is_taken_or_dropped_whole() {
+    let reply = Reply::default()
+        .with(code::CLASSLESS_ROUTES, &[24, 192, 168, 5, 10, 0, 0, 3])
+        .with(code::DOMAIN_NAME, b"example.org");
+    let mut bench = Bench::heap(request());
+    let discover = bench.expect(MessageType::Discover);
+    let offer = reply.offer(&discover);
+    let end = offer.iter().rposition(|b| *b == code::END).unwrap();
+    for cut in 0..end {
+        if bench.client.state() != State::Selecting {
+            // It was cut between two options, behind all an offer needs.
+            assert!(cut > 248, "{cut}");
+            break;
+        }
+        bench.say(&offer[..cut], false);
+    }
+    let mut bench = Bench::heap(request());
+    let discover = bench.expect(MessageType::Discover);
+    bench.say(&offer_for(&reply, &discover), true);
+    let asked = bench.expect(MessageType::Request);
+    let nak = reply.nak(&asked);
+    for cut in 0..243 {
+        bench.say(&nak[..cut], false);
+    }
+    assert_eq!(bench.client.state(), State::Requesting);
+}
+
+fn offer_for(reply: &Reply, discover: &super::bench::Sent) -> Vec<u8> {
+    reply.offer(discover)
+}
+
+#[test]
+fn a_flood_of_messages_leaves_the_next_turn_for_the_answer() {
+    let mut bench = Bench::heap(request());
+    let discover = bench.expect(MessageType::Discover);
+    let mut wrong = Reply::default().offer(&discover);
+    wrong[4] ^= 1;
+    let frame = datagram(&wrong, true, SERVER);
+    for _ in 0..200 {
+        let meta = netloom_stack::driver::RxMeta::default();
+        bench
+            .stack
+            .receive(bench.now, super::bench::IF, &frame, &meta);
+    }
+    bench.turn();
+    bench.say(&Reply::default().offer(&discover), true);
+    bench.run_for(1);
+    assert_eq!(bench.client.state(), State::Requesting);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Any options in any reply at any time: the client never panics, never spins, and uses no
+    /// address a host could not have.
+    #[test]
+    fn any_options_in_any_reply(
+        replies in prop::collection::vec(
+            (
+                1u8..9,
+                prop::collection::vec((any::<u8>(), prop::collection::vec(any::<u8>(), 0..20)), 0..8),
+                any::<[u8; 4]>(),
+                any::<bool>(),
+                0u64..5000,
+            ),
+            1..12,
+        )
+    ) {
+        let mut bench = Bench::heap(Request {
+            fallback: Fallback::LinkLocal,
+            ..request()
+        });
+        let mut last = bench.expect(MessageType::Discover);
+        for (kind, options, address, plausible, wait) in replies {
+            let reply = Reply {
+                address: if plausible { OFFERED } else { address.into() },
+                options: options
+                    .into_iter()
+                    .filter(|(code, _)| !matches!(*code, 0 | 52 | 53 | 255))
+                    .collect(),
+                ..Reply::default()
+            };
+            bench.say(&reply.to(kind.into(), &last), true);
+            bench.run_for(wait);
+            if let Some(message) = bench.sent.pop_back() {
+                last = message;
+            }
+            for known in bench.stack.addresses().iter().filter(|known| known.iface == 0) {
+                if let Some([first, ..]) = known.addr().v4_octets() {
+                    prop_assert!(first != 0 && first != 127 && first < 224);
+                }
+            }
+            bench.sent.clear();
+            bench.arp.clear();
+        }
+    }
+
+    /// Any bytes at all.
+    #[test]
+    fn any_bytes_at_all(messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 0..20)) {
+        let mut bench = Bench::heap(request());
+        bench.expect(MessageType::Discover);
+        for message in messages {
+            bench.say(&message, false);
+        }
+        prop_assert_eq!(bench.client.state(), State::Selecting);
+        prop_assert!(!bench.stack.is_local(Ipv4Addr::new(10, 0, 0, 50)));
+    }
+}

@@ -1,0 +1,25 @@
+//! Services on netloom's sockets, one module a protocol.
+//!
+//! They use [`netloom_stack`]'s public calls only, wait for nothing and read no clock: what they want
+//! done later they ask the stack's timers for, so one `next_deadline` covers them too. None needs a
+//! heap: they fit firmware as they fit a host.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+#[cfg(any(feature = "dhcp-client", feature = "dhcp-server"))]
+pub mod dhcp;
+#[cfg(feature = "dns")]
+pub mod dns;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(any(feature = "ntp-client", feature = "ntp-server"))]
+pub mod ntp;

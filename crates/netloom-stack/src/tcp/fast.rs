@@ -1,0 +1,291 @@
+//! The fast path of a connection whose transfer is undisturbed, through all layers at once.
+//!
+//! Layer by layer every segment asks what the one before has asked: is the header well formed, are
+//! these addresses good, whose is it, where does the route lead, which of the lists is it on? Here a
+//! segment is read, or written, with its connection's slot at hand, looked up once. What a segment
+//! must be for that, [`netloom_wire::plain`] says of its headers and `netloom_tcp`'s fast path of
+//! its connection.
+//!
+//! Nothing is decided here that the layers do not decide: each call says at once that it is not for
+//! this segment, with nothing changed, or does what they do. What it may assume, and from where:
+//!
+//! - addresses: those judged last, for the same interface (`Recent` forgets them
+//!   when addresses or routes change);
+//! - the connection: the one found last, if it has the segment's tuple, else it is looked up;
+//! - route and neighbour: those looked up last, as long as they hold.
+//!
+//! Without a heap nothing is remembered, and on small machines the code is dearer than the time:
+//! both go through the layers always. A test drives the same stacks both ways and compares what they
+//! send, tell and count.
+
+use netloom_driver::{FrameSink, Full, RxChecksum, RxMeta, TxCaps, TxMeta};
+#[cfg(feature = "autotune")]
+use netloom_tcp::News;
+use netloom_tcp::{Segment, SeqNum};
+use netloom_wire::TcpFlags;
+use netloom_wire::checksum::copy_and_sum;
+use netloom_wire::plain::{HEADERS_LEN, PlainRepr, PlainView, put_checksum};
+
+use crate::counters::{Layer, count};
+use crate::demux::TCP;
+use crate::event::{Event, TcpHandle};
+use crate::list::{Kind, Ref};
+use crate::output::LinkHeader;
+use crate::stack::{Sent, Stack, Turn};
+use crate::tcp::output::{GSO_HEADERS, QUANTUM, epoch, mss_of, write};
+use crate::tcp::slot::Flags;
+use crate::tuple::Tuple;
+use crate::waiting::On;
+
+impl Stack {
+    /// Takes in a packet if it is a plain segment of a connection whose transfer is undisturbed.
+    /// False: it is not, or it is broken; nothing has changed.
+    #[inline(always)]
+    pub(crate) fn plain_input(&mut self, iface: u8, packet: &[u8], meta: &RxMeta) -> bool {
+        #[cfg(test)]
+        if self.long_way {
+            return false;
+        }
+        let Some(view) = PlainView::new(packet) else {
+            return false;
+        };
+        let known = self.recent.addresses(&view.src(), &view.dst(), iface);
+        if known != Some(true) || meta.gso_size != 0 {
+            return false;
+        }
+        let Some(index) = self.plain_connection(iface, &view) else {
+            return false;
+        };
+        let Some(slot) = self.tables.connections.get_mut(index) else {
+            return false;
+        };
+        let segment = Segment {
+            seq: SeqNum(view.seq()),
+            ack: SeqNum(view.ack()),
+            flags: view.flags(),
+            window: view.window(),
+            urgent: view.urgent(),
+            timestamps: Some(view.timestamps()),
+            options: view.options_bytes(),
+            payload: view.payload(),
+            count: 1,
+            ce: view.ecn() == 3,
+        };
+        let verified = match meta.checksum {
+            RxChecksum::Verified | RxChecksum::Partial(_) => true,
+            // Unverified, and whatever a later driver may say.
+            _ => false,
+        };
+        let intact = || view.header_intact() && (verified || view.segment_intact());
+        let env = self.clock.env(&self.tunables.tcp, 0);
+        let mut io = slot.buffers.io();
+        let Some(news) = slot.conn.receive_plain(&env, &mut io, &segment, intact) else {
+            return false;
+        };
+        for layer in [Layer::Ip, Layer::Tcp] {
+            self.counters.receive(layer);
+            self.counters.deliver(layer);
+        }
+        let left = slot.list(index, news, &mut self.events, &mut self.interfaces);
+        self.finish_listing(index, left);
+        #[cfg(feature = "autotune")]
+        if news.contains(News::ROUND_OVER) {
+            self.round_over(index);
+        }
+        true
+    }
+
+    /// Whose a plain segment is: mostly of the connection found last.
+    #[inline(always)]
+    fn plain_connection(&mut self, iface: u8, view: &PlainView<'_>) -> Option<u32> {
+        let (local, remote, ports) = (view.dst(), view.src(), view.ports());
+        if let Some(index) = self.demux.last_connection() {
+            let slot = self.tables.connections.get(index)?;
+            if slot.flags.has(Flags::INDEXED) && slot.tuple.is_of(&local, &remote, ports) {
+                return Some(index);
+            }
+        }
+        let tuple = Tuple::new((local, (ports >> 16) as u16), (remote, ports as u16), iface);
+        let found = self.demux.find(&self.keys, &self.tables, TCP, &tuple);
+        (found.kind() == Some(Kind::Connection)).then(|| found.index())
+    }
+
+    /// The turn of the connection that is the first to owe an interface frames, as long as each of
+    /// them is plain. `None`: there is none, or the rest of its turn is for
+    /// [`connection_turn`](Stack::connection_turn). It stays the first, but for
+    /// [`Turn::Done`].
+    #[inline(always)]
+    pub(crate) fn plain_turn(
+        &mut self,
+        iface: u8,
+        caps: &TxCaps,
+        sink: &mut dyn FrameSink,
+        sent: &mut Sent,
+    ) -> Option<Turn> {
+        #[cfg(test)]
+        if self.long_way {
+            return None;
+        }
+        let interface = self.interfaces.get_mut(usize::from(iface))?;
+        let item = interface.owing.front();
+        if !interface.control.is_empty() || item.kind() != Some(Kind::Connection) {
+            return None;
+        }
+        let index = item.index();
+        let slot = self.tables.connections.get_mut(index)?;
+        let remote = &slot.tuple.remote;
+        if slot.conn.path_mss() > mss_of(caps.mtu, remote)
+            || slot.tuple.scope().is_some()
+            || !self.recent.leads_to(remote, iface)
+        {
+            return None;
+        }
+        let link = if interface.ethernet {
+            let now = epoch(&self.neighbors, &self.clock);
+            self.recent.link(remote, iface, now)?
+        } else {
+            LinkHeader::None
+        };
+        let gso_max = caps.gso_max.saturating_sub(GSO_HEADERS);
+        let env = self.clock.env(&self.tunables.tcp, gso_max);
+        let (ip, ports) = (slot.ip_header(), slot.tuple.ports());
+        // Where the device finishes checksums the payload stays in the ring.
+        let addresses = match (ip.src.v4_octets(), ip.dst.v4_octets()) {
+            (Some(src), Some(dst)) if !caps.checksum => Some((src, dst)),
+            _ => None,
+        };
+        for _ in 0..QUANTUM {
+            let (conn, mut io) = (&mut slot.conn, slot.buffers.io());
+            let plan = conn.next_plain(&env, &io)?;
+            let result = match (addresses, conn.timestamps(&env)) {
+                (Some((src, dst)), Some(timestamps)) => {
+                    let plain = PlainRepr {
+                        src,
+                        dst,
+                        ttl: ip.ttl,
+                        tos: ip.tos | conn.ecn_codepoint(&plan),
+                        ports,
+                        seq: plan.seq.0,
+                        ack: plan.ack.0,
+                        push: plan.flags.contains(TcpFlags::PSH),
+                        window: plan.window,
+                        timestamps,
+                    };
+                    write_plain(&plain, plan.payload(conn, &io), &link, sink)
+                }
+                _ => write(ip, ports, conn, &io, &env, &plan, &link, caps, sink),
+            };
+            if result.is_err() {
+                return Some(Turn::Full);
+            }
+            sent.frames = sent.frames.wrapping_add(1);
+            self.counters.receive(Layer::Output);
+            self.counters.deliver(Layer::Output);
+            count!(self, tcp_segments_sent);
+            if conn.sent_plain(&env, &mut io, &plan) {
+                continue;
+            }
+            let until = conn.deadline_plain(&env);
+            let arms = slot.settle(until, &mut self.tcp.buffers, env.now);
+            let left = interface.owing.end_with(&mut slot.links, item);
+            if !left {
+                self.take_first(On::owing(iface));
+            }
+            if arms {
+                self.arm(index, until);
+            }
+            return Some(Turn::Done);
+        }
+        Some(Turn::Again)
+    }
+}
+
+impl Stack {
+    /// [`tcp_write`](Stack::tcp_write) of data for which there is room and memory. `None`: nothing
+    /// has changed.
+    #[inline(always)]
+    pub(crate) fn plain_write(&mut self, handle: TcpHandle, data: &[u8]) -> Option<usize> {
+        #[cfg(test)]
+        if self.long_way {
+            return None;
+        }
+        let slot = self
+            .tables
+            .connections
+            .get_mut(handle.index)
+            .filter(|s| s.flags.has(Flags::OWNED) && s.generation == handle.generation)?;
+        let limit = slot.buffers.tx_limit as usize;
+        let mut io = slot.buffers.io();
+        let after = slot.conn.tx_extent().wrapping_add(data.len());
+        if data.is_empty()
+            || slot.flags.has(Flags::ENDED)
+            || after > limit
+            || data.len() > slot.conn.write_room(&io)
+        {
+            return None;
+        }
+        let n = slot.conn.write(&mut io, data);
+        let (iface, item) = (slot.iface, Ref::new(Kind::Connection, handle.index));
+        let owed = self
+            .interfaces
+            .get_mut(usize::from(iface))
+            .is_some_and(|interface| {
+                let name = On::owing(iface).name();
+                interface.owing.begin_with(&mut slot.links, item, name)
+            });
+        if !owed {
+            self.owe(iface, item);
+        }
+        Some(n)
+    }
+
+    /// The next event, if it is the only one and a connection's. `None`: it is another, or there is
+    /// none; nothing has changed.
+    #[inline(always)]
+    pub(crate) fn plain_event(&mut self) -> Option<Event> {
+        #[cfg(test)]
+        if self.long_way {
+            return None;
+        }
+        let item = self.events.front();
+        if item.kind() != Some(Kind::Connection) {
+            return None;
+        }
+        let slot = self.tables.connections.get_mut(item.index())?;
+        if !self.events.end_with(&mut slot.news, item) {
+            return None;
+        }
+        slot.event(item.index())
+    }
+}
+
+/// Writes a plain segment into a device: headers, payload in at most two pieces, checksums, in one
+/// pass.
+#[inline(always)]
+fn write_plain(
+    plain: &PlainRepr,
+    payload: (&[u8], &[u8]),
+    link: &LinkHeader,
+    sink: &mut dyn FrameSink,
+) -> Result<(), Full> {
+    let payload_len = payload.0.len().wrapping_add(payload.1.len());
+    let len = link
+        .len()
+        .wrapping_add(HEADERS_LEN)
+        .wrapping_add(payload_len);
+    sink.frame(len, &TxMeta::default(), &mut |frame| {
+        let Some((headers, body)) = link.emit(frame, true).split_first_chunk_mut() else {
+            return;
+        };
+        let mut sum = plain.emit(payload_len as u16, headers);
+        let (first, second) = body.split_at_mut(payload.0.len().min(body.len()));
+        sum = copy_and_sum(first, payload.0, sum);
+        if !payload.1.is_empty() {
+            sum = copy_and_sum(second, payload.1, sum);
+        }
+        put_checksum(headers, sum);
+    })
+}
+
+#[cfg(test)]
+mod tests;

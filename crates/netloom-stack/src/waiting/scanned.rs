@@ -1,0 +1,111 @@
+//! Lists without links: every item says which list it waits on, and since when.
+
+use super::On;
+use crate::list::{Kind, Ref};
+use crate::stack::Stack;
+
+#[cfg(feature = "tcp")]
+impl Stack {
+    /// [`put`](Stack::put) of a TIME-WAIT on the list of those.
+    #[inline]
+    pub(crate) fn put_time_wait(&mut self, item: Ref) {
+        self.put(On::TIME_WAIT, item);
+    }
+
+    /// Takes a TIME-WAIT off the list of those.
+    #[inline]
+    pub(crate) fn take_off_time_wait(&mut self, item: Ref) {
+        self.unlink(item);
+    }
+
+    /// [`put`](Stack::put) of a SYN entry on the list of those whose SYN-ACK was repeated as often.
+    #[inline]
+    pub(crate) fn put_handshake(&mut self, level: u8, item: Ref) {
+        self.put(On::handshake(level), item);
+    }
+
+    /// [`unlink`](Stack::unlink) of a SYN entry.
+    #[inline]
+    pub(crate) fn unlink_half_open(&mut self, item: Ref) {
+        self.unlink(item);
+    }
+}
+
+impl Stack {
+    /// The first item of a list, which stays there; [`Ref::NONE`] if there is none.
+    #[inline(never)]
+    pub(crate) fn first(&self, on: On) -> Ref {
+        let (mut first, mut earliest) = (Ref::NONE, u32::MAX);
+        for kind in &Kind::ALL {
+            let mut item = Ref::new(*kind, 0);
+            while let Some(links) = self.tables.links(item, on.is_news()) {
+                if links.list() == on.0 && links.since() <= earliest {
+                    (first, earliest) = (item, links.since());
+                }
+                item = item.next();
+            }
+        }
+        first
+    }
+
+    /// Puts an item at the end of a list. False if it is on one already.
+    pub(crate) fn put(&mut self, on: On, item: Ref) -> bool {
+        self.turn = self.turn.wrapping_add(1);
+        self.put_since(on, item, self.turn)
+    }
+
+    /// Puts an item at the front of a list.
+    pub(crate) fn put_first(&mut self, on: On, item: Ref) {
+        self.put_since(on, item, 0);
+    }
+
+    fn put_since(&mut self, on: On, item: Ref, since: u32) -> bool {
+        match self.tables.links_mut(item, on.is_news()) {
+            Some(links) if !links.is_linked() => {
+                links.put(on.0, since);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Takes the first item off a list.
+    pub(crate) fn take_first(&mut self, on: On) -> Option<Ref> {
+        let first = self.first(on);
+        self.tables.links_mut(first, on.is_news())?.clear();
+        Some(first)
+    }
+
+    /// Takes what an interface sends next, and says off which list: its control list, or if that is
+    /// empty the list of those who may owe it frames.
+    #[inline]
+    pub(crate) fn take_next(&mut self, iface: u8) -> Option<(On, Ref)> {
+        let control = On::control(iface);
+        if let Some(item) = self.take_first(control) {
+            return Some((control, item));
+        }
+        let owing = On::owing(iface);
+        self.take_first(owing).map(|item| (owing, item))
+    }
+
+    /// Takes an item off a list, if it is there.
+    pub(crate) fn take_off(&mut self, on: On, item: Ref) {
+        if let Some(links) = self.tables.links_mut(item, on.is_news()) {
+            if links.list() == on.0 {
+                links.clear();
+            }
+        }
+    }
+
+    /// Takes an item off whatever list it waits on to be sent.
+    pub(crate) fn unlink(&mut self, item: Ref) {
+        let Some(links) = self.tables.links_mut(item, false) else {
+            return;
+        };
+        let list = links.list();
+        links.clear();
+        if list & On::NEIGHBOR != 0 {
+            self.leave_neighbor((list & !On::NEIGHBOR) as u16);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Gets its address, its routes and its MTU by DHCP, answers ping, and echoes TCP on port 7, two
+//! connections at a time, in memory declared below.
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+use echo::Echo;
+use mps2_an385::{Board, FrameMemory, entry};
+use netloom_services::dhcp::{Client, Request};
+use netloom_stack::driver::Instant;
+use netloom_stack::wire::MacAddr;
+use netloom_stack::{Config, Error, IfaceId, Seed, Stack, Storage};
+use static_cell::{ConstStaticCell, StaticCell};
+
+/// Echoed at the same time; others wait to be accepted.
+const CONNECTIONS: usize = 2;
+
+/// Locally administered; for a controller without an address in an EEPROM.
+const FALLBACK_ADDRESS: [u8; 6] = [0x02, 0x00, 0x00, 0x00, 0x03, 0x85];
+
+static FRAME: ConstStaticCell<FrameMemory> = ConstStaticCell::new(FrameMemory::new());
+static DHCP: StaticCell<Result<Client, Error>> = StaticCell::new();
+static NET: ConstStaticCell<Storage<CONNECTIONS, 1, 1, 1024, 1024>> =
+    ConstStaticCell::new(Storage::new());
+
+#[entry]
+fn main() -> ! {
+    let Ok(mut board) = Board::take(FRAME.take(), FALLBACK_ADDRESS) else {
+        panic!("the board does not start");
+    };
+    let config = Config::ethernet(MacAddr(board.ethernet.address()));
+    let mut stack = Stack::new(config, NET.take(), Seed::from(board.seed()));
+    let dhcp = start_dhcp(&mut stack);
+    let Ok(mut echo) = Echo::<CONNECTIONS>::new(&mut stack) else {
+        panic!("a new stack has room for a listener");
+    };
+    loop {
+        stack.receive_all(board.now(), IfaceId::FIRST, &mut board.ethernet);
+        // Whatever it says has been done to the stack already.
+        while dhcp.poll(&mut stack).is_some() {}
+        echo.serve(&mut stack);
+        // A full transmitter ends the sleep when it has room again.
+        let _ = stack.transmit_to(board.now(), IfaceId::FIRST, &mut board.ethernet);
+        board.idle_until(stack.next_deadline().unwrap_or(Instant::FAR_FUTURE));
+    }
+}
+
+/// The client that configures the interface.
+// A function of its own: what the client is made of lies on the stack only until it returns.
+#[inline(never)]
+fn start_dhcp(stack: &mut Stack) -> &'static mut Client {
+    let Ok(client) = DHCP.init_with(|| Client::new(stack)) else {
+        panic!("a new stack has room for a socket");
+    };
+    client.begin(Request {
+        hostname: "netloom",
+        ..Request::default()
+    });
+    client
+}

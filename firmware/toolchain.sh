@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# What the scripts of this folder build with; they source it.
+
+target=thumbv7m-none-eabi
+
+# The first of several commands that exists; else says which package has it.
+tool() {
+    local package=$1 candidate
+    shift
+    for candidate in "$@"; do
+        if command -v "$candidate"; then return; fi
+    done
+    echo "$1 is missing: apt-get install $package" >&2
+    exit 2
+}
+
+# A toolchain with the target's `core`, or Debian's, which builds `core` from its sources.
+choose_toolchain() {
+    local core
+    size=$(tool binutils-arm-none-eabi arm-none-eabi-size llvm-size size)
+    nm=$(tool binutils-arm-none-eabi arm-none-eabi-nm llvm-nm nm)
+    if core=$(rustc --print target-libdir --target "$target" 2>/dev/null) && [ -d "$core" ]; then
+        echo "toolchain: $(rustc --version), $target installed"
+        cargo=cargo
+        return
+    fi
+    local debian=${NETLOOM_DEBIAN_RUST:-/usr}
+    if [ -x "$debian/bin/rustc" ] && [ -x "$debian/bin/cargo" ] &&
+        [ -d "$("$debian/bin/rustc" --print sysroot)/lib/rustlib/src/rust/library/core" ]; then
+        cargo=$debian/bin/cargo
+        # Building `core` is an unstable feature of a stable compiler.
+        export RUSTC=$debian/bin/rustc RUSTC_BOOTSTRAP=1
+        export CARGO_UNSTABLE_BUILD_STD=core
+        export CARGO_UNSTABLE_BUILD_STD_FEATURES=compiler-builtins-mem
+        # Debian's compiler comes without the linker that rustup's brings.
+        CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER=$(tool lld ld.lld)
+        export CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER
+        echo "toolchain: $("$RUSTC" --version), building core"
+        return
+    fi
+    echo "no toolchain for $target: rustup target add $target," \
+        "or apt-get install rustc-web cargo-web rust-web-src lld" >&2
+    exit 2
+}
+
+elf() {
+    echo "${CARGO_TARGET_DIR:-target}/$target/release/$1"
+}
