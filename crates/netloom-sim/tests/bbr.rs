@@ -64,6 +64,28 @@ fn losses_by_chance_do_not_hold_it_up() {
 }
 
 #[test]
+fn a_window_of_ten_thousand_segments_is_measured_like_any_other() {
+    // 1 Gbit/s, 66 ms: with what the queue holds, 11 000 segments are in flight. Each is known by
+    // itself: none tells a round trip that the path does not have, nor is sent again for another.
+    let path = Bottleneck {
+        loss: 0.000_03,
+        reorder: 0.005,
+        reorder_by: 3,
+        ..Bottleneck::new(mbit(1_000), ms(66))
+    };
+    let report = together(path, &["bbr"], Duration::ZERO, ms(1_500));
+    let [flow] = &report.flows[..] else {
+        panic!("one flow");
+    };
+    for sample in &flow.samples {
+        let srtt = sample.srtt;
+        assert!(srtt == 0 || srtt >= 66_000, "{sample:?}");
+    }
+    let (again, lost) = (flow.retransmissions, report.lost() as u32);
+    assert!(again <= lost + 10, "{again} sent again, {lost} lost");
+}
+
+#[test]
 fn two_of_them_share() {
     let path = Bottleneck::new(mbit(50), ms(40));
     let report = together(path, &["bbr", "bbr"], secs(2), secs(40));

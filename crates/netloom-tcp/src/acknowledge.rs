@@ -279,7 +279,7 @@ impl Connection {
             if record.end.gt(ack) {
                 break;
             }
-            if retransmitted.is_none() && !record.is(SACKED) {
+            if retransmitted.is_none() && !record.is(SACKED) && record.is_timed() {
                 //= https://www.rfc-editor.org/rfc/rfc6298#section-3
                 //# A TCP implementation MUST take at
                 //# least one RTT measurement per RTT (unless that is not possible per

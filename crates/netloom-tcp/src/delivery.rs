@@ -181,6 +181,9 @@ impl DeliveryRate {
 
     /// UpdateRateSample: `record` is reported to have arrived, for the first time.
     pub(crate) fn on_delivered(&mut self, record: &Record) {
+        if !record.is_timed() {
+            return;
+        }
         let newer = self.newest.is_none_or(|newest| {
             recovery::sent_after(record.sent, record.end, newest.sent, newest.end)
         });

@@ -43,6 +43,10 @@ pub(crate) const APP_LIMITED: u8 = 1 << 2;
 /// The model of the path knows that it is lost.
 #[cfg(feature = "bbr")]
 pub(crate) const NOTED: u8 = 1 << 3;
+/// The table was full: it is of several sendings, and its time is that of the last.
+const MERGED: u8 = 1 << 4;
+/// It is the beginning of such a one: nobody knows when it was sent.
+const UNTIMED: u8 = 1 << 5;
 
 impl Record {
     /// No record: all bytes zero.
@@ -70,10 +74,24 @@ impl Record {
         self.marks &= !mark;
     }
 
-    /// Sent once, and nothing is known of it.
+    /// Whether it is known when it was sent: what it tells of the path's time is told by that.
+    #[cfg(feature = "fast-retransmit")]
+    #[inline]
+    pub(crate) fn is_timed(&self) -> bool {
+        self.marks & UNTIMED == 0
+    }
+
+    /// All of it was sent just now.
+    #[cfg(feature = "fast-retransmit")]
+    pub(crate) fn set_sent(&mut self, now: u32) {
+        self.sent = now;
+        self.unmark(MERGED | UNTIMED);
+    }
+
+    /// Sent once, when is known, and nothing else.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.marks & (SACKED | LOST) == 0 && self.retransmissions == 0
+        self.marks & (SACKED | LOST | UNTIMED) == 0 && self.retransmissions == 0
     }
 
     /// How many records a connection keeps in so many places: all, of a few; of many an eighth
@@ -173,6 +191,9 @@ impl RecordTable {
                 *newest = record;
             } else if newest.is_plain() {
                 // The time of the last part: only an acknowledgment of the end is measured.
+                if newest.sent != record.sent {
+                    newest.mark(MERGED);
+                }
                 newest.end = record.end;
                 newest.sent = record.sent;
                 newest.delivered = record.delivered;
@@ -204,6 +225,9 @@ impl RecordTable {
         }
         if let Some(first) = rest.first_mut() {
             first.end = at;
+            if first.is(MERGED) {
+                first.mark(UNTIMED);
+            }
         }
         true
     }

@@ -238,7 +238,7 @@ impl Connection {
                 if plan.seq == start || record.retransmissions == 0 {
                     record.retransmissions = record.retransmissions.saturating_add(1);
                 }
-                record.sent = env.micros();
+                record.set_sent(env.micros());
                 if end.ge(record.end) {
                     record.unmark(LOST);
                 }

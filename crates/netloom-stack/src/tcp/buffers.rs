@@ -275,7 +275,13 @@ const HEAP_RANGES: (usize, usize) = (32, 4096);
 const WORTH_A_RANGE: usize = 256;
 /// The least and the most records a connection on the heap has.
 #[cfg(feature = "alloc")]
-const HEAP_RECORDS: (usize, usize) = (32, 8192);
+const HEAP_RECORDS: (usize, usize) = (32, 32768);
+/// What is in flight must be worth so many octets a record, before there are more than a few
+/// thousand: a peer that has small segments sent would have all of them looked at.
+#[cfg(feature = "alloc")]
+const WORTH_A_RECORD: usize = 1024;
+#[cfg(feature = "alloc")]
+const CHEAP_RECORDS: usize = 8192;
 
 impl BufferPool {
     /// Everything is lent: there is nothing to take.
@@ -538,7 +544,9 @@ impl BufferPool {
             return;
         };
         let have = taken.records.len();
-        if have >= HEAP_RECORDS.1 {
+        let flight = conn.unacked_bytes();
+        let worth = have < CHEAP_RECORDS || flight >= have.saturating_mul(WORTH_A_RECORD);
+        if have >= HEAP_RECORDS.1 || !worth {
             return;
         }
         let Some(mut new) = heap

@@ -173,3 +173,24 @@ fn a_record_older_than_all_checkpoints_tells_no_rate() {
     assert_eq!(sample.delivery_rate, Rate::ZERO);
     assert_eq!(sample.delivered, 40 * LEN);
 }
+
+#[test]
+fn what_was_sent_at_an_unknown_time_tells_nothing() {
+    let mut memory = [Record::EMPTY; 2];
+    let mut table = crate::records::RecordTable::EMPTY;
+    for n in 0..3 {
+        table.push(&mut memory, record(n, 1_000_000 + n * 40_000, 0));
+    }
+    table.drop_front(1);
+    assert!(table.cut(&mut memory, 0, FIRST.plus(2 * LEN)));
+    let [part, end] = table.live(&memory) else {
+        panic!("two records");
+    };
+    let mut rate = DeliveryRate::EMPTY;
+    rate.on_sent(1_000_000, 0, 0, SRTT);
+    rate.on_delivered(part);
+    assert_eq!(rate.sample(1_100_000, 2 * LEN, true, 0, FIRST), None);
+    rate.on_delivered(end);
+    let sample = rate.sample(1_180_000, 3 * LEN, true, 0, FIRST).unwrap();
+    assert_eq!(sample.rtt, Some(100_000));
+}

@@ -112,3 +112,45 @@ fn a_full_table_is_not_moved_for_each_newcomer() {
     }
     assert!((90..=110).contains(&moved), "{moved}");
 }
+
+#[test]
+fn only_the_end_of_a_merged_record_has_a_time() {
+    let mut memory = vec![Record::EMPTY; 3];
+    let mut table = RecordTable::EMPTY;
+    table.push(&mut memory, record(10));
+    table.push(&mut memory, record(20));
+    table.push(&mut memory, record(30));
+    table.push(&mut memory, record(60));
+    table.drop_front(2);
+    let timed = |table: &RecordTable, memory: &[Record]| -> Vec<bool> {
+        table.live(memory).iter().map(Record::is_timed).collect()
+    };
+    assert_eq!(timed(&table, &memory), [true]);
+    assert!(table.cut(&mut memory, 0, SeqNum(40)));
+    assert!(table.cut(&mut memory, 1, SeqNum(50)));
+    assert_eq!(ends(&table, &memory), [40, 50, 60]);
+    assert_eq!(timed(&table, &memory), [false, false, true]);
+    table.live_mut(&mut memory)[0].set_sent(90);
+    table.drop_front(1);
+    assert_eq!(timed(&table, &memory), [false, true]);
+    // What was sent in one piece has its time in every part of it.
+    let mut table = RecordTable::EMPTY;
+    table.push(&mut memory, record(30));
+    assert!(table.cut(&mut memory, 0, SeqNum(20)));
+    assert_eq!(timed(&table, &memory), [true, true]);
+}
+
+#[test]
+fn what_is_sent_again_has_a_time_again() {
+    let mut memory = vec![Record::EMPTY; 2];
+    let mut table = RecordTable::EMPTY;
+    for end in [10, 20, 30] {
+        table.push(&mut memory, record(end));
+    }
+    table.drop_front(1);
+    assert!(table.cut(&mut memory, 0, SeqNum(15)));
+    let first = &mut table.live_mut(&mut memory)[0];
+    assert!(!first.is_timed());
+    first.set_sent(90);
+    assert!(first.is_timed() && first.sent == 90);
+}

@@ -210,6 +210,9 @@ impl Connection {
         } else if record.end.lt(fack) {
             self.marks.set(Marks::REORDERING_SEEN);
         }
+        if !record.is_timed() {
+            return;
+        }
         self.rack.rtt = rtt.max(1);
         if !self.marks.has(Marks::DELIVERED)
             || sent_after(record.sent, record.end, self.xmit_ts, self.rack.end_seq)

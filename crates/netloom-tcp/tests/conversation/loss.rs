@@ -238,6 +238,37 @@ conversation! {
         assert_eq!(h.info().unacked, 0);
     }
 
+    a_part_of_a_merged_record_tells_no_round_trip(at) {
+        // Three places for five segments: the third record is of three sendings, 40 ms apart.
+        let mut h = Host::client(Setup::with(|s| {
+            at(s);
+            s.records = 3;
+            s.peer_sack = true;
+        }));
+        h.sleep(millis(100));
+        h.write(3_000);
+        h.emit_all();
+        for _ in 0..2 {
+            h.sleep(millis(40));
+            h.write(1_000);
+            h.emit_all();
+        }
+        assert_eq!(h.c.record_count(), 3);
+        h.sleep(millis(20));
+        recv!(h, ".", ack: 2001);
+        // The first part of it is overtaken by the second, and comes after all.
+        h.sleep(millis(30));
+        recv!(h, ".", ack: 2001, sack: vec![(3001, 4001)]);
+        assert_eq!(h.info().sacked, 1000);
+        let known = h.info().srtt;
+        recv!(h, ".", ack: 4001);
+        assert_eq!(h.info().srtt, known, "of what was sent 90 to 130 ms ago");
+        // The end of it is measured: 100 ms.
+        h.sleep(millis(50));
+        recv!(h, ".", ack: 5001);
+        assert!(h.info().srtt > known);
+    }
+
     forged_sack_blocks_are_ignored(at) {
         let mut h = ten_in_flight(at, true);
         for block in [(0, 1), (1, 1001), (10_001, 11_001), (5001, 4001), (5001, 5001), (9001, 20_001)] {
