@@ -1,7 +1,7 @@
 //! Many threads on one stack, whoever polls the device; and signals.
 #![cfg(target_os = "linux")]
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use netloom_host::device::LinkEnd;
-use netloom_host::net::{Net, Polling, TcpListener, TcpStream};
+use netloom_host::net::{Net, Polling, TcpListener, TcpStream, UdpSocket};
 use nix::sys::pthread::pthread_kill;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
@@ -229,4 +229,41 @@ fn signals_are_harmless() {
         assert_eq!(read.load(Ordering::Relaxed), 1000);
         let _ = reader.join().unwrap();
     }
+}
+
+/// Waits for a datagram when it is dropped, and tells what came of it.
+struct WaitsAtTheEnd {
+    socket: UdpSocket,
+    told: mpsc::Sender<ErrorKind>,
+}
+
+impl Drop for WaitsAtTheEnd {
+    fn drop(&mut self) {
+        if let Err(error) = self.socket.recv(&mut [0; 1]) {
+            let _ = self.told.send(error.kind());
+        }
+    }
+}
+
+/// What is dropped while a panic unwinds may wait at the device like anybody else, and the stack
+/// goes on after.
+#[test]
+fn a_panic_elsewhere_ends_nothing_at_the_device() {
+    // They stay: what stands still would have the test do so too.
+    let (a, _b) = Box::leak(Box::new(pair(Polling::Adaptive)));
+    let socket = a.udp_bind("10.0.0.1:9").unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_millis(30)))
+        .unwrap();
+    let other = socket.try_clone().unwrap();
+    let (told, outcome) = mpsc::channel();
+    let panicking = thread::spawn(move || {
+        let _waits = WaitsAtTheEnd { socket, told };
+        panic!("on purpose: what is dropped now waits");
+    });
+    let limit = Duration::from_secs(20);
+    assert_eq!(outcome.recv_timeout(limit), Ok(ErrorKind::WouldBlock));
+    assert!(panicking.join().is_err());
+    let again = other.recv(&mut [0; 1]).unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::WouldBlock);
 }

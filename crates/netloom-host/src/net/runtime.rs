@@ -247,9 +247,12 @@ impl Shared {
             engine.disturb_thread();
         }
         lane.begin_polling(thread);
-        let _end = EndOfPanic(self);
         let mut waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = EndOfPanic(self);
         let (mut engine, expired) = self.poll_device(lane, &mut waiter, engine, deadline);
+        // It is for a panic in there only: this may be called while another one unwinds, and the
+        // engine is locked.
+        std::mem::forget(end);
         lane.end_polling();
         let now = engine.stack.now();
         if engine.poller.give_up(now) {
@@ -387,13 +390,12 @@ fn drive(shared: &Shared, mut waiter: Waiter) {
 }
 
 /// A caller that panics at the device would leave the role taken for ever: all ends instead.
+/// Forgotten by one that does not panic.
 struct EndOfPanic<'s>(&'s Shared);
 
 impl Drop for EndOfPanic<'_> {
     fn drop(&mut self) {
-        if thread::panicking() {
-            drop(EndOfDriving(self.0));
-        }
+        drop(EndOfDriving(self.0));
     }
 }
 
