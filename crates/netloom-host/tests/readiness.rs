@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Poll, Token};
 use netloom_host::device::LinkEnd;
-use netloom_host::net::{Interest, Net, PollEntry, TcpStream};
+use netloom_host::net::{Interest, Net, PollEntry, Polling, TcpStream};
 use netloom_stack::CloseReason;
+use nix::time::{ClockId, clock_gettime};
 
 /// How long to wait for what must come. Only a failing test waits this long.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(20));
@@ -300,4 +302,28 @@ fn mio_serves_many_connections() {
     for client in clients {
         client.join().unwrap();
     }
+}
+
+/// Who waits while somebody else polls the device sleeps, and wakes in time, with a descriptor as
+/// without.
+#[test]
+fn a_socket_with_a_descriptor_waits_asleep() {
+    let (a, _b) = LinkEnd::pair(1500).unwrap();
+    let a = a.address("10.0.0.1/24").polling(Polling::Thread).start();
+    let socket = a.unwrap().udp_bind("10.0.0.1:9").unwrap();
+    assert!(!polled(&socket, SHORT).0);
+    let wait = Duration::from_millis(300);
+    socket.set_read_timeout(Some(wait)).unwrap();
+    let (told, outcome) = mpsc::channel();
+    thread::spawn(move || {
+        let received = socket.recv(&mut [0; 1]).map_err(|error| error.kind());
+        // The time of this thread alone, however busy the machine is.
+        let used = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap();
+        told.send((received, Duration::from(used)))
+    });
+    let (received, used) = outcome
+        .recv_timeout(PATIENCE.unwrap())
+        .expect("it waits beyond its time");
+    assert_eq!(received, Err(ErrorKind::WouldBlock));
+    assert!(used < wait / 2, "it spins: {used:?}");
 }

@@ -248,14 +248,21 @@ impl Engine {
     /// Brings a socket's descriptor up to date, after a call that may have changed what can be
     /// done with the socket.
     pub(super) fn refresh(&mut self, socket: SocketId) {
+        let place = self.places.get(socket);
+        if place.is_none_or(|place| place.descriptor.is_none()) {
+            return;
+        }
+        let level = self.level(socket);
         let Some(place) = self.places.get(socket) else {
             return;
         };
+        // An order is somebody to wake: given for nothing, it keeps who waits from sleeping.
+        if place.shown.replace(level) == Some(level) {
+            return;
+        }
         if let Some(descriptor) = &place.descriptor {
-            let descriptor = Arc::clone(descriptor);
-            let level = self.level(socket);
             self.serial += 1;
-            self.wakes.show(&descriptor, level, self.serial);
+            self.wakes.show(descriptor, level, self.serial);
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use netloom_stack::{EchoHandle, ListenerHandle, TcpHandle, UdpHandle};
 
-use super::descriptor::Descriptor;
+use super::descriptor::{Descriptor, Level};
 use super::parking::Parking;
 
 /// A socket of any kind.
@@ -47,6 +47,8 @@ pub(super) struct Place {
     pub(super) parking: Arc<Parking>,
     /// What epoll waits on, once somebody has asked for it.
     pub(super) descriptor: Option<Arc<Descriptor>>,
+    /// What that was last told to show.
+    pub(super) shown: Option<Level>,
     /// Threads that wait for this socket among others.
     pub(super) watchers: Vec<Arc<Parking>>,
     /// Tasks that wait for it.

@@ -239,7 +239,8 @@ impl Shared {
             // first, because the lock was given up for that.
             if !engine.wakes_nobody() {
                 self.release(engine);
-                return (self.lock(), false);
+                let expired = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+                return (self.lock(), expired);
             }
             return lane.wait(thread, engine, deadline);
         };
