@@ -134,8 +134,9 @@ impl Engine {
     /// Has a task woken with the next news of one side of a socket.
     #[cfg(any(feature = "channel", feature = "tokio"))]
     pub(super) fn watch_task(&mut self, socket: SocketId, side: Side, task: &std::task::Waker) {
+        let now = self.stack.now();
         if let Some(place) = self.places.get(socket) {
-            place.tasks.add(side, task, &mut self.wakes.tasks);
+            place.tasks.add(side, task, now, &mut self.wakes.tasks);
         }
     }
 
@@ -310,9 +311,9 @@ impl Engine {
     /// Has a task woken with the next news of services.
     #[cfg(any(feature = "channel", feature = "tokio"))]
     pub(super) fn watch_services(&mut self, task: &std::task::Waker) {
-        self.services
-            .tasks
-            .add(Side::Read, task, &mut self.wakes.tasks);
+        let now = self.stack.now();
+        let Services { tasks, .. } = &mut self.services;
+        tasks.add(Side::Read, task, now, &mut self.wakes.tasks);
     }
 
     /// Moves the stack's time on to the clock's.

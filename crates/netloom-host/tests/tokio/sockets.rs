@@ -1,4 +1,6 @@
+use std::cell::Cell;
 use std::io::{self, ErrorKind, IoSlice};
+use std::rc::Rc;
 use std::time::Duration;
 
 use netloom_host::tokio::TcpStream;
@@ -284,4 +286,42 @@ fn the_end_of_the_runtime_is_told_to_all() {
     drop(runtime);
     let error = blocking.recv_from(&mut [0; 8]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConnected);
+}
+
+/// Counts how often a future is polled.
+async fn counted<T>(polls: Rc<Cell<usize>>, future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| {
+        polls.set(polls.get() + 1);
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn many_tasks_wait_for_one_socket_and_sleep() {
+    const TASKS: usize = 100;
+    let (_left, right) = pair();
+    let socket = Rc::new(right.udp_bind("10.0.0.2:9").await.unwrap());
+    let polls = Rc::<Cell<usize>>::default();
+    let tasks = tokio::task::LocalSet::new();
+    for _ in 0..TASKS {
+        let (socket, polls) = (Rc::clone(&socket), Rc::clone(&polls));
+        tasks.spawn_local(counted(polls, async move { socket.readable().await }));
+    }
+    let turns = async {
+        for _ in 0..300 {
+            tokio::task::yield_now().await;
+        }
+        polls.get()
+    };
+    let before = tasks.run_until(turns).await;
+    assert!(before >= TASKS);
+    let turns = async {
+        for _ in 0..300 {
+            tokio::task::yield_now().await;
+        }
+        polls.get()
+    };
+    assert_eq!(tasks.run_until(turns).await, before, "they wake each other");
 }
