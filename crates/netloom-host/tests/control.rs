@@ -337,8 +337,13 @@ fn instances_are_found_and_what_is_left_of_dead_ones_is_removed() {
     };
     let left_over = path.with_file_name(format!("{}-left-over.sock", std::process::id()));
     drop(std::os::unix::net::UnixListener::bind(&left_over).unwrap());
-    assert!(instances().unwrap().contains(&path));
+    let no_socket = path.with_file_name(format!("{}-notes.sock", std::process::id()));
+    std::fs::write(&no_socket, "kept").unwrap();
+    let found = instances().unwrap();
+    assert!(found.contains(&path));
     assert!(!left_over.exists());
+    assert!(no_socket.exists() && !found.contains(&no_socket));
+    std::fs::remove_file(no_socket).unwrap();
     drop(a);
     assert!(!instances().unwrap().contains(&path));
     // Where a living one is, no other can be.
@@ -349,4 +354,21 @@ fn instances_are_found_and_what_is_left_of_dead_ones_is_removed() {
     let (e, _f) = LinkEnd::pair(1500).unwrap();
     let second = e.address("10.0.0.1/24").control(Control::At(taken)).start();
     assert_eq!(second.unwrap_err().kind(), ErrorKind::AddrInUse);
+}
+
+#[test]
+fn a_file_in_the_way_is_left_alone() {
+    let path = path("file");
+    std::fs::write(&path, "kept").unwrap();
+    let (a, _b) = LinkEnd::pair(1500).unwrap();
+    let a = a.address("10.0.0.1/24").control(Control::At(path.clone()));
+    assert_eq!(a.start().unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "kept");
+    std::fs::remove_file(&path).unwrap();
+    // What is left of a dead instance is not in the way.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let (a, _b) = LinkEnd::pair(1500).unwrap();
+    let a = a.address("10.0.0.1/24").control(Control::At(path.clone()));
+    let _a = a.start().unwrap();
+    assert!(Client::connect(&path).unwrap().instance().is_ok());
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::folder;
 use super::message::{Ask, Instance, Line, Question, VERSION};
-use super::server::is_left_over;
+use super::server::{is_left_over, is_socket};
 
 /// How long an instance may say nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,7 +35,7 @@ pub fn instances() -> io::Result<Vec<PathBuf>> {
         }
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
-            if path.extension().is_none_or(|extension| extension != "sock") {
+            if path.extension().is_none_or(|extension| extension != "sock") || !is_socket(&path) {
                 continue;
             }
             if is_left_over(&path) {
