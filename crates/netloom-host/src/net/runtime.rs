@@ -179,9 +179,11 @@ impl Shared {
         wakes.deliver(&self.wakers);
     }
 
-    /// Calls the engine, then sends what the call gave it to send.
+    /// Calls the engine, then sends what the call gave it to send. What the call begins counts from
+    /// now, not from when something happened last.
     pub(super) fn with<T>(&self, call: impl FnOnce(&mut Engine) -> T) -> T {
         let mut engine = self.lock();
+        engine.advance();
         let value = call(&mut engine);
         self.unlock(engine);
         value
@@ -204,6 +206,7 @@ impl Shared {
         let mut engine = self.lock();
         let mut expired = false;
         let result = loop {
+            engine.advance();
             match call(&mut engine) {
                 Err(StackError::WouldBlock) => {}
                 result => break result.map_err(to_io),
@@ -410,3 +413,6 @@ impl Drop for EndOfDriving<'_> {
         self.0.release(engine);
     }
 }
+
+#[cfg(test)]
+mod tests;

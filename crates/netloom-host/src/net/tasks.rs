@@ -106,6 +106,7 @@ impl Shared {
         call: impl FnOnce(&mut Engine) -> Result<T, StackError>,
     ) -> Poll<io::Result<T>> {
         let mut engine = self.lock();
+        engine.advance();
         let result = match call(&mut engine) {
             // What came before the fault can still be read; nothing comes after it.
             Err(StackError::WouldBlock) => match engine.fault() {
