@@ -6,6 +6,9 @@ use std::task::Waker;
 use netloom_stack::flow::{FlowId, Refusal};
 use netloom_stack::{CloseReason, Stack};
 
+/// Flows beyond twice those there are that may wait while they are over already.
+const OVER: usize = 64;
+
 /// Flows that wait, and the tasks that wait for them. How many there can be is the stack's to
 /// bound.
 #[derive(Debug, Default)]
@@ -29,6 +32,10 @@ impl Desk {
         wakes: &mut Vec<Waker>,
     ) {
         if self.attended {
+            // A peer may open and reset one after another while nobody takes any.
+            if self.opening.len() > 2 * stack.flow_count() + OVER {
+                self.opening.retain(|&id| stack.flow_tuple(id).is_ok());
+            }
             self.opening.push_back(id);
             wakes.append(&mut self.acceptors);
         } else {
@@ -89,3 +96,6 @@ impl Desk {
         self.ends.remove(&id);
     }
 }
+
+#[cfg(test)]
+mod tests;
