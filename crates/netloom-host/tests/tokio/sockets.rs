@@ -325,3 +325,24 @@ async fn many_tasks_wait_for_one_socket_and_sleep() {
     };
     assert_eq!(tasks.run_until(turns).await, before, "they wake each other");
 }
+
+/// The runtime has gone before it ever ran the driver: whoever waits is told.
+#[test]
+fn a_runtime_that_never_ran_ends_its_stacks() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (end, _other) = netloom_host::device::LinkEnd::pair(1500).unwrap();
+    let net = end
+        .address("10.0.0.1/24")
+        .start_on(runtime.handle())
+        .unwrap();
+    let socket = net.udp_bind("10.0.0.1:9").unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    drop(runtime);
+    let error = socket.recv(&mut [0; 1]).unwrap_err();
+    assert_ne!(error.kind(), ErrorKind::WouldBlock, "nobody has told it");
+}

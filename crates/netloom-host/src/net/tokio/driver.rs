@@ -28,7 +28,7 @@ pub(in super::super) fn start_on(
         let _inside = runtime.enter();
         Descriptors::new(&shared, waiter)?
     };
-    let driven = Arc::clone(&shared);
+    let driven = Driven(Arc::clone(&shared));
     runtime.spawn(drive(driven, descriptors));
     Ok(Running::driven_by_task(shared))
 }
@@ -149,10 +149,19 @@ async fn first_of(
     .await
 }
 
-/// Drives the device until it fails or nobody is left to drive it for; by the runtime's end too,
-/// all who wait are told.
-async fn drive(shared: Arc<Shared>, mut descriptors: Descriptors) {
-    let _end = EndOfDriving(&shared);
+/// What the task drives. All who wait are told when it is dropped, which a runtime that ends does
+/// to a task that never ran as well.
+struct Driven(Arc<Shared>);
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        drop(EndOfDriving(&self.0));
+    }
+}
+
+/// Drives the device until it fails or nobody is left to drive it for.
+async fn drive(driven: Driven, mut descriptors: Descriptors) {
+    let shared = &driven.0;
     loop {
         let next = {
             let mut engine = shared.lock();
@@ -178,7 +187,7 @@ async fn drive(shared: Arc<Shared>, mut descriptors: Descriptors) {
             None => ::tokio::task::yield_now().await,
             Some((interest, timeout)) => {
                 if timeout.is_some_and(|timeout| timeout.is_zero())
-                    || descriptors.is_ready(&shared, interest)
+                    || descriptors.is_ready(shared, interest)
                 {
                     ::tokio::task::yield_now().await;
                 } else if descriptors.sleep(interest, timeout).await {
