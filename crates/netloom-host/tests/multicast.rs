@@ -5,10 +5,13 @@ mod common;
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Need, PATIENCE, in_namespace, run};
-use netloom_host::device::{LinkEnd, Tap};
+use netloom_driver::{Driver, FrameSink, LinkState, RxMeta};
+use netloom_host::device::{Counters, Device, DeviceError, Interest, LinkEnd, Medium, Tap};
 use netloom_host::net::{Net, UdpSocket};
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
@@ -121,4 +124,80 @@ fn groups_of_ipv6() {
     member.leave_multicast_v6(&GROUP_V6, 1).unwrap();
     let unknown = member.join_multicast_v6(&GROUP_V6, 7).unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::NotFound);
+}
+
+/// A device that remembers which groups it was told of.
+#[derive(Debug)]
+struct Told {
+    device: LinkEnd,
+    groups: Arc<Mutex<Vec<[u8; 6]>>>,
+}
+
+impl Driver for Told {
+    fn receive(&mut self, each: &mut dyn FnMut(&[u8], &RxMeta)) -> usize {
+        self.device.receive(each)
+    }
+    fn sink(&mut self) -> &mut dyn FrameSink {
+        self.device.sink()
+    }
+    fn link(&self) -> LinkState {
+        self.device.link()
+    }
+    fn set_multicast(&mut self, groups: &[[u8; 6]]) {
+        *self.groups.lock().unwrap() = groups.to_vec();
+    }
+}
+
+impl AsFd for Told {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.device.as_fd()
+    }
+}
+
+impl Device for Told {
+    fn name(&self) -> &str {
+        self.device.name()
+    }
+    fn medium(&self) -> Medium {
+        self.device.medium()
+    }
+    fn mtu(&self) -> u16 {
+        self.device.mtu()
+    }
+    fn refresh(&mut self) -> Result<(), DeviceError> {
+        self.device.refresh()
+    }
+    fn interest(&self) -> Interest {
+        self.device.interest()
+    }
+    fn fault(&self) -> Option<DeviceError> {
+        self.device.fault()
+    }
+    fn counters(&mut self) -> Counters {
+        self.device.counters()
+    }
+}
+
+/// A NIC that lets only what it was told of pass must hear who asks for its addresses.
+#[test]
+fn the_device_knows_the_groups_of_the_stacks_own_addresses() {
+    let (device, _far) = LinkEnd::pair(1500).unwrap();
+    let groups = Arc::<Mutex<Vec<[u8; 6]>>>::default();
+    let told = Told {
+        device,
+        groups: Arc::clone(&groups),
+    };
+    let net = Net::builder(told).address("fd00::12:3456/64");
+    let net = net.start().unwrap();
+    let knows = |group: [u8; 6]| groups.lock().unwrap().contains(&group);
+    // All nodes; the solicited-node groups of its address and of the link-local one it has made.
+    assert!(knows([0x33, 0x33, 0, 0, 0, 1]));
+    assert!(knows([0x33, 0x33, 0xff, 0x12, 0x34, 0x56]));
+    assert!(knows([0x33, 0x33, 0xff, 0, 0, 1]));
+    let first = netloom_stack::IfaceId::FIRST;
+    let later = "fd00::65:4321/64".parse().unwrap();
+    net.with_stack(|stack| stack.add_address(first, later))
+        .unwrap();
+    assert!(knows([0x33, 0x33, 0xff, 0x65, 0x43, 0x21]));
+    assert!(knows([0x33, 0x33, 0xff, 0x12, 0x34, 0x56]));
 }

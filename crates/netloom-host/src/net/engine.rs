@@ -103,7 +103,7 @@ impl Engine {
         clock: Clock,
         polling: Polling,
     ) -> Engine {
-        Engine {
+        let mut engine = Engine {
             stack,
             clock,
             poller: Poller::new(polling),
@@ -123,7 +123,9 @@ impl Engine {
             lost: false,
             closing: None,
             ended: false,
-        }
+        };
+        engine.set_device_groups();
+        engine
     }
 
     /// Where the threads of a new socket wait.
@@ -322,7 +324,7 @@ impl Engine {
     }
 
     /// Tells the device which groups' frames to let pass: those joined, and those IP itself needs
-    /// (RFC 1112 §7.2, RFC 4291 §2.8).
+    /// (RFC 1112 §7.2, RFC 4291 §2.8). To be called when groups or IPv6 addresses may have changed.
     pub(super) fn set_device_groups(&mut self) {
         let stack = &self.stack;
         let own = stack.addresses().iter().map(|known| *known.addr());

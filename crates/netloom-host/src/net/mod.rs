@@ -314,6 +314,11 @@ impl Net {
     /// [`Stack`] can do. The stack stands still meanwhile, so `call` must not wait for anything;
     /// sockets it opens are its own to close, and events are not its to take.
     pub fn with_stack<T>(&self, call: impl FnOnce(&mut Stack) -> T) -> T {
-        self.running.shared().with(|engine| call(&mut engine.stack))
+        self.running.shared().with(|engine| {
+            let value = call(&mut engine.stack);
+            // It may have changed addresses, or joined groups.
+            engine.set_device_groups();
+            value
+        })
     }
 }
