@@ -203,7 +203,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`recv_from`](UdpSocket::recv_from).
     pub fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let received = self.blocking(Side::Read, |stack, handle| stack.udp_peek(handle, buffer))?;
+        let received = self.blocking(Side::Read, |stack, handle| peek(stack, handle, buffer))?;
         Ok((received.copied, sender(&received)))
     }
 
@@ -316,6 +316,18 @@ fn is_from_icmp(error: StackError) -> bool {
         error,
         StackError::PortUnreachable | StackError::HostUnreachable | StackError::NetworkUnreachable
     )
+}
+
+/// The oldest datagram is looked at; what ICMP reported comes first, as where it is received.
+pub(super) fn peek(
+    stack: &mut Stack,
+    handle: UdpHandle,
+    buffer: &mut [u8],
+) -> Result<Received, StackError> {
+    match stack.udp_take_error(handle)? {
+        Some(error) => Err(error),
+        None => stack.udp_peek(handle, buffer),
+    }
 }
 
 /// Who sent a datagram. A link-local address names its interface by the scope id, which is the

@@ -201,6 +201,23 @@ checks! { w;
         });
         Ok((told.map(|error| error.kind()), client.take_error()?.map(|error| error.kind())))
     }
+    a_closed_port_is_told_by_peeking => {
+        let (client, server) = w.sockets()?;
+        drop(server);
+        client.send(b"anybody there?")?;
+        client.set_read_timeout(Some(PATIENCE))?;
+        let told = kind(client.peek_from(&mut [0; 4]).map(drop));
+        client.set_read_timeout(Some(SHORT))?;
+        Ok((told, kind(client.peek(&mut [0; 4]).map(drop))))
+    }
+    a_closed_port_is_not_told_to_an_unconnected_socket_that_peeks => {
+        let client = w.client.udp()?;
+        let gone = w.server.udp()?.local_addr()?;
+        client.send_to(b"anybody there?", gone)?;
+        std::thread::sleep(SHORT);
+        client.set_read_timeout(Some(SHORT))?;
+        client.peek_from(&mut [0; 4]).map(drop)
+    }
     a_closed_port_is_not_told_to_an_unconnected_socket => {
         let client = w.client.udp()?;
         let gone = w.server.udp()?.local_addr()?;

@@ -346,3 +346,13 @@ fn a_runtime_that_never_ran_ends_its_stacks() {
     let error = socket.recv(&mut [0; 1]).unwrap_err();
     assert_ne!(error.kind(), ErrorKind::WouldBlock, "nobody has told it");
 }
+
+#[tokio::test]
+async fn peeking_tells_of_a_closed_port() {
+    let (left, _right) = pair();
+    let socket = left.udp_bind("10.0.0.1:0").await.unwrap();
+    socket.connect("10.0.0.2:9").await.unwrap();
+    socket.send(b"anybody there?").await.unwrap();
+    let error = soon(socket.peek_from(&mut [0; 4])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+}

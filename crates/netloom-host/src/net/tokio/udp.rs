@@ -195,7 +195,7 @@ impl UdpSocket {
         std::future::poll_fn(|cx| {
             self.inner
                 .poll_call(cx, Side::Read, |stack, handle| {
-                    stack.udp_peek(handle, buffer)
+                    udp_socket::peek(stack, handle, buffer)
                 })
                 .map_ok(|received| (received.copied, udp_socket::sender(&received)))
         })
