@@ -368,3 +368,42 @@ async fn only_bare_packets_are_flows() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(packet_channel(10, 4).is_err() && packet_channel(1500, 0).is_err());
 }
+
+/// However the end of a flow is found out, it is found out by all who use it.
+#[tokio::test]
+async fn the_end_of_a_flow_is_told_to_all_its_users() {
+    let timeouts = FlowTimeouts {
+        udp_idle: Duration::from_millis(100),
+        ..FlowTimeouts::default()
+    };
+    for receives in [true, false] {
+        let (client, mut flows) = world(FlowConfig::default().timeouts(timeouts));
+        let socket = client.udp_bind("10.0.0.1:5000").await.unwrap();
+        socket.send_to(b"one", FAR[0]).await.unwrap();
+        let Some(Flow::Udp(flow)) = soon(flows.accept()).await else {
+            panic!("datagrams")
+        };
+        assert_eq!(soon(flow.recv(&mut [0; 16])).await.unwrap(), 3);
+        let over = soon(async {
+            loop {
+                // Sending would keep it alive: its time passes first.
+                tokio::time::sleep(Duration::from_millis(150)).await;
+                let tried = if receives {
+                    flow.try_recv(&mut [0; 16])
+                } else {
+                    flow.try_send(b"back")
+                };
+                match tried {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(error) => break error.kind(),
+                    Ok(_) => {}
+                }
+            }
+        });
+        assert_eq!(over.await, ErrorKind::TimedOut);
+        let error = soon(flow.recv(&mut [0; 16])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let error = flow.try_send(b"again").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+    }
+}

@@ -11,7 +11,7 @@ use ::tokio::runtime::Handle;
 use netloom_stack::flow::{
     FlowConfig, FlowId, FlowProtocol, FlowSocket, FlowTuple, Refusal, Unreachable,
 };
-use netloom_stack::{Counters, Error as StackError, Seed, Stack, UdpHandle};
+use netloom_stack::{CloseReason, Counters, Error as StackError, Seed, Stack, UdpHandle};
 
 use super::super::engine::Engine;
 use super::super::error::to_io;
@@ -356,16 +356,34 @@ impl Datagrams {
         side: Side,
         call: impl FnOnce(&mut Stack, UdpHandle) -> Result<T, StackError>,
     ) -> Poll<io::Result<T>> {
-        self.socket.poll_call(cx, side, |engine, handle| {
-            if self.over.load(Ordering::Relaxed) {
-                return Err(StackError::Closed(netloom_stack::CloseReason::IdleTimedOut));
-            }
-            let result = call(&mut engine.stack, handle);
-            if matches!(result, Err(StackError::Closed(_))) {
-                self.over.store(true, Ordering::Relaxed);
-            }
-            result
-        })
+        let call = |engine: &mut Engine, handle| self.unless_over(engine, handle, call);
+        self.socket.poll_call(cx, side, call)
+    }
+
+    fn try_call<T>(
+        &self,
+        call: impl FnOnce(&mut Stack, UdpHandle) -> Result<T, StackError>,
+    ) -> io::Result<T> {
+        let call = |engine: &mut Engine, handle| self.unless_over(engine, handle, call);
+        self.socket.try_call(call)
+    }
+
+    /// The stack tells the flow's end once: here it is kept for all who use the flow.
+    fn unless_over<T>(
+        &self,
+        engine: &mut Engine,
+        handle: UdpHandle,
+        call: impl FnOnce(&mut Stack, UdpHandle) -> Result<T, StackError>,
+    ) -> Result<T, StackError> {
+        if self.over.load(Ordering::Relaxed) {
+            return Err(StackError::Closed(CloseReason::IdleTimedOut));
+        }
+        let result = call(&mut engine.stack, handle);
+        if matches!(result, Err(StackError::Closed(_))) {
+            self.over.store(true, Ordering::Relaxed);
+            engine.wake_all(self.socket.id());
+        }
+        result
     }
 
     /// Tells the peer that something is unreachable.
@@ -450,8 +468,9 @@ impl UdpFlow {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if not; as [`recv`](UdpFlow::recv).
     pub fn try_recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let socket = &self.datagrams.socket;
-        let received = socket.call(|stack, handle| stack.udp_recv(handle, buffer))?;
+        let received = self
+            .datagrams
+            .try_call(|stack, handle| stack.udp_recv(handle, buffer))?;
         Ok(received.copied)
     }
 
@@ -460,8 +479,8 @@ impl UdpFlow {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if not; as [`send`](UdpFlow::send).
     pub fn try_send(&self, data: &[u8]) -> io::Result<usize> {
-        let socket = &self.datagrams.socket;
-        socket.call(|stack, handle| stack.udp_send(handle, data))?;
+        self.datagrams
+            .try_call(|stack, handle| stack.udp_send(handle, data))?;
         Ok(data.len())
     }
 
