@@ -197,6 +197,10 @@ impl FrameSink for LinkEnd {
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(), Full> {
         let mut queue = self.outgoing.lock();
+        if self.is_cut() {
+            // Nobody makes room any more.
+            queue.frames.clear();
+        }
         if queue.frames.len() >= CAPACITY {
             queue.refused = true;
             self.counters.tx_deferred += 1;

@@ -91,6 +91,16 @@ fn a_dropped_end_leaves_a_cable_to_nowhere() {
 }
 
 #[test]
+fn a_full_queue_to_nowhere_is_empty_again() {
+    let (mut a, b) = LinkEnd::pair(1500).unwrap();
+    while send(&mut a, &[1; 60]).is_ok() {}
+    drop(b);
+    assert!(rings(&a), "it is to try again");
+    assert_eq!(send(&mut a, &[1; 60]), Ok(()));
+    assert_eq!(a.counters().tx_dropped, 1);
+}
+
+#[test]
 fn the_smallest_mtu() {
     assert!(LinkEnd::pair(67).is_err());
     assert!(LinkEnd::pair(68).is_ok());
