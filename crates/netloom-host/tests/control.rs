@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -370,5 +371,67 @@ fn a_file_in_the_way_is_left_alone() {
     let (a, _b) = LinkEnd::pair(1500).unwrap();
     let a = a.address("10.0.0.1/24").control(Control::At(path.clone()));
     let _a = a.start().unwrap();
+    assert!(Client::connect(&path).unwrap().instance().is_ok());
+}
+
+/// Who looks for instances while one begins does not take it for dead.
+#[test]
+fn an_instance_that_begins_is_not_taken_for_a_dead_one() {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let _ = instances();
+            }
+        });
+        let begun = (0..500).all(|_| {
+            let (a, _b) = LinkEnd::pair(1500).unwrap();
+            let a = a.address("10.0.0.1/24").control(Control::IfPossible);
+            let a = a.start().unwrap();
+            a.control_path().is_none_or(Path::exists)
+        });
+        stop.store(true, Ordering::Relaxed);
+        assert!(begun, "its socket was removed");
+    });
+}
+
+/// What [`another_user_is_turned_away`] runs as another user.
+#[test]
+fn as_another_user() {
+    let Some(path) = std::env::var_os("NETLOOM_TEST_ASK") else {
+        return;
+    };
+    let asked = Client::connect(path).and_then(|mut client| client.instance());
+    println!("asked: {:?}", asked.map(drop).map_err(|error| error.kind()));
+}
+
+/// Whatever the mode of its socket is, or was for a moment.
+#[test]
+fn another_user_is_turned_away() {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::CommandExt;
+    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+        eprintln!("skipped: another_user_is_turned_away: only root can be another user");
+        return;
+    }
+    let (_a, _b, path) = pair("other");
+    let everybody = std::fs::Permissions::from_mode(0o666);
+    std::fs::set_permissions(&path, everybody).unwrap();
+    let this = std::env::current_exe().unwrap();
+    // Others may not reach where it was built.
+    let copy = std::env::temp_dir().join(format!("netloom-{}-other", std::process::id()));
+    std::fs::copy(this, &copy).unwrap();
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let ran = std::process::Command::new(&copy)
+        .args(["--exact", "as_another_user", "--nocapture"])
+        .env("NETLOOM_TEST_ASK", &path)
+        .current_dir("/")
+        .uid(65_534)
+        .gid(65_534)
+        .output();
+    std::fs::remove_file(copy).unwrap();
+    let said = ran.unwrap();
+    let said = String::from_utf8_lossy(&said.stdout);
+    assert!(said.contains("asked: Err(UnexpectedEof)"), "{said}");
     assert!(Client::connect(&path).unwrap().instance().is_ok());
 }

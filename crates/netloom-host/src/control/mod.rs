@@ -1,7 +1,7 @@
 //! Running stacks, seen and tuned from other programs: what `netloom ss`, `stat` and `sysctl` do.
 //!
 //! An instance that is to be seen ([`Builder::control`](crate::net::Builder::control)) has a unix
-//! socket, mode 0600 in a folder of mode 0700, so only its own user (and root) can ask.
+//! socket, mode 0600 in a folder of mode 0700, and answers only its own user and root.
 //!
 //! # The protocol
 //!

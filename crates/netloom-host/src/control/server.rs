@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use super::answer::answer;
 use super::folder;
 use super::message::{Instance, Line, Question, VERSION};
 use crate::net::{Looker, WeakLooker};
+use crate::sys;
 
 /// Clients at the same time; more are turned away.
 const CLIENTS: u32 = 8;
@@ -46,24 +47,13 @@ impl Server {
         path: Option<&Path>,
     ) -> io::Result<Server> {
         let pid = std::process::id();
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
         let path = match path {
             Some(path) => path.to_owned(),
-            None => {
-                let number = LAST.fetch_add(1, Ordering::Relaxed);
-                folder::private()?.join(format!("{pid}-{number}.sock"))
-            }
+            None => folder::private()?.join(format!("{pid}-{number}.sock")),
         };
-        let listener = match UnixListener::bind(&path) {
-            // A process of the same number was here before and is gone.
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(&path) => {
-                fs::remove_file(&path)?;
-                UnixListener::bind(&path)?
-            }
-            bound => bound?,
-        };
+        let listener = listen(&path, &format!("{pid}-{number}.new"))?;
         let server = Server { path, listener };
-        // In a folder of the user's own nobody comes in between.
-        fs::set_permissions(&server.path, fs::Permissions::from_mode(0o600))?;
         let instance = Arc::new(Instance {
             pid,
             program: program(),
@@ -91,6 +81,38 @@ impl Drop for Server {
             // Linux has accept(2) fail then, which ends the thread.
             let _ = UnixStream::from(OwnedFd::from(listener)).shutdown(Shutdown::Both);
         }
+    }
+}
+
+/// Listens at a path, which must be free, or left behind by a process that is gone.
+///
+/// Between bind(2) and listen(2) a socket looks like one that was left behind, and between bind(2)
+/// and chmod(2) like anybody's: it is made beside its place, as `draft`, and put there when it is
+/// ready.
+fn listen(path: &Path, draft: &str) -> io::Result<UnixListener> {
+    let draft = path.with_file_name(draft);
+    let listener = replacing(&draft, || UnixListener::bind(&draft))?;
+    let placed = fs::set_permissions(&draft, fs::Permissions::from_mode(0o600))
+        // Unlike a new name, a second one replaces nothing.
+        .and_then(|()| replacing(path, || fs::hard_link(&draft, path)));
+    // If it stays nobody finds it: it is not named as instances are.
+    let _ = fs::remove_file(&draft);
+    placed.map(|()| listener)
+}
+
+/// Has `make` make something at `path`, in place of what is left over there.
+fn replacing<T>(path: &Path, make: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    let taken = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => io::ErrorKind::AddrInUse.into(),
+        _ => error,
+    };
+    match make().map_err(taken) {
+        // A process of the same number was here before and is gone.
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
+            fs::remove_file(path)?;
+            make().map_err(taken)
+        }
+        made => made,
     }
 }
 
@@ -136,6 +158,10 @@ fn accept(listener: &UnixListener, looker: &WeakLooker, instance: &Arc<Instance>
                 continue;
             }
         };
+        // The socket's mode tells others to stay out; it may have been changed.
+        if !is_welcome(&stream) {
+            continue;
+        }
         let guest = Guest(Arc::clone(&clients));
         if clients.fetch_add(1, Ordering::Relaxed) >= CLIENTS {
             let busy = Line::Error("too many are asking at once".to_owned());
@@ -151,6 +177,12 @@ fn accept(listener: &UnixListener, looker: &WeakLooker, instance: &Arc<Instance>
                 let _ = converse(&stream, &looker, &instance);
             });
     }
+}
+
+/// Whether a client is of this process's user, or root.
+fn is_welcome(stream: &UnixStream) -> bool {
+    let user = sys::peer_user(stream.as_fd());
+    user.is_ok_and(|user| user == 0 || user == sys::effective_user())
 }
 
 /// Answers a client until it goes, or the stack does.

@@ -20,6 +20,8 @@ pub(crate) use packet::{
     packet_drops, receive_packet, send_packet, set_packet_options,
 };
 pub(crate) use poll::{PollFd, event_fd, poll};
+#[cfg(feature = "control")]
+pub(crate) use socket::peer_user;
 pub(crate) use socket::{
     control_socket, link_events_socket, netlink_socket, packet_socket, set_send_buffer,
 };

@@ -71,6 +71,9 @@ unsafe impl OptionValue for libc::tpacket_stats {}
 // SAFETY: integers and an array of bytes.
 unsafe impl OptionValue for libc::packet_mreq {}
 
+// SAFETY: three integers.
+unsafe impl OptionValue for libc::ucred {}
+
 pub(super) fn set_option<T: OptionValue>(
     fd: BorrowedFd<'_>,
     level: c_int,
@@ -116,4 +119,11 @@ pub(super) fn get_option<T: OptionValue>(
 /// Bounds what a socket may have queued to send; the kernel raises it to its least.
 pub(crate) fn set_send_buffer(fd: BorrowedFd<'_>, bytes: c_int) -> io::Result<()> {
     set_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, &bytes)
+}
+
+/// The user who connected a unix socket, or made it listen.
+#[cfg(feature = "control")]
+pub(crate) fn peer_user(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    let peer: libc::ucred = get_option(fd, libc::SOL_SOCKET, libc::SO_PEERCRED)?;
+    Ok(peer.uid)
 }
