@@ -588,7 +588,11 @@ impl Connection {
         //# endpoint buffers all user data (regardless of the PSH bit) until the
         //# outstanding data has been acknowledged or until the TCP endpoint can
         //# send a full-sized segment (Eff.snd.MSS bytes).
-        !fin && !self.flags.has(Flags::NODELAY) && self.snd_sml.gt(self.snd_una)
+        // SND.SML stays where it is while only full-sized segments are sent: it must be in flight,
+        // not merely ahead, or gigabytes later the last octets would be held for ever.
+        !fin && !self.flags.has(Flags::NODELAY)
+            && self.snd_sml.gt(self.snd_una)
+            && self.snd_sml.le(self.snd_nxt)
     }
 
     /// The largest payload of one plan.
@@ -709,3 +713,6 @@ fn whole_segments(len: u32, mss: u32, whole: u32) -> u32 {
         len.wrapping_sub(len.checked_rem(mss).unwrap_or(0))
     }
 }
+
+#[cfg(all(test, feature = "fast-retransmit"))]
+mod tests;

@@ -492,4 +492,4 @@ impl Connection {
 
 #[cfg(test)]
 #[cfg(feature = "fast-retransmit")]
-mod tests;
+pub(crate) mod tests;

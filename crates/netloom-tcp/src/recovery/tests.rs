@@ -16,8 +16,9 @@ use crate::{
 const ISS: SeqNum = SeqNum(0xffff_ff00);
 const IRS: SeqNum = SeqNum(0x7fff_ff00);
 
-struct Side {
-    c: Connection,
+/// One end, without a peer.
+pub(crate) struct Side {
+    pub(crate) c: Connection,
     rx: Vec<u8>,
     tx: Vec<u8>,
     records: Vec<Record>,
@@ -110,7 +111,8 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 impl Side {
-    fn new(env: &Env<'_>, timestamps: bool, sack: bool, ecn: bool) -> Side {
+    /// Open, by an active open of segments with 500 octets of options and text.
+    pub(crate) fn new(env: &Env<'_>, timestamps: bool, sack: bool, ecn: bool) -> Side {
         let params = OpenParams {
             iss: ISS,
             mss: 500,
@@ -155,7 +157,7 @@ impl Side {
         side
     }
 
-    fn io(&mut self) -> (&mut Connection, Io<'_>) {
+    pub(crate) fn io(&mut self) -> (&mut Connection, Io<'_>) {
         let Side {
             c,
             rx,
@@ -176,7 +178,7 @@ impl Side {
         )
     }
 
-    fn receive(&mut self, env: &Env<'_>, segment: &Segment<'_>) -> Outcome {
+    pub(crate) fn receive(&mut self, env: &Env<'_>, segment: &Segment<'_>) -> Outcome {
         #[cfg(target_pointer_width = "64")]
         self.receive_broken(env, segment);
         let (c, mut io) = self.io();
@@ -194,7 +196,7 @@ impl Side {
 
     /// Sends a segment on the fast path, if it is one for it.
     #[cfg(target_pointer_width = "64")]
-    fn send_plain(&mut self, env: &Env<'_>) -> Option<Plan> {
+    pub(crate) fn send_plain(&mut self, env: &Env<'_>) -> Option<Plan> {
         let (c, mut io) = self.io();
         let plan = c.next_plain(env, &io)?;
         assert_eq!(c.next(env, &io), Next::Send(plan));
@@ -214,7 +216,7 @@ impl Side {
         Some(plan)
     }
 
-    fn send(&mut self, env: &Env<'_>, most: usize) -> Vec<Plan> {
+    pub(crate) fn send(&mut self, env: &Env<'_>, most: usize) -> Vec<Plan> {
         let mut plans = Vec::new();
         while plans.len() < most {
             #[cfg(target_pointer_width = "64")]
@@ -235,6 +237,39 @@ impl Side {
             }
         }
         plans
+    }
+
+    /// Text is written.
+    pub(crate) fn write(&mut self, octets: usize) {
+        let (c, mut io) = self.io();
+        assert_eq!(c.write(&mut io, &vec![7; octets]), octets);
+    }
+
+    /// An acknowledgment without text arrives.
+    pub(crate) fn acknowledge(&mut self, env: &Env<'_>, ack: SeqNum) -> Outcome {
+        self.acknowledge_with(env, ack, TcpFlags::NONE)
+    }
+
+    /// An acknowledgment without text arrives, with more flags than ACK.
+    pub(crate) fn acknowledge_with(
+        &mut self,
+        env: &Env<'_>,
+        ack: SeqNum,
+        flags: TcpFlags,
+    ) -> Outcome {
+        let segment = Segment {
+            seq: self.c.rcv_nxt,
+            ack,
+            flags: flags | TcpFlags::ACK,
+            window: 30_000,
+            urgent: 0,
+            timestamps: None,
+            options: &[],
+            payload: &[],
+            count: 1,
+            ce: false,
+        };
+        self.receive(env, &segment)
     }
 
     fn set(&mut self, env: &Env<'_>, setting: Setting) {
