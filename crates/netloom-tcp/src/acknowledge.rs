@@ -120,6 +120,11 @@ impl Connection {
     /// RFC 5681 §2: whether the segment is a duplicate acknowledgment, for a peer without SACK.
     /// With a closed window it answers a probe.
     fn is_duplicate(&self, segment: &Segment<'_>) -> bool {
+        #[cfg(feature = "fastopen")]
+        if self.is_unconfirmed() {
+            // It is the first to acknowledge our SYN-ACK.
+            return false;
+        }
         segment.ack == self.snd_una
             && self.flight() > 0
             && segment.payload.is_empty()

@@ -13,6 +13,7 @@
 use netloom_wire::tcp_options::kind;
 use netloom_wire::{FastOpenCookie, TcpFlags, TcpOptionWords};
 
+use crate::congestion::Controller;
 use crate::flags::Flags;
 use crate::receive::without_syn;
 use crate::recovery::{Marks, Phase, Prr};
@@ -188,7 +189,7 @@ impl Connection {
         self.max_snd_wnd = self.snd_wnd;
         self.snd_wl1 = segment.seq;
         self.snd_wl2 = self.iss;
-        // What the peer answers is looked at closely.
+        // What the peer answers is looked at closely, until it confirms the connection.
         self.phase = Phase::Reduced;
         self.recover = self.snd_nxt;
         self.flags.set(Flags::SYN_OWED);
@@ -225,6 +226,19 @@ impl Connection {
 
     /// Something acknowledges our SYN-ACK.
     pub(crate) fn confirm(&mut self, io: &mut Io<'_>) {
+        if self.phase == Phase::Reduced {
+            // Nothing was reduced: a loss is to do that.
+            self.phase = Phase::Open;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc6928#section-2
+        //# For this reason, it is RECOMMENDED that implementations refrain from
+        //# resetting the initial window to 1 segment, unless there have been
+        //# more than one SYN or SYN/ACK retransmissions or true loss detection
+        //# has been made.
+        if self.retries > 1 {
+            let window = self.congestion.cwnd().min(u32::from(self.mss));
+            self.congestion.set_cwnd(window);
+        }
         if self.retries > 0 && self.records.len() > 0 {
             // The peer knew of no connection when this was sent.
             self.lose_all(io);

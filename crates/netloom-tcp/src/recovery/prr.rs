@@ -82,7 +82,10 @@ impl Connection {
             return;
         }
         let ssthresh = self.congestion.ssthresh();
-        self.congestion.set_cwnd(ssthresh);
+        // A model has no threshold to leave to the algorithm that took over from it meanwhile.
+        if ssthresh != u32::MAX {
+            self.congestion.set_cwnd(ssthresh);
+        }
     }
 }
 

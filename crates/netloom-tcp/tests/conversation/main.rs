@@ -3,6 +3,8 @@
 mod acks;
 mod attacks;
 mod close;
+#[cfg(feature = "fastopen")]
+mod fast_open;
 mod known_bugs;
 mod loss;
 mod open;

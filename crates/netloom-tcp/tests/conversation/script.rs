@@ -216,7 +216,8 @@ pub(crate) fn millis(ms: u64) -> u64 {
 }
 
 impl Host {
-    fn blank(setup: &Setup) -> Host {
+    /// Not connected.
+    pub(crate) fn blank(setup: &Setup) -> Host {
         Host {
             c: Connection::EMPTY,
             rx: vec![0xaa; setup.rx],

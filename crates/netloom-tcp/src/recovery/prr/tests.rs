@@ -1,6 +1,8 @@
 //! The numbers of RFC 6937 by hand.
 
 use super::Prr;
+use crate::CongestionControl;
+use crate::congestion::{Congestion, Controller};
 
 const MSS: u32 = 1_000;
 
@@ -63,4 +65,13 @@ fn the_first_retransmission_leaves_whatever_the_numbers_say() {
         recover_fs: 100 * MSS,
     };
     assert_eq!(prr.send_count(100, 90 * MSS, 50 * MSS, MSS, false), MSS);
+}
+
+#[test]
+fn without_a_threshold_a_recovery_leaves_the_window_as_it_is() {
+    // As where a model of the path began it.
+    let mut conn = crate::Connection::EMPTY;
+    conn.congestion = Congestion::new(CongestionControl::Reno, 10_000);
+    conn.end_reduction();
+    assert_eq!(conn.congestion.cwnd(), 10_000);
 }
