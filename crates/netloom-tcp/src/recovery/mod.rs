@@ -169,6 +169,11 @@ impl Connection {
         #[cfg(feature = "fast-retransmit")]
         if complete && self.lost > 0 {
             // Lost after the recovery that ends here had begun: a new event.
+            #[cfg(feature = "rack")]
+            if self.uses_rack(env) {
+                self.enter_rack_recovery(self.flight().saturating_sub(self.sacked));
+                return;
+            }
             self.enter_recovery(io);
         }
     }

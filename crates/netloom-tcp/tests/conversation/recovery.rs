@@ -1,0 +1,51 @@
+//! What RACK-TLP (RFC 8985), F-RTO (RFC 5682) and proportional rate reduction (RFC 6937) leave to
+//! what comes after them.
+
+use crate::script::*;
+
+/// So many segments in flight of a connection that finds losses by time.
+fn in_flight(at: &dyn Fn(&mut Setup), segments: u8, change: impl FnOnce(&mut Setup)) -> Host {
+    let mut h = Host::client(Setup::with(|s| {
+        at(s);
+        s.peer_sack = true;
+        s.tunables.recovery = true;
+        s.tunables.initial_window = segments;
+        s.peer_scale = Some(2);
+        change(s);
+    }));
+    h.write(90_000);
+    h.sleep(millis(10));
+    assert_eq!(h.emit_all().len(), usize::from(segments));
+    h
+}
+
+conversation! {
+    what_is_lost_when_a_timeout_is_repaired_is_a_new_loss(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+        //= type=test
+        //# Loss in two successive windows of data, or
+        //# the loss of a retransmission, should be taken as two indications of
+        //# congestion and, therefore, cwnd (and ssthresh) MUST be lowered twice
+        //# in this case.
+        let mut h = in_flight(at, 40, |_| {});
+        h.sleep_until_deadline();
+        sends!(h, ".", seq: 1, len: 1000);
+        for segment in 1..=39 {
+            h.sleep(millis(10));
+            recv!(h, ".", ack: segment * 1000 + 1);
+            h.emit_all();
+        }
+        // Of what was sent since, 40001 is lost; nothing is sent before the timeout is repaired.
+        h.sleep(millis(10));
+        recv!(h, ".", ack: 39_001, sack: vec![(41_001, 44_001)]);
+        // 39001 too: what was sent again long before what is reported.
+        assert_eq!(h.info().lost, 2000);
+        let flight = h.info().snd_nxt.0.wrapping_sub(h.setup.iss) - 40_001;
+        assert!(flight > 15_000, "{flight}");
+        recv!(h, ".", ack: 40_001, sack: vec![(41_001, 44_001)]);
+        assert_eq!(h.info().ssthresh, flight / 2);
+        sends!(h, ".", seq: 40_001, len: 1000);
+        // The pipe is more than ssthresh: no more than that.
+        h.quiet();
+    }
+}
