@@ -25,6 +25,11 @@ impl Connection {
         //# 5961 MUST add an input check that the ACK value is
         //# acceptable only if it is in the range of ((SND.UNA -
         //# MAX.SND.WND) =< SEG.ACK =< SND.NXT).
+        #[cfg(feature = "fastopen")]
+        if self.is_unconfirmed() && ack.le(self.iss) {
+            // Before our SYN there was nothing to be acknowledged.
+            return false;
+        }
         let limit = self.snd_nxt.plus(u32::from(self.flags.has(Flags::PROBED)));
         let oldest = self.max_snd_wnd.min(i32::MAX as u32);
         //= https://www.rfc-editor.org/rfc/rfc5961#section-5.2

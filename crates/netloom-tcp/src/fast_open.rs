@@ -203,7 +203,11 @@ impl Connection {
     /// Whether nothing has acknowledged our SYN-ACK yet.
     #[inline]
     pub(crate) fn is_unconfirmed(&self) -> bool {
-        self.snd_wl2 == self.iss && !self.flags.has(Flags::ACTIVE) && self.state.is_synchronized()
+        // Once it is confirmed both are ISS again after each four gigabytes.
+        self.snd_wl2 == self.iss
+            && self.snd_una != self.iss
+            && !self.flags.has(Flags::ACTIVE)
+            && self.state.is_synchronized()
     }
 
     /// Makes the SYN-ACK of a fast open of a plan; `false` if none is owed.
@@ -276,3 +280,6 @@ fn words(bytes: [u8; FastOpenCookie::MAX_LEN]) -> [u32; 4] {
     }
     words
 }
+
+#[cfg(test)]
+mod tests;

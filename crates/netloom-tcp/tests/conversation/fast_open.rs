@@ -1,6 +1,6 @@
 //! A passive fast open (RFC 7413), from the SYN on.
 
-use netloom_tcp::{Connection, Segment};
+use netloom_tcp::{Connection, Discard, Segment};
 
 use crate::script::*;
 
@@ -66,5 +66,17 @@ conversation! {
             let expected = if lost == 0 { 0 } else { segments as usize };
             assert_eq!(again.len(), expected, "{lost} {again:?}");
         }
+    }
+
+    what_acknowledges_no_syn_ack_confirms_nothing(at) {
+        let mut h = fast_server(Setup::with(|s| at(s)));
+        for ack in [0, 0u32.wrapping_sub(1000)] {
+            let out = recv!(h, ".", seq: 1, ack: ack);
+            assert!(!out.established(), "{ack}");
+            assert_eq!(out.discard, Some(Discard::BadAck));
+        }
+        sends!(h, "S.", seq: 0, ack: 1);
+        let out = recv!(h, ".", seq: 1, ack: 1);
+        assert!(out.established());
     }
 }
