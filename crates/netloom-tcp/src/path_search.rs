@@ -145,7 +145,7 @@ impl Connection {
     //# and/or repair of any resulting loss.
     // What is lost is sent again in segments that the path is known to carry.
     #[cold]
-    pub(crate) fn plan_path_probe(&self, env: &Env<'_>, unsent: u32, plan: &mut Plan) {
+    pub(crate) fn plan_path_probe(&self, env: &Env<'_>, io: &Io<'_>, unsent: u32, plan: &mut Plan) {
         let Some(size) = self.next_probe_size(env) else {
             return;
         };
@@ -163,6 +163,8 @@ impl Connection {
             || self.usable_window() < needed
             || cwnd < mss.saturating_mul(LEAST_WINDOW)
             || cwnd.saturating_sub(self.pipe()) < u32::from(payload)
+            // Without a record of its own its loss could not be told.
+            || self.records.is_full(io.records)
         {
             return;
         }
@@ -231,6 +233,7 @@ impl Connection {
             .iter()
             .any(|record| record.end == end && record.mss > self.mss)
         {
+            self.forget_path_probe();
             return false;
         }
         self.path_probe_lost();

@@ -494,7 +494,7 @@ impl Connection {
         self.finish_text(plan, fin);
         #[cfg(feature = "plpmtud")]
         if self.search.low != 0 {
-            self.plan_path_probe(env, unsent, plan);
+            self.plan_path_probe(env, io, unsent, plan);
         }
         true
     }

@@ -269,6 +269,10 @@ impl Connection {
         //# RecoveryPoint = HighData
         self.recover = self.snd_nxt;
         self.flags.set(Flags::RECOVERED);
+        // What is sent again is so in segments of another size: what acknowledges it tells nothing of
+        // a probe's.
+        #[cfg(feature = "plpmtud")]
+        self.forget_path_probe();
         #[cfg(feature = "rack")]
         let reduced = self.phase == Phase::Reduced;
         #[cfg(not(feature = "rack"))]
@@ -395,6 +399,15 @@ impl Connection {
         #[cfg(feature = "fast-retransmit")]
         self.forget_duplicates();
         self.rtx_nxt = self.snd_una;
+    }
+
+    #[cfg(feature = "rack")]
+    /// All that is in flight is sent again, or some of it without a loss: what acknowledges it tells
+    /// nothing of probes.
+    fn forget_probes(&mut self) {
+        self.marks.clear(Marks::PROBED.with(Marks::PROBE_DUE));
+        #[cfg(feature = "plpmtud")]
+        self.forget_path_probe();
     }
 
     #[cfg(feature = "fast-retransmit")]

@@ -8,6 +8,7 @@ mod fast_open;
 mod known_bugs;
 mod loss;
 mod open;
+mod path_probe;
 mod recovery;
 mod script;
 mod sending;
