@@ -192,6 +192,7 @@ impl Connection {
         let data = octets.saturating_sub(u32::from(fin));
         let sample = self.drop_acknowledged(env, io, ack, echo);
         self.snd_una = ack;
+        self.retire_urgent_out();
         self.rtx_nxt = self.rtx_nxt.max(ack);
         //= https://www.rfc-editor.org/rfc/rfc6675#section-4
         //# Note: SACK information is advisory and therefore SACKed data MUST NOT

@@ -2,7 +2,7 @@
 
 use crate::flags::Flags;
 use crate::ring::Ring;
-use crate::{Connection, Io, Range, Record, State};
+use crate::{Connection, Io, Range, Record, SeqNum, State};
 
 impl Connection {
     pub(crate) fn tx_ring(&self) -> Ring {
@@ -83,6 +83,7 @@ impl Connection {
     pub fn consume(&mut self, io: &Io<'_>, n: usize) {
         let n = u32::try_from(n).unwrap_or(u32::MAX);
         self.rx.consume(io.rx.len(), n);
+        self.retire_urgent_in();
     }
 
     /// Unread octets.
@@ -115,9 +116,31 @@ impl Connection {
         if !self.flags.has(Flags::URGENT_IN) {
             return 0;
         }
-        let fin = u32::from(self.flags.has(Flags::FIN_RECEIVED));
-        let unread = self.rcv_nxt.minus(fin).minus(self.rx.len);
+        let unread = self.first_unread();
         self.rcv_up.saturating_since(unread) as usize
+    }
+
+    /// The first octet that was not read yet.
+    fn first_unread(&self) -> SeqNum {
+        let fin = u32::from(self.flags.has(Flags::FIN_RECEIVED));
+        self.rcv_nxt.minus(fin).minus(self.rx.len)
+    }
+
+    /// The user has read on: RCV.UP that was reached is forgotten. Two gigabytes later it would lie
+    /// ahead again.
+    #[inline]
+    pub(crate) fn retire_urgent_in(&mut self) {
+        if self.flags.has(Flags::URGENT_IN) && self.rcv_up.le(self.first_unread()) {
+            self.flags.clear(Flags::URGENT_IN);
+        }
+    }
+
+    /// SND.UNA has moved: the same for SND.UP.
+    #[inline]
+    pub(crate) fn retire_urgent_out(&mut self) {
+        if self.flags.has(Flags::URGENT_OUT) && self.snd_up.le(self.snd_una) {
+            self.flags.clear(Flags::URGENT_OUT);
+        }
     }
 
     /// Marks the end of the data queued so far as the end of urgent data. New programs should
@@ -185,3 +208,6 @@ impl Connection {
         }
     }
 }
+
+#[cfg(all(test, feature = "fast-retransmit"))]
+mod tests;

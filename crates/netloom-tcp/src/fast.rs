@@ -39,6 +39,7 @@ const UNUSUAL: Flags = Flags::READ_SHUT
     .with(Flags::FIN_QUEUED)
     .with(Flags::FIN_SENT)
     .with(Flags::PROBED)
+    .with(Flags::URGENT_OUT)
     .with(Flags::WATCHED);
 
 /// Facts that call for another segment than new text or an acknowledgment, or for a timer.
@@ -52,7 +53,6 @@ const UNUSUAL_TO_SEND: Flags = UNUSUAL
     .with(Flags::PROBE_OWED)
     .with(Flags::OVERRIDE)
     .with(Flags::DSACK)
-    .with(Flags::URGENT_OUT)
     .with(Flags::OWN_USER_TIMEOUT)
     .with(Flags::LINGERING);
 

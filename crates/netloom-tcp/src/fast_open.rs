@@ -80,6 +80,7 @@ impl Connection {
         self.tx.consume(io.tx.len(), taken);
         let una = self.snd_una.plus(taken);
         self.snd_una = una;
+        self.retire_urgent_out();
         self.snd_nxt = una;
         self.snd_sml = una;
         self.recover = una;

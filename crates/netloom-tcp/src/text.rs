@@ -217,6 +217,8 @@ impl Connection {
         }
         if discards {
             self.outcome.discard = Some(Discard::ReadShutDown);
+            // Only what came before this text: lent, it may be kept.
+            self.retire_urgent_in();
         } else {
             self.rx.len = self.rx.len.wrapping_add(reached.since(self.rcv_nxt));
             self.report(News::READABLE);
