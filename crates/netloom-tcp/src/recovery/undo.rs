@@ -81,6 +81,11 @@ impl Connection {
     /// Takes the last reduction back.
     pub(crate) fn undo(&mut self, io: &mut Io<'_>) {
         self.marks.clear(Marks::UNDOABLE);
+        if matches!(self.phase, Phase::Probation | Phase::Trial) && !self.congestion.is_model() {
+            // F-RTO lets two segments out beyond all that is in flight. That is no window that has
+            // grown beyond the one before, which would stay as it is.
+            self.congestion.set_cwnd(u32::from(self.mss));
+        }
         self.congestion
             .on_undo(self.prior_cwnd, self.prior_ssthresh);
         if self.phase != Phase::Open {

@@ -1,6 +1,8 @@
 //! What RACK-TLP (RFC 8985), F-RTO (RFC 5682) and proportional rate reduction (RFC 6937) leave to
 //! what comes after them.
 
+use netloom_tcp::CongestionControl;
+
 use crate::script::*;
 
 /// So many segments in flight of a connection that finds losses by time.
@@ -47,5 +49,40 @@ conversation! {
         sends!(h, ".", seq: 40_001, len: 1000);
         // The pipe is more than ssthresh: no more than that.
         h.quiet();
+    }
+
+    a_timeout_that_was_a_mistake_leaves_the_window_as_it_was(at) {
+        for algorithm in CongestionControl::ALL.iter().copied() {
+            if algorithm.name() == "bbr" {
+                continue;
+            }
+            // A round trip of 100 ms.
+            let mut h = Host::connecting(Setup::with(|s| {
+                at(s);
+                s.peer_sack = true;
+                s.tunables.recovery = true;
+                s.tunables.congestion_control = algorithm;
+                s.tunables.frto = true;
+            }));
+            sends!(h, "S", seq: 0);
+            h.sleep(millis(100));
+            let syn = h.peer_syn();
+            h.recv(Seg { flags: "S.".into(), ack: 1, ..syn });
+            sends!(h, ".", seq: 1);
+            h.write(30_000);
+            assert_eq!(h.emit_all().len(), 10);
+            h.sleep_until_deadline();
+            sends!(h, ".", seq: 1, len: 1000);
+            h.sleep(millis(100));
+            recv!(h, ".", ack: 2001);
+            assert_eq!(h.emit_all().len(), 2);
+            h.sleep(millis(10));
+            recv!(h, ".", ack: 4001);
+            assert_eq!(
+                (h.info().cwnd, h.info().ssthresh),
+                (10_000, u32::MAX),
+                "{algorithm:?}"
+            );
+        }
     }
 }
