@@ -4,6 +4,7 @@
 use netloom_wire::TcpFlags;
 
 use crate::congestion::Controller;
+use crate::flags::Flags;
 use crate::recovery::{Marks, Phase};
 use crate::{Connection, Env, Plan, PlanKind, Segment};
 
@@ -166,6 +167,8 @@ impl Connection {
         }
         self.phase = Phase::Reduced;
         self.recover = self.snd_nxt;
+        // It is where the reduction ends, and no recovery's any more (RFC 6582 §3.2).
+        self.flags.clear(Flags::RECOVERED);
         least
     }
 

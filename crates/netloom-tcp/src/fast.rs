@@ -215,6 +215,7 @@ impl Connection {
     ) {
         let octets = ack.since(self.snd_una);
         self.snd_una = ack;
+        self.forget_recovery();
         self.rtx_nxt = self.rtx_nxt.max(ack);
         self.tx.consume(tx_capacity, octets);
         if let Some(sample) = sample {

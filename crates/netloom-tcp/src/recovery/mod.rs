@@ -100,7 +100,10 @@ impl Connection {
         }
         if self.phase == Phase::Open {
             #[cfg(feature = "fast-retransmit")]
-            self.forget_duplicates();
+            {
+                self.forget_duplicates();
+                self.forget_recovery();
+            }
             self.grow(env, ack, false);
             return;
         }

@@ -28,6 +28,9 @@ impl Connection {
         }
         match self.phase {
             Phase::Open => {}
+            // What was reduced then is not reduced again; what is lost is lost.
+            #[cfg(feature = "rack")]
+            Phase::Reduced => {}
             Phase::Recovery => {
                 self.inflate();
                 return;
@@ -35,7 +38,7 @@ impl Connection {
             // They answer what was retransmitted needlessly (RFC 6582 §4).
             Phase::Loss => return,
             #[cfg(feature = "rack")]
-            Phase::Probation | Phase::Trial | Phase::Reduced => return,
+            Phase::Probation | Phase::Trial => return,
         }
         self.inflate();
         if self.dup_acks >= env.tunables.dupack_threshold.max(2) && self.is_new_loss() {
@@ -49,6 +52,15 @@ impl Connection {
         //# If not, the TCP
         //# does not enter fast retransmit and does not reset ssthresh.
         !self.flags.has(Flags::RECOVERED) || self.snd_una.minus(1).ge(self.recover)
+    }
+
+    /// SND.UNA has moved, and nothing is being repaired: once it is beyond `recover`, that is not
+    /// asked for any more. Gigabytes later it would lie ahead again.
+    #[inline(always)]
+    pub(crate) fn forget_recovery(&mut self) {
+        if self.flags.has(Flags::RECOVERED) && self.is_new_loss() {
+            self.flags.clear(Flags::RECOVERED);
+        }
     }
 
     /// One segment more has left the network.
@@ -87,3 +99,6 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

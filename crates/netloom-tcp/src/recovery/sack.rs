@@ -173,7 +173,11 @@ impl Connection {
             any_lost |= record.is(LOST);
         }
         let repeated = self.sacked > 0 && u32::from(self.dup_acks) >= threshold;
-        if self.phase == Phase::Open && (any_lost || repeated) {
+        #[cfg(feature = "rack")]
+        let open = matches!(self.phase, Phase::Open | Phase::Reduced);
+        #[cfg(not(feature = "rack"))]
+        let open = self.phase == Phase::Open;
+        if open && (any_lost || repeated) {
             self.enter_recovery(io);
         } else {
             self.recount(io);

@@ -21,6 +21,24 @@ fn in_flight(at: &dyn Fn(&mut Setup), segments: u8, change: impl FnOnce(&mut Set
     h
 }
 
+/// A connection that agreed on ECN.
+fn with_ecn(at: &dyn Fn(&mut Setup), sack: bool) -> Host {
+    let mut h = Host::connecting(Setup::with(|s| {
+        at(s);
+        s.tunables.ecn = 1;
+        s.peer_sack = sack;
+    }));
+    sends!(h, "SEW", seq: 0);
+    let syn = h.peer_syn();
+    h.recv(Seg {
+        flags: "S.E".into(),
+        ack: 1,
+        ..syn
+    });
+    sends!(h, ".", seq: 1);
+    h
+}
+
 conversation! {
     what_is_lost_when_a_timeout_is_repaired_is_a_new_loss(at) {
         //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
@@ -83,6 +101,28 @@ conversation! {
                 (10_000, u32::MAX),
                 "{algorithm:?}"
             );
+        }
+    }
+
+    a_loss_after_a_mark_is_repaired_without_a_second_reduction(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+        //= type=test
+        //# The TCP sender SHOULD use the "fast retransmit" algorithm to detect
+        //# and repair loss, based on incoming duplicate ACKs.
+        for sack in [false, true] {
+            let mut h = with_ecn(at, sack);
+            h.write(30_000);
+            assert_eq!(h.emit_all().len(), 10);
+            recv!(h, ".E", ack: 1001);
+            assert_eq!((h.info().cwnd, h.info().ssthresh), (5000, 5000));
+            h.quiet();
+            for i in 1..=3 {
+                h.quiet();
+                let block = (2001, 2001 + 1000 * i);
+                recv!(h, ".", ack: 1001, sack: if sack { vec![block] } else { vec![] });
+            }
+            sends!(h, ".", seq: 1001, len: 1000);
+            assert_eq!((h.info().cwnd, h.info().ssthresh), (5000, 5000));
         }
     }
 }
