@@ -348,6 +348,12 @@ impl Connection {
         let first = open || self.phase == Phase::Recovery || self.retries == 0;
         #[cfg(not(feature = "rack"))]
         let first = self.phase != Phase::Loss || self.retries == 0;
+        #[cfg(feature = "rack")]
+        if self.phase == Phase::Recovery && self.uses_rack(env) {
+            // The window of the moment is what proportional rate reduction lets out; what is reduced
+            // again is what it was to come to.
+            self.end_reduction();
+        }
         if first {
             self.remember_window();
         }

@@ -1,7 +1,7 @@
 //! What RACK-TLP (RFC 8985), F-RTO (RFC 5682) and proportional rate reduction (RFC 6937) leave to
 //! what comes after them.
 
-use netloom_tcp::CongestionControl;
+use netloom_tcp::{CongestionControl, Timer};
 
 use crate::script::*;
 
@@ -67,6 +67,24 @@ conversation! {
         sends!(h, ".", seq: 40_001, len: 1000);
         // The pipe is more than ssthresh: no more than that.
         h.quiet();
+    }
+
+    a_timeout_in_recovery_halves_what_the_recovery_left(at) {
+        //= https://www.rfc-editor.org/rfc/rfc5681#section-4.3
+        //= type=test
+        //# Loss in two successive windows of data, or
+        //# the loss of a retransmission, should be taken as two indications of
+        //# congestion and, therefore, cwnd (and ssthresh) MUST be lowered twice
+        //# in this case.
+        let mut h = in_flight(at, 20, |_| {});
+        h.sleep(millis(10));
+        recv!(h, ".", ack: 1, sack: vec![(17_001, 20_001)]);
+        assert_eq!(h.info().ssthresh, 10_000);
+        // Nothing but what was just let out is in the network.
+        assert_eq!(h.emit_all().len(), 3);
+        h.sleep_until_deadline();
+        h.fire(Timer::Retransmit);
+        assert_eq!((h.info().cwnd, h.info().ssthresh), (1000, 5000));
     }
 
     a_timeout_that_was_a_mistake_leaves_the_window_as_it_was(at) {
