@@ -405,6 +405,8 @@ impl Connection {
         self.flags
             .put(Flags::FIN_LOST, self.flags.has(Flags::FIN_SENT));
         self.dup_acks = 0;
+        #[cfg(feature = "rack")]
+        self.forget_probes();
         #[cfg(feature = "fast-retransmit")]
         self.forget_duplicates();
         self.rtx_nxt = self.snd_una;
@@ -469,6 +471,12 @@ impl Connection {
             self.phase = Phase::Loss;
             self.recover = self.snd_nxt;
             self.flags.set(Flags::RECOVERED.with(Flags::RETRANSMIT_NOW));
+            #[cfg(feature = "rack")]
+            {
+                self.forget_probes();
+                // That it was needless says nothing of the last reduction.
+                self.marks.clear(Marks::UNDOABLE);
+            }
             self.rtx_nxt = self.snd_una;
             self.recount(io);
         }

@@ -1,7 +1,7 @@
 //! What RACK-TLP (RFC 8985), F-RTO (RFC 5682) and proportional rate reduction (RFC 6937) leave to
 //! what comes after them.
 
-use netloom_tcp::{CongestionControl, Timer};
+use netloom_tcp::{CongestionControl, PlanKind, Timer};
 
 use crate::script::*;
 
@@ -122,6 +122,48 @@ conversation! {
         }
     }
 
+    a_loss_probe_says_nothing_of_what_a_closed_window_refused(at) {
+        let mut h = probed(at);
+        recv!(h, ".", ack: 1, win: 0);
+        h.sleep_until_deadline();
+        assert_eq!(h.emit().kind, Some(PlanKind::WindowProbe));
+        recv!(h, ".", ack: 1, win: 60_000);
+        all_arrives(&mut h);
+    }
+
+    a_loss_probe_says_nothing_of_what_was_too_large(at) {
+        let mut h = probed(at);
+        with!(&mut h, |c, _env, io| c.set_path_mss(&mut io, 500));
+        all_arrives(&mut h);
+    }
+
+    what_was_too_large_takes_no_older_reduction_back(at) {
+        let mut h = in_flight(at, 10, |s| s.peer_ts = true);
+        let len = u32::from(h.info().snd_mss);
+        let sent_at = |h: &mut Host| (h.now / 1000) as u32 + 0x1000;
+        h.sleep(millis(10));
+        let echo = sent_at(&mut h) - 10;
+        let ts = Some((7_001, echo));
+        recv!(h, ".", ack: 1, ts: ts, sack: vec![(1 + len, 1 + 4 * len)]);
+        h.emit_all();
+        h.sleep(millis(10));
+        let nxt = h.info().snd_nxt.0.wrapping_sub(h.setup.iss);
+        let ts = Some((7_002, sent_at(&mut h) - 10));
+        recv!(h, ".", ack: nxt, ts: ts);
+        let echo = sent_at(&mut h);
+        let cwnd = h.info().cwnd;
+        assert_eq!(cwnd, 5 * len);
+        assert_eq!(h.emit_all().len(), 5);
+        // The path is said to carry less, but what was sent arrives.
+        h.sleep(millis(50));
+        with!(&mut h, |c, _env, io| c.set_path_mss(&mut io, 512));
+        assert_eq!(h.emit().len, 500);
+        h.emit_all();
+        h.sleep(millis(1));
+        recv!(h, ".", ack: nxt + 500, ts: Some((7_003, echo)));
+        assert!(h.info().cwnd <= cwnd + len, "{} {cwnd}", h.info().cwnd);
+    }
+
     a_loss_after_a_mark_is_repaired_without_a_second_reduction(at) {
         //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
         //= type=test
@@ -143,4 +185,34 @@ conversation! {
             assert_eq!((h.info().cwnd, h.info().ssthresh), (5000, 5000));
         }
     }
+}
+
+/// Five segments in flight, and the last of them again as a loss probe.
+fn probed(at: &dyn Fn(&mut Setup)) -> Host {
+    let mut h = Host::client(Setup::with(|s| {
+        at(s);
+        s.peer_sack = true;
+        s.tunables.recovery = true;
+        s.tunables.early_retrans = true;
+    }));
+    h.write(5000);
+    assert_eq!(h.emit_all().len(), 5);
+    h.sleep_until_deadline();
+    let probe = h.emit();
+    assert_eq!(
+        (probe.seq, probe.kind),
+        (4001, Some(PlanKind::Retransmission))
+    );
+    h
+}
+
+/// What is in flight is sent again, and more, and arrives: no loss is known.
+fn all_arrives(h: &mut Host) {
+    assert!(h.emit_all().len() >= 5);
+    h.write(1000);
+    h.emit_all();
+    h.sleep(millis(10));
+    recv!(h, ".", ack: 6001);
+    assert_eq!(h.info().unacked, 0);
+    assert_eq!(h.info().ssthresh, u32::MAX);
 }
