@@ -130,7 +130,9 @@ impl Connection {
         #[cfg(feature = "bbr")]
         if self.is_held_back(env, io) && !self.flags.has(Flags::RETRANSMIT_NOW) {
             // What carries no text does not wait.
-            return self.unsent() == 0 && self.lost == 0 && self.plan_new(env, io, plan);
+            return self.unsent() == 0
+                && self.lost == 0
+                && (self.plan_retransmission(env, io, true, plan) || self.plan_new(env, io, plan));
         }
         //= https://www.rfc-editor.org/rfc/rfc6675#section-4
         //# NextSeg () MUST return the sequence number range of the next segment
