@@ -9,7 +9,7 @@ use common::trace::{icmp_packet, ip_packet, nd_packet, tcp, udp_packet};
 use netloom_stack::driver::RxMeta;
 use netloom_stack::tcp::How;
 use netloom_stack::wire::{Addr, ArpOperation, EtherType, Frame, MacAddr, NdpMessage, NdpOption};
-use netloom_stack::{CloseReason, DropReason, Error, State};
+use netloom_stack::{CloseReason, DropReason, Error, Keepalive, State};
 
 fn dropped(net: &Net, reason: DropReason) -> usize {
     net.stack.counters().dropped(reason)
@@ -694,5 +694,53 @@ fn frames_of_other_kinds_are_counted_and_dropped() {
         net.ip(&padded);
         net.pump();
         assert_eq!(net.icmp().body, b"x");
+    });
+}
+
+/// Whether the stack repeats what it wrote, once its neighbour is back.
+fn is_repeated(net: &mut Net, data: &[u8]) -> bool {
+    net.out.clear();
+    net.alive.push((net.peer, PEER_MAC));
+    net.pass_s(60);
+    net.out
+        .iter()
+        .any(|packet| matches!(packet, Packet::Tcp(segment) if segment.data.starts_with(data)))
+}
+
+#[test]
+fn a_timer_that_is_due_as_the_neighbour_fails_is_not_lost() {
+    every_ethernet(|mut net| {
+        let conn = net.connected();
+        net.write(&conn, b"in flight");
+        net.alive.clear();
+        net.stack.flush_neighbors(IF);
+        // Waits for the neighbour, longer than the first is waited for.
+        net.write(&conn, b"behind");
+        net.pass_s(4);
+        assert!(net.stack.next_deadline().is_some(), "it goes on");
+        assert!(is_repeated(&mut net, b"in flight"));
+    });
+}
+
+#[test]
+fn keep_alives_end_a_connection_whose_neighbour_is_gone() {
+    every_ethernet(|mut net| {
+        let conn = net.connected();
+        let keepalive = Keepalive {
+            idle: 1_000_000,
+            interval: 1_000_000,
+            // Enough of them that the neighbour is forgotten meanwhile.
+            count: 200,
+        };
+        net.stack
+            .tcp_set_keepalive(conn.handle, Some(keepalive))
+            .unwrap();
+        net.pump();
+        net.alive.clear();
+        net.pass_s(1_000);
+        assert_eq!(
+            net.stack.tcp_close_reason(conn.handle),
+            Ok(Some(CloseReason::KeepAliveTimedOut))
+        );
     });
 }

@@ -272,10 +272,14 @@ impl Stack {
             Next::Fire(_) | Next::Wait(_) => None,
         };
         self.apply(index, &outcome);
-        if let (Some(plan), false) = (plan, outcome.ended()) {
-            self.lose(index, &plan, 0, DropReason::NeighborFailed);
-            self.owe(iface, Ref::new(Kind::Connection, index));
+        if outcome.ended() {
+            return;
         }
+        if let Some(plan) = plan {
+            self.lose(index, &plan, 0, DropReason::NeighborFailed);
+        }
+        // While it waited no timer of it was armed, and one may be due: its turn sees to both.
+        self.owe(iface, Ref::new(Kind::Connection, index));
     }
 
     /// Tells a connection what its path carries now.
