@@ -217,7 +217,7 @@ impl Links {
         self.on
     }
 
-    /// When the member was put on its list, by a count of its owner's.
+    /// When the member was put on its list, by a count of its owner's, of 31 bits.
     pub(crate) const fn since(&self) -> u32 {
         self.since
     }

@@ -2,7 +2,15 @@
 
 use super::On;
 use crate::list::{Kind, Ref};
+use crate::memory::slab::FREE;
 use crate::stack::Stack;
+
+/// Turns are counted in these bits: an entry's turn is also its slab's link, in which the one above
+/// marks a free entry.
+const TURNS: u32 = FREE - 1;
+
+/// As long as that nobody waits: by so many turns earlier is who is put first.
+const LONG_AGO: u32 = FREE / 2;
 
 #[cfg(feature = "tcp")]
 impl Stack {
@@ -35,12 +43,14 @@ impl Stack {
     /// The first item of a list, which stays there; [`Ref::NONE`] if there is none.
     #[inline(never)]
     pub(crate) fn first(&self, on: On) -> Ref {
-        let (mut first, mut earliest) = (Ref::NONE, u32::MAX);
+        let (mut first, mut longest) = (Ref::NONE, 0);
         for kind in &Kind::ALL {
             let mut item = Ref::new(*kind, 0);
             while let Some(links) = self.tables.links(item, on.is_news()) {
-                if links.list() == on.0 && links.since() <= earliest {
-                    (first, earliest) = (item, links.since());
+                // The count wraps: what matters is how long ago it was.
+                let waited = self.turn.wrapping_sub(links.since()) & TURNS;
+                if links.list() == on.0 && waited >= longest {
+                    (first, longest) = (item, waited);
                 }
                 item = item.next();
             }
@@ -50,13 +60,13 @@ impl Stack {
 
     /// Puts an item at the end of a list. False if it is on one already.
     pub(crate) fn put(&mut self, on: On, item: Ref) -> bool {
-        self.turn = self.turn.wrapping_add(1);
+        self.turn = self.turn.wrapping_add(1) & TURNS;
         self.put_since(on, item, self.turn)
     }
 
     /// Puts an item at the front of a list.
     pub(crate) fn put_first(&mut self, on: On, item: Ref) {
-        self.put_since(on, item, 0);
+        self.put_since(on, item, self.turn.wrapping_sub(LONG_AGO) & TURNS);
     }
 
     fn put_since(&mut self, on: On, item: Ref, since: u32) -> bool {
@@ -109,3 +119,7 @@ impl Stack {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(all(feature = "active-open", feature = "ipv4"))]
+mod tests;
