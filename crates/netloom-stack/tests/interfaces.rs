@@ -3,7 +3,7 @@
 #![cfg(all(feature = "ipv4", feature = "ipv6", feature = "alloc"))]
 mod common;
 
-use common::trace::{IF, Net, PEER_PORT, PORT, V4, V6, addr, cidr, every, tcp};
+use common::trace::{IF, IRS, Net, PEER_PORT, PORT, V4, V6, addr, cidr, every, tcp};
 use common::{Profile, Queue, stack};
 use netloom_stack::driver::{Instant, RxMeta};
 use netloom_stack::route::Route;
@@ -218,4 +218,52 @@ fn a_link_local_peer_is_known_by_its_interface() {
     assert!(ends(&mut net, IF).is_empty());
     assert_eq!(ends(&mut net, second).len(), 1);
     net.balance();
+}
+
+#[test]
+fn a_handshake_goes_on_by_the_interface_its_peer_is_at() {
+    for setup in [V4, V6] {
+        // The default route leads by the first interface.
+        let mut net = Net::new(setup);
+        let second = net
+            .stack
+            .add_interface(InterfaceConfig::ip().mtu(1400))
+            .unwrap();
+        let own = cidr(net.pick("172.16.0.1/16", "2001:db8:2::1/64"));
+        net.stack.add_address(second, own).unwrap();
+        let there = addr(net.pick("172.16.3.4", "2001:db8:2::4"));
+        let listener = net.listen(PORT);
+        let arrives = |net: &mut Net, flags, ack| {
+            let segment = tcp(flags).ack(ack).from(there).to(own.addr);
+            let segment = match flags {
+                "S" => segment,
+                _ => segment.seq(IRS + 1),
+            };
+            let packet = net.packet_of(&segment);
+            let meta = RxMeta::default();
+            net.stack.receive(net.now, second, &packet, &meta);
+        };
+        let due = [(own.addr.to_string(), there.to_string())];
+        arrives(&mut net, "S", 0);
+        assert_eq!(ends(&mut net, second), due);
+        // The peer repeats its SYN; an ACK acknowledges nothing of ours; no answer comes.
+        arrives(&mut net, "S", 0);
+        assert!(ends(&mut net, IF).is_empty());
+        assert_eq!(ends(&mut net, second), due);
+        arrives(&mut net, ".", 1);
+        assert!(ends(&mut net, IF).is_empty());
+        assert_eq!(ends(&mut net, second), due);
+        net.now = net.stack.next_deadline().unwrap();
+        assert!(ends(&mut net, IF).is_empty());
+        let mut queue = Queue::new();
+        let _ = net.stack.transmit(net.now, second, &mut queue);
+        assert_eq!(queue.frames.len(), 1);
+        let at = net.pick(24, 44);
+        let iss = u32::from_be_bytes(queue.frames[0][at..at + 4].try_into().unwrap());
+        arrives(&mut net, ".", iss.wrapping_add(1));
+        let handle = net.stack.tcp_accept(listener).unwrap().unwrap();
+        let info = net.stack.tcp_info(handle).unwrap();
+        assert_eq!(usize::from(info.advmss), 1400 - net.pick(40, 60));
+        net.balance();
+    }
 }

@@ -188,7 +188,7 @@ impl Stack {
         if let Some(listener) = self.tables.listeners.get_mut(listener) {
             listener.half_open = listener.half_open.saturating_add(1);
         }
-        self.push_control(self.reply_iface(tuple, iface), item);
+        self.push_control(self.reply_iface(tuple, Some(iface)), item);
         Ok(())
     }
 
@@ -209,17 +209,23 @@ impl Stack {
         Err(DropReason::TcpSynQueueFull)
     }
 
-    /// The interface an answer to a tuple leaves by: the route's, or where it came from.
-    fn reply_iface(&self, tuple: &Tuple, iface: u8) -> u8 {
-        self.reply_route(tuple, iface).map_or(iface, |(out, _)| out)
+    /// The interface an answer to a tuple leaves by: the route's, or where it came from. SYN
+    /// entries do not keep that: later it is the remote address alone that says where it lies.
+    fn reply_iface(&self, tuple: &Tuple, iface: Option<u8>) -> u8 {
+        self.reply_route(tuple, iface)
+            .map_or(iface.unwrap_or(0), |(out, _)| out)
     }
 
-    /// How an answer leaves by an interface.
-    fn reply_route(&self, tuple: &Tuple, iface: u8) -> Option<(u8, Addr)> {
+    /// How an answer leaves: by that interface if a route does, else by the best.
+    fn reply_route(&self, tuple: &Tuple, iface: Option<u8>) -> Option<(u8, Addr)> {
         let scope = tuple.scope();
         match self.recent.route(&tuple.remote) {
-            Some((out, next_hop)) if out == iface && scope.is_none() => Some((out, next_hop)),
-            Some(_) | None => self.route(&tuple.remote, scope.or(Some(iface))),
+            Some((out, next_hop)) if iface.is_none_or(|iface| iface == out) && scope.is_none() => {
+                Some((out, next_hop))
+            }
+            Some(_) | None => self
+                .route(&tuple.remote, scope.or(iface))
+                .or_else(|| self.route(&tuple.remote, scope)),
         }
     }
 
@@ -247,10 +253,11 @@ impl Stack {
         self.lend_to_flow(index, flow);
     }
 
-    /// A segment for a SYN entry.
+    /// A segment for a SYN entry, which arrived on an interface.
     pub(crate) fn half_open_input(
         &mut self,
         index: u32,
+        arrived_on: u8,
         segment: &Segment<'_>,
     ) -> Result<(), DropReason> {
         let (tuple, mut half) = self.half_open(index).ok_or(DropReason::TcpNoSocket)?;
@@ -262,7 +269,7 @@ impl Stack {
                 return result;
             }
         }
-        let iface = self.reply_iface(&tuple, 0);
+        let iface = self.reply_iface(&tuple, Some(arrived_on));
         let ts_offset = self.ts_offset(&tuple);
         let (_, rcv_buf) = self.announced(&tuple, iface);
         let env = self.clock.env(&self.tunables.tcp, 0);
@@ -533,7 +540,7 @@ impl Stack {
             return true;
         };
         let item = Ref::new(Kind::HalfOpen, index);
-        let next_hop = match self.reply_route(&tuple, iface) {
+        let next_hop = match self.reply_route(&tuple, Some(iface)) {
             Some((out, next_hop)) if out == iface => next_hop,
             Some((out, _)) => {
                 self.push_control(out, item);
@@ -664,7 +671,7 @@ impl Stack {
             entry.half.count_retry();
             let tuple = entry.tuple;
             self.unlink(front);
-            self.push_control(self.reply_iface(&tuple, 0), front);
+            self.push_control(self.reply_iface(&tuple, None), front);
         }
     }
 

@@ -66,7 +66,10 @@ impl Stack {
             },
             #[cfg(not(feature = "flows"))]
             Some(Kind::Connection) => self.connection_input(found.index(), &segment),
-            Some(Kind::HalfOpen) => self.half_open_input(found.index(), &segment),
+            Some(Kind::HalfOpen) => {
+                let iface = packet.arrival.iface;
+                self.half_open_input(found.index(), iface, &segment)
+            }
             Some(Kind::TimeWait) => self.time_wait_input(found.index(), packet, &segment),
             Some(_) | None => self.listener_input(&tuple, packet, &segment, None),
         }
