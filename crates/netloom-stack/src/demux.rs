@@ -72,6 +72,12 @@ impl Demux {
         scan(tables, protocol, tuple)
     }
 
+    /// Entries of the index.
+    #[cfg(all(test, feature = "alloc", feature = "flows"))]
+    pub(crate) fn len(&self) -> u32 {
+        self.index.as_ref().map_or(0, crate::index::Index::len)
+    }
+
     /// The connection that was found last, if that was one and it is there still. Whether it has
     /// the tuple of a segment is to be looked at.
     #[cfg(all(

@@ -141,10 +141,8 @@ fn times_pass_on_lent_memory() {
     assert!(world.flows.is_empty());
 }
 
-#[test]
-fn echoes_on_lent_memory() {
-    let mut world = World::new();
-    // A request as ping sends it.
+/// A request as ping sends it.
+fn ping() -> Vec<u8> {
     let mut request = vec![
         0x45, 0, 0, 32, 0, 1, 0, 0, 64, 1, 0, 0, 10, 0, 0, 1, 203, 0, 113, 9, 8, 0, 0, 0, 0, 5, 0,
         9, 1, 2, 3, 4,
@@ -157,7 +155,13 @@ fn echoes_on_lent_memory() {
         .add(&request[..20])
         .finish();
     request[10..12].copy_from_slice(&sum.to_be_bytes());
-    world.flows.packet_in(world.now, &request, &mut world.seen);
+    request
+}
+
+#[test]
+fn echoes_on_lent_memory() {
+    let mut world = World::new();
+    world.flows.packet_in(world.now, &ping(), &mut world.seen);
     let [(id, 9)] = world.seen.echoes[..] else {
         panic!("{:?}", world.seen.echoes)
     };
@@ -181,4 +185,28 @@ fn echoes_on_lent_memory() {
         (reply[20], &reply[24..]),
         (0, &[0, 5, 0, 9, 1, 2, 3, 4][..])
     );
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn the_index_forgets_an_echo_flow_whose_socket_is_closed() {
+    use crate::flow::FlowSocket;
+
+    let config = FlowConfig::default();
+    let mut stack = Stack::for_flows(&config, Seed::from([2; 32])).unwrap();
+    let now = Instant::from_secs(1);
+    for _ in 0..3 {
+        stack.receive(now, IfaceId::FIRST, &ping(), &RxMeta::default());
+        let Some(crate::Event::FlowOpening(id)) = stack.poll_event() else {
+            panic!()
+        };
+        assert_eq!(stack.demux.len(), 1);
+        stack.flow_accept(id).unwrap();
+        let Ok(FlowSocket::Echo(socket)) = stack.flow_socket(id) else {
+            panic!()
+        };
+        stack.udp_close(socket).unwrap();
+        assert_eq!(stack.demux.len(), 0);
+        while stack.poll_event().is_some() {}
+    }
 }

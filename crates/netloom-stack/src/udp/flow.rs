@@ -88,8 +88,8 @@ impl Stack {
         }
     }
 
-    /// Takes a socket's tuple out of the table.
-    fn forget_udp_tuple(&mut self, index: u32) {
+    /// Takes a socket's tuple out of the table: of an echo flow's from under its own protocol.
+    pub(super) fn forget_udp_tuple(&mut self, index: u32) {
         let Some(slot) = self.tables.udp.get_mut(index) else {
             return;
         };

@@ -835,7 +835,9 @@ impl Stack {
     /// [`Error::StaleHandle`].
     pub fn udp_close(&mut self, handle: UdpHandle) -> Result<(), Error> {
         let slot = self.udp(handle)?;
-        let (tuple, bound) = (slot.tuple, slot.bound_iface != 0);
+        #[cfg(not(feature = "flows"))]
+        let tuple = slot.tuple;
+        let bound = slot.bound_iface != 0;
         let unaddressed = u32::from(slot.unaddressed);
         self.udp.unaddressed = self.udp.unaddressed.wrapping_sub(unaddressed);
         let item = Ref::new(Kind::Udp, handle.index);
@@ -844,6 +846,9 @@ impl Stack {
         self.udp
             .deadlines
             .disarm(&mut UdpTimers(&mut self.tables.udp), handle.index);
+        #[cfg(feature = "flows")]
+        self.forget_udp_tuple(handle.index);
+        #[cfg(not(feature = "flows"))]
         self.demux.remove(&self.keys, UDP, &tuple, item);
         if bound {
             self.udp.bound_to_interfaces = self.udp.bound_to_interfaces.wrapping_sub(1);
