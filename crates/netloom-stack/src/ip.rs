@@ -30,6 +30,9 @@ pub(crate) struct Packet<'a> {
     /// The destination is one address of this stack, and so was the link's: an answer may be
     /// sent.
     pub(crate) unicast: bool,
+    /// There was a Fragment header, though the packet is whole.
+    #[cfg(all(feature = "ipv6", feature = "ethernet"))]
+    pub(crate) fragmented: bool,
     pub(crate) arrival: &'a Arrival<'a>,
 }
 

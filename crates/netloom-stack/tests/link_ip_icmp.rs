@@ -8,6 +8,7 @@ use common::trace::{advertisement, arp_frame, arp_request, ethernet, every, ever
 use common::trace::{icmp_packet, ip_packet, nd_packet, tcp, udp_packet};
 use netloom_stack::driver::RxMeta;
 use netloom_stack::tcp::How;
+use netloom_stack::wire::protocol;
 use netloom_stack::wire::{Addr, ArpOperation, EtherType, Frame, MacAddr, NdpMessage, NdpOption};
 use netloom_stack::{CloseReason, DropReason, Error, Keepalive, State};
 
@@ -742,5 +743,33 @@ fn keep_alives_end_a_connection_whose_neighbour_is_gone() {
             net.stack.tcp_close_reason(conn.handle),
             Ok(Some(CloseReason::KeepAliveTimedOut))
         );
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6980#section-5
+//= type=test
+//# Nodes MUST silently ignore the following Neighbor Discovery and
+//# SEcure Neighbor Discovery messages if the packets carrying them
+//# include an IPv6 Fragmentation Header:
+#[test]
+fn neighbour_discovery_behind_a_fragment_header_is_ignored() {
+    every_ethernet(|mut net| {
+        if !net.v6() {
+            return;
+        }
+        let (peer, us) = (net.peer, net.us);
+        let options = [NdpOption::SourceLinkLayerAddress(PEER_MAC)];
+        let solicit = NdpMessage::NeighborSolicitation { target: us };
+        let plain = nd_packet(peer, us, 255, &solicit, &options);
+        // A whole packet all the same: its fragment is the only one.
+        let mut payload = vec![protocol::ICMPV6, 0, 0, 0, 1, 2, 3, 4];
+        payload.extend_from_slice(&plain[40..]);
+        net.ip(&ip_packet(peer, us, protocol::FRAGMENT, 255, 0, &payload));
+        net.silent();
+        assert_eq!(dropped(&net, DropReason::NdInvalid), 1);
+        assert_eq!(net.stack.neighbors().count(), 0);
+        net.ip(&plain);
+        net.pump();
+        assert_eq!(net.icmp().kind, 136);
     });
 }

@@ -109,6 +109,8 @@ impl Stack {
             payload: head,
             whole,
             unicast: true,
+            #[cfg(all(feature = "ipv6", feature = "ethernet"))]
+            fragmented: false,
             arrival: &arrival,
         };
         self.send_icmp_error(&packet, IcmpError::Unreachable(what));

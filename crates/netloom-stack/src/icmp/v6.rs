@@ -128,6 +128,13 @@ impl Stack {
 impl Stack {
     /// Neighbour solicitations and advertisements.
     fn nd_input(&mut self, packet: &Packet<'_>, view: &Icmpv6View<'_>) -> Result<(), DropReason> {
+        //= https://www.rfc-editor.org/rfc/rfc6980#section-5
+        //# Nodes MUST silently ignore the following Neighbor Discovery and
+        //# SEcure Neighbor Discovery messages if the packets carrying them
+        //# include an IPv6 Fragmentation Header:
+        if packet.fragmented {
+            return Err(DropReason::NdInvalid);
+        }
         let nd = view.ndp().map_err(|_| DropReason::NdInvalid)?;
         nd.check(&packet.src, &packet.dst, packet.hops)
             .map_err(|_| DropReason::NdInvalid)?;

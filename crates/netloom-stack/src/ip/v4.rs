@@ -61,6 +61,8 @@ impl Stack {
             payload: view.payload(),
             whole,
             unicast,
+            #[cfg(all(feature = "ipv6", feature = "ethernet"))]
+            fragmented: false,
             arrival,
         })
     }

@@ -29,6 +29,8 @@ impl Stack {
             payload: view.payload(),
             whole,
             unicast,
+            #[cfg(feature = "ethernet")]
+            fragmented: false,
             arrival,
         };
         let upper = match view.upper() {
@@ -40,6 +42,10 @@ impl Stack {
         }
         packet.protocol = upper.protocol;
         packet.payload = upper.payload;
+        #[cfg(feature = "ethernet")]
+        {
+            packet.fragmented = upper.fragment.is_some();
+        }
         match upper.protocol {
             protocol::TCP | protocol::UDP | protocol::ICMPV6 => self.deliver(&packet),
             protocol::NO_NEXT_HEADER => Err(DropReason::UnknownProtocol),
