@@ -8,7 +8,7 @@
 mod common;
 
 use common::trace::{IF, IRS, Net, PEER_PORT, PORT, addr, cidr, every, tcp};
-use netloom_stack::tcp::{Backlog, ListenOptions};
+use netloom_stack::tcp::{Backlog, How, ListenOptions};
 use netloom_stack::{CloseReason, Error, Event, State};
 
 const SHARED: ListenOptions = ListenOptions {
@@ -317,5 +317,43 @@ fn a_connection_to_oneself_does_not_come_from_the_port_it_goes_to() {
         let handle = net.stack.tcp_connect(to).unwrap();
         assert_eq!(net.stack.tcp_local_addr(handle).unwrap().port(), 50_001);
         assert_eq!(net.stack.tcp_connect(to), Err(Error::PortsExhausted));
+    });
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//= type=test
+//# When a connection is closed actively, it MUST linger in the TIME-WAIT
+//# state for a time 2xMSL (Maximum Segment Lifetime) (MUST-13).
+#[test]
+fn a_time_wait_stays_until_there_is_room_for_its_successor() {
+    every(|mut net| {
+        let listener = net.listen_with(PORT, 1);
+        let mut conn = net.accepted(listener, PEER_PORT);
+        net.stack.tcp_shutdown(conn.handle, How::Write).unwrap();
+        net.pump();
+        net.expect(conn.reply("F."));
+        conn.ack = conn.ack.wrapping_add(1);
+        net.send(conn.tcp("F."));
+        conn.seq += 1;
+        net.expect(conn.reply("."));
+        net.stack.tcp_close(conn.handle).unwrap();
+        let again = tcp("S").seq(conn.seq + 1_000);
+        // No room among those that wait to be accepted.
+        handshake(&mut net, 2);
+        net.send(again.clone());
+        net.silent();
+        assert_eq!(net.stack.usage().time_wait, 1);
+        // None among the handshakes: no cookie has an initial sequence number beyond the old ones.
+        net.stack.tcp_accept(listener).unwrap().unwrap();
+        net.send(tcp("S").peer_port(3));
+        net.expect(tcp("S.").peer_port(3));
+        net.send(again.clone());
+        net.silent();
+        assert_eq!(net.stack.usage().time_wait, 1);
+        net.send(tcp("R").seq(IRS + 1).peer_port(3));
+        net.send(again);
+        let iss = net.expect(tcp("S.").ack(conn.seq + 1_001)).tcp.seq;
+        assert!(iss.wrapping_sub(conn.ack) as i32 > 65_535);
+        assert_eq!(net.stack.usage().time_wait, 0);
     });
 }

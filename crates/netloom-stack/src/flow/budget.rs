@@ -50,7 +50,7 @@ impl Stack {
     }
 
     /// Whether there is room for another flow and its SYN entry.
-    pub(super) fn has_room_for_syn(&self) -> bool {
+    pub(crate) fn has_room_for_syn(&self) -> bool {
         let needed = PER_FLOW + size_of::<HalfOpenEntry>();
         self.flow_bytes_left() >= needed && !self.tables.flows.is_full()
     }

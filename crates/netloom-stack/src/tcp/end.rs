@@ -216,18 +216,43 @@ impl Stack {
                 Ok(())
             }
             time_wait::Disposition::Reopen { min_iss } => {
-                #[cfg(feature = "flows")]
-                let taken = self.is_flows(packet.arrival.iface, &packet.dst);
-                #[cfg(not(feature = "flows"))]
-                let taken = false;
-                if !taken && self.find_listener(&tuple, packet.arrival.iface).is_none() {
-                    // Nobody would take the new incarnation: the old one stays guarded.
-                    return Err(DropReason::TcpNoSocket);
-                }
+                // While nobody would take the new incarnation the old one stays guarded.
+                self.has_room_for_successor(&tuple, packet)?;
                 self.forget_time_wait(index);
                 self.listener_input(&tuple, packet, segment, Some(min_iss))
             }
         }
+    }
+
+    /// Whether a SYN that reopens a connection in TIME-WAIT would begin a handshake.
+    fn has_room_for_successor(
+        &mut self,
+        tuple: &Tuple,
+        packet: &Packet<'_>,
+    ) -> Result<(), DropReason> {
+        let iface = packet.arrival.iface;
+        let Some(listener) = self.find_listener(tuple, iface) else {
+            #[cfg(feature = "flows")]
+            if self.is_flows(iface, &packet.dst) {
+                let room = self.has_room_for_syn();
+                return if room {
+                    Ok(())
+                } else {
+                    Err(DropReason::TcpSynQueueFull)
+                };
+            }
+            return Err(DropReason::TcpNoSocket);
+        };
+        let entry = self.tables.listeners.get(listener);
+        let entry = entry.ok_or(DropReason::TcpNoSocket)?;
+        if entry.to_accept >= entry.backlog {
+            return Err(DropReason::TcpAcceptQueueFull);
+        }
+        // With a cookie for its initial sequence number it could not begin above the old ones.
+        if entry.half_open >= entry.backlog || self.tables.half_open.is_full() {
+            return Err(DropReason::TcpSynQueueFull);
+        }
+        Ok(())
     }
 
     fn forget_time_wait(&mut self, index: u32) {
