@@ -357,3 +357,37 @@ fn a_time_wait_stays_until_there_is_room_for_its_successor() {
         assert_eq!(net.stack.usage().time_wait, 0);
     });
 }
+
+#[test]
+fn sharers_that_come_after_one_has_gone_share_too() {
+    every(|mut net| {
+        let listen = |net: &mut Net| net.stack.tcp_listen_with(PORT.into(), SHARED).unwrap();
+        let mut sharers: Vec<_> = (0..3).map(|_| listen(&mut net)).collect();
+        let mut peer_port = 1_000;
+        // The first goes and its place is taken again; then those go that came before it.
+        for gone in [0, 0, 1] {
+            net.stack.tcp_close_listener(sharers.remove(gone)).unwrap();
+            for come in [false, true] {
+                if come {
+                    sharers.push(listen(&mut net));
+                }
+                let mut counts = vec![0; sharers.len()];
+                for _ in 0..60 {
+                    peer_port += 1;
+                    let ack = handshake(&mut net, peer_port);
+                    for (count, listener) in counts.iter_mut().zip(&sharers) {
+                        if let Some(handle) = net.stack.tcp_accept(*listener).unwrap() {
+                            *count += 1;
+                            net.stack.tcp_abort(handle).unwrap();
+                            net.stack.tcp_close(handle).unwrap();
+                        }
+                    }
+                    net.pump();
+                    net.expect(tcp("R.").seq(ack).peer_port(peer_port));
+                }
+                assert_eq!(counts.iter().sum::<i32>(), 60);
+                assert!(counts.iter().all(|count| *count >= 8), "{counts:?}");
+            }
+        }
+    });
+}

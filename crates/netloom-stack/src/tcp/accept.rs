@@ -9,6 +9,7 @@ use crate::port_alloc::PortAllocator;
 use crate::stack::Stack;
 use crate::tcp::listener::{Backlog, ListenAddr, ListenOptions, Listener};
 use crate::tcp::slot::Flags;
+use crate::tuple::Tuple;
 use crate::version::Version;
 use crate::waiting::On;
 use netloom_tcp::CloseReason;
@@ -64,14 +65,7 @@ impl Stack {
             .ok_or(Error::CapacityExhausted)?;
         let key = at.key();
         match first {
-            Some(first) if cfg!(feature = "reuseport") => {
-                if let Some(first) = self.tables.listeners.get_mut(first) {
-                    let next = core::mem::replace(&mut first.next, index.wrapping_add(1));
-                    if let Some(listener) = self.tables.listeners.get_mut(index) {
-                        listener.next = next;
-                    }
-                }
-            }
+            Some(first) if cfg!(feature = "reuseport") => self.join_sharers(first, index, &key),
             Some(_) | None => {
                 let item = Ref::new(Kind::Listener, index);
                 if !self.demux.insert(&self.keys, TCP, &key, item) {
@@ -103,6 +97,32 @@ impl Stack {
         }
         self.recount_half_open();
         Ok(handle)
+    }
+
+    /// Puts a listener into the chain of those that share its place, by its index: where tuples are
+    /// compared, the lowest is found, and has to lead to the others.
+    fn join_sharers(&mut self, first: u32, index: u32, key: &Tuple) {
+        let (mut before, mut after) = (None, Some(first));
+        while let Some(at) = after.filter(|at| *at < index) {
+            before = Some(at);
+            let listener = self.tables.listeners.get(at);
+            after = listener.and_then(|listener| listener.next.checked_sub(1));
+        }
+        if let Some(listener) = self.tables.listeners.get_mut(index) {
+            listener.next = after.map_or(0, |after| after.wrapping_add(1));
+        }
+        match before {
+            Some(before) => {
+                if let Some(listener) = self.tables.listeners.get_mut(before) {
+                    listener.next = index.wrapping_add(1);
+                }
+            }
+            None => {
+                let of = |index| Ref::new(Kind::Listener, index);
+                self.demux
+                    .replace(&self.keys, TCP, key, of(first), of(index));
+            }
+        }
     }
 
     /// An ephemeral port at which nobody listens there.
