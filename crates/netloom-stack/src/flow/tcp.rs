@@ -198,13 +198,12 @@ impl Stack {
         self.send_reply(&tuple, Some(self.flow_iface()), &reset.into());
     }
 
-    /// Takes a SYN entry out of every list and table.
+    /// Takes the SYN entry of a flow out of every list and table: no listener counts it.
     fn forget_flow_syn(&mut self, index: u32) {
-        let Some(entry) = self.tables.half_open.get_mut(index) else {
-            return;
-        };
-        entry.half = entry.half.with_timestamp(0);
-        self.drop_half_open(index);
+        if let Some(entry) = self.tables.half_open.get(index) {
+            let tuple = entry.tuple;
+            self.forget_half_open(index, &tuple);
+        }
     }
 
     /// Has a SYN entry name the flow that it is; 0: none. There is no room for that beside its

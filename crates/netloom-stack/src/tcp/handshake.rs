@@ -391,6 +391,10 @@ impl Stack {
             if tuple == Tuple::EMPTY {
                 continue;
             }
+            #[cfg(feature = "flows")]
+            if entry.flow() != 0 {
+                continue;
+            }
             if let Some(listener) = self.find_listener(&tuple, tuple.scope().unwrap_or(0)) {
                 if let Some(listener) = self.tables.listeners.get_mut(listener) {
                     listener.half_open = listener.half_open.saturating_add(1);
@@ -413,10 +417,7 @@ impl Stack {
         let tuple = entry.tuple;
         #[cfg(feature = "flows")]
         let flow = entry.flow();
-        let item = Ref::new(Kind::HalfOpen, index);
-        self.unlink(item);
-        self.demux.remove(&self.keys, TCP, &tuple, item);
-        self.tables.half_open.remove(index);
+        self.forget_half_open(index, &tuple);
         #[cfg(feature = "flows")]
         if flow != 0 || self.tables.listeners.is_empty() {
             let id = self.flow_at(flow);
@@ -425,6 +426,14 @@ impl Stack {
         }
         let _ = reason;
         self.count_half_open(&tuple);
+    }
+
+    /// Takes a SYN entry out of every list and table.
+    pub(crate) fn forget_half_open(&mut self, index: u32, tuple: &Tuple) {
+        let item = Ref::new(Kind::HalfOpen, index);
+        self.unlink(item);
+        self.demux.remove(&self.keys, TCP, tuple, item);
+        self.tables.half_open.remove(index);
     }
 
     /// What a SYN or SYN-ACK announces: the MSS, and the receive buffer that its window is of.

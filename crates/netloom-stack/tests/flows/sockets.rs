@@ -222,3 +222,28 @@ fn only_one_interface_takes_flows() {
     let mut host = Host::new();
     assert_eq!(host.proxy.accept_flows(IfaceId::FIRST, &config), refused);
 }
+
+#[test]
+fn a_handshake_of_a_flow_is_no_listeners() {
+    let mut host = Host::new();
+    host.client.tcp_connect(FAR[0].parse().unwrap()).unwrap();
+    host.settle();
+    let [id] = host.opening[..] else { panic!() };
+    // From now on somebody listens there.
+    let listener = host.proxy.tcp_listen(80).unwrap();
+    let half_open = |host: &Host| host.proxy.tcp_backlog(listener).unwrap().half_open;
+    assert_eq!(half_open(&host), 0);
+    // A handshake of the listener's own is still counted when the flow's is over.
+    host.client.tcp_connect(FAR[0].parse().unwrap()).unwrap();
+    let _ = host.client.transmit(host.now, IF, &mut host.to_proxy);
+    for packet in std::mem::take(&mut host.to_proxy.frames) {
+        host.proxy
+            .receive(host.now, IF, &packet, &RxMeta::default());
+    }
+    assert_eq!(half_open(&host), 1);
+    host.proxy.flow_refuse(id, Refusal::Rst).unwrap();
+    assert_eq!(half_open(&host), 1);
+    host.settle();
+    assert_eq!(half_open(&host), 0);
+    assert!(host.proxy.tcp_accept(listener).unwrap().is_some());
+}
