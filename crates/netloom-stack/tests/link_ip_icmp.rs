@@ -773,3 +773,30 @@ fn neighbour_discovery_behind_a_fragment_header_is_ignored() {
         assert_eq!(net.icmp().kind, 136);
     });
 }
+
+//= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+//= type=test
+//# (e) An ICMPv6 error message MUST NOT be originated as a result of
+//# receiving the following:
+#[test]
+fn an_error_behind_a_header_that_is_refused_is_not_answered() {
+    every(|mut net| {
+        if !net.v6() {
+            return;
+        }
+        let (peer, us) = (net.peer, net.us);
+        // An option that the receiver has to report if it does not know it.
+        let refused = [protocol::ICMPV6, 0, 0x9e, 4, 0, 0, 0, 0];
+        for (kind, answered) in [(1, false), (4, false), (137, false), (128, true)] {
+            let message = icmp_packet(peer, us, 64, kind, 0, [0; 4], &[0; 48]);
+            let payload = [&refused, &message[40..]].concat();
+            let first = protocol::DESTINATION_OPTIONS;
+            net.ip(&ip_packet(peer, us, first, 64, 0, &payload));
+            // The same behind another header.
+            let payload = [&[first, 0, 1, 4, 0, 0, 0, 0][..], &payload].concat();
+            net.ip(&ip_packet(peer, us, protocol::HOP_BY_HOP, 64, 0, &payload));
+            net.pump();
+            assert_eq!(net.out.len(), if answered { 2 } else { 0 }, "type {kind}");
+        }
+    });
+}

@@ -9,6 +9,9 @@ use crate::list::Kind;
 use crate::stack::Stack;
 use crate::tuple::Tuple;
 
+/// The type of a redirect (RFC 4861 §4.5), which is answered by no error (RFC 4443 §2.4 (e.2)).
+const REDIRECT: u8 = 137;
+
 impl Stack {
     /// Sends an ICMP error about a packet, unless it must not be answered or the rate is
     /// exceeded.
@@ -60,16 +63,25 @@ impl Stack {
         if !packet.src.is_unicast() || packet.src.is_unspecified() {
             return false;
         }
-        match packet.protocol {
-            protocol::ICMP => matches!(packet.payload.first(), Some(0 | 8)),
-            protocol::ICMPV6 => packet.payload.first().is_some_and(|kind| kind & 0x80 != 0),
+        let (protocol, payload) = innermost(packet);
+        match protocol {
+            protocol::ICMP => matches!(payload.first(), Some(0 | 8)),
+            //= https://www.rfc-editor.org/rfc/rfc4443#section-2.4
+            //# (e) An ICMPv6 error message MUST NOT be originated as a result of
+            //# receiving the following:
+            protocol::ICMPV6 => payload
+                .first()
+                .is_some_and(|kind| kind & 0x80 != 0 && *kind != REDIRECT),
             _ => true,
         }
     }
 
     /// The source of an error about a packet: the address it was sent to, if that is one.
     pub(super) fn error_source(&self, packet: &Packet<'_>) -> Option<Addr> {
-        if self.speaks_for(&packet.dst) {
+        //= https://www.rfc-editor.org/rfc/rfc4291#section-2.7
+        //# Multicast addresses must not be used as source addresses in IPv6
+        //# packets or appear in any Routing header.
+        if packet.dst.is_unicast() && self.speaks_for(&packet.dst) {
             return Some(packet.dst);
         }
         self.source_for(&packet.src, packet.arrival.iface, &packet.src)
@@ -105,6 +117,27 @@ impl Stack {
             _ => Err(DropReason::IcmpUnsolicited),
         }
     }
+}
+
+/// What a packet carries behind its extension headers, one of which was perhaps refused: whatever
+/// is in them, an error behind them is not answered.
+fn innermost<'a>(packet: &Packet<'a>) -> (u8, &'a [u8]) {
+    let (mut protocol, mut payload) = (packet.protocol, packet.payload);
+    if packet.src.is_v4() {
+        return (protocol, payload);
+    }
+    // Each is of 8 bytes at least.
+    while let Some(&[next, len, ..]) = payload.first_chunk::<8>() {
+        let len = match protocol {
+            protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION_OPTIONS => {
+                usize::from(len).wrapping_add(1).wrapping_mul(8)
+            }
+            protocol::FRAGMENT => 8,
+            _ => break,
+        };
+        (protocol, payload) = (next, payload.get(len..).unwrap_or_default());
+    }
+    (protocol, payload)
 }
 
 /// Bytes of the packet in question that an error quotes.

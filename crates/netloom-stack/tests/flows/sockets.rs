@@ -5,9 +5,11 @@ use netloom_stack::flow::{
     FlowConfig, FlowId, FlowProtocol, FlowSocket, FlowTimeouts, Refusal, Unreachable,
 };
 use netloom_stack::icmp::EchoRequest;
+use netloom_stack::wire::protocol;
 use netloom_stack::{CloseReason, Error, Event, IfaceId, InterfaceConfig, Seed, Stack, Tunables};
 
 use crate::common::Queue;
+use crate::common::packets::{addr, ip_packet};
 use crate::world::{FAR, IF, client};
 
 struct Host {
@@ -246,4 +248,23 @@ fn a_handshake_of_a_flow_is_no_listeners() {
     host.settle();
     assert_eq!(half_open(&host), 0);
     assert!(host.proxy.tcp_accept(listener).unwrap().is_some());
+}
+
+//= https://www.rfc-editor.org/rfc/rfc4291#section-2.7
+//= type=test
+//# Multicast addresses must not be used as source addresses in IPv6
+//# packets or appear in any Routing header.
+#[test]
+fn nothing_is_sent_in_the_name_of_a_group() {
+    let mut host = Host::new();
+    // An option that is to be reported even if it was sent to a group.
+    let options = [protocol::NO_NEXT_HEADER, 0, 0x9e, 4, 0, 0, 0, 0];
+    let (peer, group) = (addr("fd00::1"), addr("ff02::1"));
+    let packet = ip_packet(peer, group, protocol::DESTINATION_OPTIONS, 64, 0, &options);
+    host.proxy
+        .receive(host.now, IF, &packet, &RxMeta::default());
+    let _ = host.proxy.transmit(host.now, IF, &mut host.to_client);
+    for answer in &host.to_client.frames {
+        assert_ne!(answer[8], 0xff, "{answer:?}");
+    }
 }
