@@ -452,3 +452,37 @@ fn what_waits_for_a_neighbour_is_bounded() {
         assert!(last.is_some());
     });
 }
+
+#[test]
+fn a_writer_that_waits_hears_of_the_room_a_lost_datagram_leaves() {
+    // One datagram fills the queue, and is longer than what may wait for a neighbour beside it.
+    let storage = netloom_stack::Storage::<1, 1, 2, 2048, 2048>::new();
+    let config =
+        Config::new(InterfaceConfig::ethernet(OUR_MAC)).address("10.0.0.1/24".parse().unwrap());
+    let mut stack = Stack::new(config, Box::leak(Box::new(storage)), Seed::from([7; 32]));
+    let mut now = netloom_stack::driver::Instant::from_secs(1);
+    let mut wire = common::Queue::new();
+    let dead = "10.0.0.66:9".parse().unwrap();
+    let socket = stack.udp_bind(2).unwrap();
+    stack.udp_send_to(socket, &[0; 1_400], dead).unwrap();
+    let _ = stack.transmit(now, IF, &mut wire);
+    assert_eq!(
+        stack.udp_send_to(socket, &[0; 1_400], dead),
+        Err(Error::WouldBlock)
+    );
+    assert!(!stack.udp_readiness(socket).unwrap().writable);
+    while std::iter::from_fn(|| stack.poll_event()).next().is_some() {}
+    for _ in 0..50 {
+        now = now.plus_micros(100_000);
+        let _ = stack.transmit(now, IF, &mut wire);
+    }
+    let told = std::iter::from_fn(|| stack.poll_event())
+        .filter_map(|event| match event {
+            Event::Udp(handle, ready) if handle == socket => Some(ready),
+            _ => None,
+        })
+        .last()
+        .unwrap();
+    assert!(told.error && told.writable, "{told:?}");
+    stack.counters().balance().unwrap();
+}

@@ -177,9 +177,9 @@ impl Stack {
         let Some(slot) = self.tables.udp.get_mut(index) else {
             return;
         };
-        slot.tx.pop(&slot.tx_memory);
         slot.error = Some(Error::HostUnreachable);
         let iface = slot.iface;
+        self.pop_datagram(index);
         self.drop_output(DropReason::NeighborFailed);
         let item = Ref::new(crate::list::Kind::Udp, index);
         self.news(item);

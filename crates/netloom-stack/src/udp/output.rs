@@ -171,7 +171,7 @@ impl Stack {
     }
 
     /// The front datagram is gone: there is room for another.
-    fn pop_datagram(&mut self, index: u32) {
+    pub(super) fn pop_datagram(&mut self, index: u32) {
         if let Some(slot) = self.tables.udp.get_mut(index) {
             slot.tx.pop(&slot.tx_memory);
             let drained = slot.tx.is_empty();
