@@ -28,6 +28,8 @@ pub(crate) struct Watch {
     probe: bool,
     /// A host has answered an echo request.
     answered: bool,
+    /// Something was heard that no event has told of.
+    news: bool,
     mac: MacAddr,
     addr: Addr,
     /// Identifier and sequence number of the echo requests; 0: there were none.
@@ -42,6 +44,7 @@ impl Watch {
         heard: false,
         probe: false,
         answered: false,
+        news: false,
         mac: MacAddr([0; 6]),
         addr: Addr::UNSPECIFIED,
         token: 0,
@@ -57,7 +60,7 @@ pub(crate) struct Watches {
     entries: Mem<Watch>,
     /// How many are in use: while there are none, nothing is looked at.
     in_use: u16,
-    /// Somebody was heard since events were last taken.
+    /// One of the entries may have news: while none has, nothing is looked at.
     news: bool,
 }
 
@@ -119,6 +122,7 @@ impl Watches {
             return false;
         };
         watch.answered = true;
+        watch.news = true;
         self.news = true;
         true
     }
@@ -212,16 +216,22 @@ impl Stack {
         watch.heard = true;
         watch.probe = probe;
         watch.mac = view.sender_mac();
+        watch.news = true;
         self.arp_watches.news = true;
     }
 
     /// The next watched address with something heard that no event has told of.
     pub(crate) fn claim_event(&mut self) -> Option<Event> {
-        if !core::mem::take(&mut self.arp_watches.news) {
+        if !self.arp_watches.news {
             return None;
         }
-        let mut entries = self.arp_watches.entries.iter();
-        let watch = entries.find(|w| w.heard || w.answered)?;
+        let mut entries = self.arp_watches.entries.iter_mut();
+        // What was taken meanwhile is no news any more.
+        let Some(watch) = entries.find(|w| w.news && (w.heard || w.answered)) else {
+            self.arp_watches.news = false;
+            return None;
+        };
+        watch.news = false;
         Some(Event::AddressClaimed(IfaceId(watch.iface), watch.addr))
     }
 }

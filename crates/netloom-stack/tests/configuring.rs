@@ -151,6 +151,32 @@ fn a_probe_for_a_watched_address_is_told_apart() {
 }
 
 #[test]
+fn every_address_that_is_claimed_is_told() {
+    each(|mut stack| {
+        for n in [77, 78, 79] {
+            stack.arp_watch(IF, v4(n)).unwrap();
+        }
+        for n in [78, 79] {
+            hear(&mut stack, &arp(ArpOperation::Reply, THEM, v4(n), v4(1)));
+        }
+        let told = |stack: &mut Stack| -> Vec<_> {
+            std::iter::from_fn(|| stack.poll_event())
+                .filter(|event| matches!(event, Event::AddressClaimed(..)))
+                .collect()
+        };
+        let due = |n| Event::AddressClaimed(IF, v4(n));
+        assert_eq!(told(&mut stack), [due(78), due(79)]);
+        // What nobody has taken yet is not told again with what is new.
+        hear(&mut stack, &arp(ArpOperation::Reply, THEM, v4(77), v4(1)));
+        assert_eq!(told(&mut stack), [due(77)]);
+        for n in [77, 78, 79] {
+            assert!(stack.arp_claim_heard(IF, v4(n)).is_some());
+        }
+        assert_eq!(told(&mut stack), []);
+    });
+}
+
+#[test]
 fn an_address_of_this_stack_can_be_watched_too() {
     each(|mut stack| {
         stack.arp_watch(IF, v4(1)).unwrap();
