@@ -70,7 +70,7 @@ handle! {
 pub struct Readiness {
     /// Data, the end of the stream, or the connection's end can be read.
     pub readable: bool,
-    /// There is room to write, or writing would report the connection's end.
+    /// There is room to write, or writing would report that this side or the connection has ended.
     pub writable: bool,
     /// The handshake is complete (TCP).
     pub connected: bool,

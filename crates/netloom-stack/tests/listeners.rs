@@ -391,3 +391,26 @@ fn sharers_that_come_after_one_has_gone_share_too() {
         }
     });
 }
+
+#[test]
+fn who_may_not_write_any_more_need_not_wait_to_hear_so() {
+    every(|mut net| {
+        let listener = net.listen(PORT);
+        let conn = net.accepted(listener, PEER_PORT);
+        net.stack.tcp_set_send_buffer(conn.handle, 4_000).unwrap();
+        while net.stack.tcp_write(conn.handle, &[0; 1_000]).is_ok() {}
+        let is_writable = |net: &Net| net.stack.tcp_readiness(conn.handle).unwrap().writable;
+        assert!(!is_writable(&net));
+        assert_eq!(net.stack.tcp_can_write(conn.handle), Ok(true));
+        net.stack.tcp_shutdown(conn.handle, How::Write).unwrap();
+        assert!(is_writable(&net));
+        assert_eq!(net.stack.tcp_can_write(conn.handle), Ok(false));
+        assert_eq!(
+            net.stack.tcp_write(conn.handle, b"more"),
+            Err(Error::SendAfterShutdown)
+        );
+        // Before there is a connection there is nothing to write to.
+        let opening = net.stack.tcp_connect(net.peer_at(1)).unwrap();
+        assert!(!net.stack.tcp_readiness(opening).unwrap().writable);
+    });
+}

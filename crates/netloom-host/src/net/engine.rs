@@ -208,7 +208,8 @@ impl Engine {
                 let readiness = stack.tcp_readiness(handle).unwrap_or_default();
                 Level {
                     readable: readiness.readable || readiness.closed,
-                    writable: self.is_roomy(socket, readiness) || readiness.closed,
+                    writable: self.is_roomy(socket, readiness)
+                        || readiness.writable && stack.tcp_can_write(handle) == Ok(false),
                     read_closed: readiness.peer_finished || readiness.closed,
                     closed: readiness.closed,
                 }

@@ -266,6 +266,16 @@ impl Stack {
         Ok(())
     }
 
+    /// Whether the sending direction is open, or about to be: not after
+    /// [`tcp_shutdown`](Stack::tcp_shutdown) of it, nor once the connection is over.
+    ///
+    /// # Errors
+    /// [`Error::StaleHandle`].
+    pub fn tcp_can_write(&self, handle: TcpHandle) -> Result<bool, Error> {
+        let slot = self.connection(handle)?;
+        Ok(!slot.flags.has(Flags::ENDED) && slot.conn.can_write())
+    }
+
     /// Gives a connection back. If it is still open it finishes on its own: what is queued is
     /// sent, then FIN; if data that arrived was not read, the peer is told by a reset
     /// (RFC 9293 §3.6.1). The handle is stale afterwards.
@@ -678,7 +688,9 @@ fn readiness(slot: &TcpSlot) -> Readiness {
             || peer_finished
             || closed
             || slot.flags.has(Flags::READ_SHUT),
-        writable: closed || (slot.conn.can_write() && room && slot.conn.state().is_synchronized()),
+        // Who has ended its side is told so at once.
+        writable: closed
+            || (slot.conn.state().is_synchronized() && (room || !slot.conn.can_write())),
         connected: !closed && slot.conn.state().is_synchronized(),
         peer_finished,
         closed,
