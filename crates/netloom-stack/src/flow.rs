@@ -44,9 +44,10 @@
 //! # Bounds
 //!
 //! One budget covers all that grows with flows: their entries, their buffers, what waits to be
-//! sent ([`FlowConfig::memory_budget`]). What finds no room is dropped and counted, and its sender
-//! repeats it. A flow whose reader is slow closes its window. Timeouts ([`FlowTimeouts`]) end what
-//! nobody uses any more.
+//! sent ([`FlowConfig::memory_budget`]). Entries keep the memory they have once taken for those to
+//! come: connections take half of the budget at most, all other entries a quarter. What finds no
+//! room is dropped and counted, and its sender repeats it. A flow whose reader is slow closes its
+//! window. Timeouts ([`FlowTimeouts`]) end what nobody uses any more.
 
 mod budget;
 mod calls;

@@ -370,6 +370,11 @@ impl Stack {
         next_hop: Addr,
         parts: [&[u8]; 3],
     ) -> Result<(), DropReason> {
+        #[cfg(feature = "flows")]
+        if !self.leaves_room_for_packet(parts.iter().map(|part| part.len()).sum()) {
+            self.drop_output(DropReason::PacketMemory);
+            return Err(DropReason::PacketMemory);
+        }
         let Some(item) = self.tables.packets.insert(iface, kind, next_hop, parts) else {
             self.drop_output(DropReason::PacketMemory);
             return Err(DropReason::PacketMemory);

@@ -85,6 +85,31 @@ impl Packets {
         packets > 1 && (granules as usize) > len.div_ceil(GRANULE)
     }
 
+    /// Bytes of memory taken.
+    #[cfg(feature = "flows")]
+    pub(crate) fn bytes(&self) -> usize {
+        self.packets.bytes().saturating_add(self.granules.bytes())
+    }
+
+    /// Bytes of memory that would be taken for a packet of `len` bytes.
+    #[cfg(feature = "flows")]
+    pub(crate) fn growth(&self, len: usize) -> usize {
+        let granules = u32::try_from(len.div_ceil(GRANULE)).unwrap_or(u32::MAX);
+        let granules = self.granules.growth(granules);
+        self.packets.growth(1).saturating_add(granules)
+    }
+
+    /// Takes the first memory: there is some for answers whatever takes the rest.
+    #[cfg(all(feature = "flows", feature = "alloc"))]
+    pub(crate) fn prepare(&mut self) {
+        if let Some(index) = self.packets.insert() {
+            self.packets.remove(index);
+        }
+        if let Some(index) = self.granules.insert() {
+            self.granules.remove(index);
+        }
+    }
+
     /// Stores a packet, which comes in parts.
     ///
     /// `None` when the store is full: nothing is taken then.

@@ -1,15 +1,15 @@
 //! One budget for everything that grows with flows.
 
-use crate::flow::FlowSlot;
+use crate::memory::slab::{Item, Slab};
 use crate::stack::Stack;
-use crate::tcp::{HalfOpenEntry, TcpSlot, TimeWaitEntry};
-use crate::udp::UdpSlot;
-
-/// What a flow costs at least, in bytes: its slot, and the largest thing it may be.
-const PER_FLOW: usize = size_of::<FlowSlot>() + size_of::<TcpSlot>();
 
 /// Bytes that must be free for a flow that waits for memory to be called.
 const MEAL: usize = 1 << 16;
+
+/// What parts of the budget tables grow to. They keep what they have once taken, and must leave
+/// enough to the others for whatever comes after a flood of one kind.
+const CONNECTIONS: usize = 2;
+const ENTRIES: usize = 4;
 
 impl Stack {
     /// Bytes that flows take: entries, buffers, and what of them is kept to be used again.
@@ -17,14 +17,26 @@ impl Stack {
         self.flow_tables().saturating_add(self.flow_buffers())
     }
 
+    /// Memory of tables stays taken for the entries to come: it counts whether they are there or
+    /// not.
     fn flow_tables(&self) -> usize {
         let tables = &self.tables;
-        let bytes = |len: u32, size: usize| (len as usize).saturating_mul(size);
-        bytes(tables.flows.len(), size_of::<FlowSlot>())
-            .saturating_add(bytes(tables.connections.len(), size_of::<TcpSlot>()))
-            .saturating_add(bytes(tables.udp.len(), size_of::<UdpSlot>()))
-            .saturating_add(bytes(tables.half_open.len(), size_of::<HalfOpenEntry>()))
-            .saturating_add(bytes(tables.time_wait.len(), size_of::<TimeWaitEntry>()))
+        tables
+            .connections
+            .bytes()
+            .saturating_add(self.flow_entries())
+            .saturating_add(tables.packets.bytes())
+    }
+
+    /// Bytes of the tables of all but connections.
+    fn flow_entries(&self) -> usize {
+        let tables = &self.tables;
+        tables
+            .flows
+            .bytes()
+            .saturating_add(tables.udp.bytes())
+            .saturating_add(tables.half_open.bytes())
+            .saturating_add(tables.time_wait.bytes())
     }
 
     fn flow_buffers(&self) -> usize {
@@ -45,22 +57,91 @@ impl Stack {
     }
 
     /// Whether there is room for another flow.
-    pub(super) fn has_room_for_flow(&self) -> bool {
-        self.flow_bytes_left() >= PER_FLOW && !self.tables.flows.is_full()
+    pub(super) fn has_room_for_flow(&mut self) -> bool {
+        let growth = self.entry_growth(&self.tables.flows, 1);
+        !self.tables.flows.is_full() && self.has_room_to_grow(growth)
     }
 
-    /// Whether there is room for another flow and its SYN entry.
-    pub(crate) fn has_room_for_syn(&self) -> bool {
-        let needed = PER_FLOW + size_of::<HalfOpenEntry>();
-        self.flow_bytes_left() >= needed && !self.tables.flows.is_full()
+    /// Whether there is room for so many flows more and a SYN entry.
+    pub(super) fn has_room_for_syns(&mut self, flows: u32) -> bool {
+        let tables = &self.tables;
+        let growth = self
+            .entry_growth(&tables.flows, flows)
+            .zip(self.entry_growth(&tables.half_open, 1))
+            .map(|(flows, entry)| flows.saturating_add(entry));
+        !tables.flows.is_full() && self.has_room_to_grow(growth)
+    }
+
+    /// Whether there is room for another flow and its SYN entry, and for a connection when its
+    /// handshake is complete.
+    pub(crate) fn has_room_for_syn(&mut self) -> bool {
+        self.has_room_for_connection() && self.has_room_for_syns(1)
+    }
+
+    /// Whether there is room for another connection.
+    pub(super) fn has_room_for_connection(&mut self) -> bool {
+        let connections = &self.tables.connections;
+        let most = self.flows.budget / CONNECTIONS;
+        let growth = growth(connections, 1, connections.bytes(), most);
+        self.has_room_to_grow(growth)
+    }
+
+    /// Whether there is room for another UDP or echo flow.
+    pub(super) fn has_room_for_datagrams(&mut self) -> bool {
+        let tables = &self.tables;
+        let growth = self
+            .entry_growth(&tables.flows, 1)
+            .zip(self.entry_growth(&tables.udp, 1))
+            .map(|(flow, slot)| flow.saturating_add(slot));
+        self.has_room_to_grow(growth)
+    }
+
+    /// Whether there is room for another TIME-WAIT.
+    pub(crate) fn has_room_for_time_wait(&mut self) -> bool {
+        let growth = self.entry_growth(&self.tables.time_wait, 1);
+        self.has_room_to_grow(growth)
+    }
+
+    /// Whether the budget leaves room for another packet that waits to be sent.
+    pub(crate) fn leaves_room_for_packet(&self, len: usize) -> bool {
+        // Asked for every such packet, with and without flows.
+        self.flows.budget == usize::MAX || {
+            let growth = self.tables.packets.growth(len);
+            growth == 0 || self.flow_bytes_left() >= growth
+        }
+    }
+
+    /// Bytes that a table of entries takes for so many more; `None` if that is too much.
+    fn entry_growth<T: Item>(&self, slab: &Slab<T>, more: u32) -> Option<usize> {
+        growth(slab, more, self.flow_entries(), self.flows.budget / ENTRIES)
+    }
+
+    /// Whether tables may take so many bytes. If so the stores of buffers are told, as if they were
+    /// taken.
+    fn has_room_to_grow(&mut self, growth: Option<usize>) -> bool {
+        match growth {
+            None => false,
+            Some(0) => true,
+            Some(growth) if self.flow_bytes_left() < growth => false,
+            Some(growth) => {
+                self.share_budget_less(growth);
+                true
+            }
+        }
     }
 
     /// Tells each store of buffers what the others leave it.
     pub(crate) fn share_budget(&mut self) {
+        self.share_budget_less(0);
+    }
+
+    /// [`share_budget`](Stack::share_budget) of which so many bytes are about to be taken.
+    fn share_budget_less(&mut self, taken: usize) {
         if !self.flows.is_open() || self.flows.budget == usize::MAX {
             return;
         }
-        let left = self.flows.budget.saturating_sub(self.flow_tables());
+        let taken = taken.saturating_add(self.flow_tables());
+        let left = self.flows.budget.saturating_sub(taken);
         // What a store keeps to use it again is never more than what is left for all.
         let used = self.tcp.buffers.used().saturating_add(self.udp.used());
         let idle = self.flow_buffers().saturating_sub(used);
@@ -91,4 +172,12 @@ impl Stack {
             }
         }
     }
+}
+
+/// Bytes that a table takes for so many items more, if it may grow beyond `taken` up to `most`. Its
+/// first items are always given: no kind is shut out for good.
+fn growth<T: Item>(slab: &Slab<T>, more: u32, taken: usize, most: usize) -> Option<usize> {
+    let growth = slab.growth(more);
+    let first = slab.bytes() == 0;
+    (first || growth == 0 || taken.saturating_add(growth) <= most).then_some(growth)
 }

@@ -63,6 +63,9 @@ impl Stack {
     }
 
     fn open_tcp_flow(&mut self, tuple: &FlowTuple) -> Result<FlowId, Error> {
+        if !self.has_room_for_connection() {
+            return Err(Error::CapacityExhausted);
+        }
         // Its place is found first: a connection without a flow would be nobody's.
         let id = self
             .flow_new(Ref::NONE, Phase::Opening)

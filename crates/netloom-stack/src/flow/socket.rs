@@ -78,6 +78,7 @@ impl Stack {
     #[cfg(feature = "alloc")]
     pub fn set_flow_budget(&mut self, bytes: usize) {
         self.flows.budget = bytes;
+        self.tables.packets.prepare();
         self.share_budget();
     }
 

@@ -13,8 +13,9 @@ use crate::tcp::Flags;
 use crate::tuple::Tuple;
 use crate::waiting::On;
 
-/// Handshakes that give way to a new one at most.
-const MOST_GIVE_WAY: usize = 16;
+/// Places that are kept free by handshakes giving way: that of a flow is free only once its end was
+/// told.
+const FEW_LEFT: u32 = 16;
 
 impl Stack {
     /// A segment that belongs to nothing, on the interface that takes everybody's.
@@ -98,19 +99,20 @@ impl Stack {
         }
     }
 
-    /// A free SYN entry. If there is none, the handshake gives way that is under way longest: an
-    /// honest one is complete before as many others have begun.
+    /// A free SYN entry. When there are few places left, the handshake gives way that is under way
+    /// longest: an honest one is complete before as many others have begun.
     fn flow_syn_entry(&mut self) -> Option<u32> {
-        // A flow needs the bytes of several handshakes.
-        for _ in 0..MOST_GIVE_WAY {
-            if !self.tables.half_open.is_full() && self.has_room_for_syn() {
-                break;
-            }
+        if !self.has_room_for_connection() {
+            return None;
+        }
+        if self.tables.half_open.is_full() || !self.has_room_for_syns(FEW_LEFT) {
             let oldest = self.first(On::handshake(0));
-            if oldest.kind() != Some(Kind::HalfOpen) {
-                break;
+            if oldest.kind() == Some(Kind::HalfOpen) {
+                self.drop_half_open(oldest.index());
             }
-            self.drop_half_open(oldest.index());
+        }
+        if !self.has_room_for_syns(1) {
+            return None;
         }
         self.tables.half_open.insert()
     }
@@ -274,6 +276,9 @@ impl Stack {
             return Err(DropReason::TcpNoSocket);
         };
         let (tuple, id) = (entry.tuple, self.flow_at(entry.flow()));
+        if !self.has_room_for_connection() {
+            return Err(DropReason::TcpNoSlot);
+        }
         let connection = self
             .tables
             .connections

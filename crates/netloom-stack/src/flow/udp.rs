@@ -112,6 +112,9 @@ impl Stack {
         tuple: &Tuple,
         iface: u8,
     ) -> Option<FlowId> {
+        if !self.has_room_for_datagrams() {
+            return None;
+        }
         let index = self.tables.udp.insert()?;
         let item = Ref::new(Kind::Udp, index);
         let Some(id) = self.flow_new(item, Phase::Held) else {

@@ -258,6 +258,36 @@ impl<T: Item + 'static> Slab<T> {
         self.limit
     }
 
+    /// Bytes of memory taken: on the heap all that ever was, since none is given back; of lent memory
+    /// what is in use.
+    #[cfg(feature = "flows")]
+    pub fn bytes(&self) -> usize {
+        (self.allocated() as usize).saturating_mul(size_of::<T>())
+    }
+
+    /// Bytes of memory that would be taken for so many items more.
+    #[cfg(feature = "flows")]
+    pub fn growth(&self, more: u32) -> usize {
+        let lacking = self.len.saturating_add(more);
+        let lacking = lacking.saturating_sub(self.allocated());
+        let items = match &self.memory {
+            Memory::Lent(_) => lacking as usize,
+            #[cfg(feature = "alloc")]
+            Memory::Chunks(_) => (lacking as usize).next_multiple_of(CHUNK as usize),
+        };
+        items.saturating_mul(size_of::<T>())
+    }
+
+    /// Items that memory was taken for.
+    #[cfg(feature = "flows")]
+    fn allocated(&self) -> u32 {
+        match &self.memory {
+            Memory::Lent(_) => self.len,
+            #[cfg(feature = "alloc")]
+            Memory::Chunks(chunks) => (chunks.len() as u32).saturating_mul(CHUNK),
+        }
+    }
+
     /// Every index ever handed out is below this: the bound of a scan.
     #[inline]
     pub const fn high_water(&self) -> u32 {

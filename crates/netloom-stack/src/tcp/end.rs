@@ -148,17 +148,24 @@ impl Stack {
     //# When a connection is closed actively, it MUST linger in the TIME-WAIT
     //# state for a time 2xMSL (Maximum Segment Lifetime) (MUST-13).
     fn enter_time_wait(&mut self, connection: Ref, tuple: &Tuple, state: TimeWaitState) {
-        let index = match self.tables.time_wait.insert() {
-            Some(index) => Some(index),
-            None => {
+        #[cfg(feature = "flows")]
+        let room = self.has_room_for_time_wait();
+        #[cfg(not(feature = "flows"))]
+        let room = true;
+        let free = if room {
+            self.tables.time_wait.insert()
+        } else {
+            None
+        };
+        let oldest = self.first(On::TIME_WAIT);
+        let index = match free {
+            None if oldest.is_some() => {
                 // The oldest has guarded longest: it gives way.
-                let oldest = self.first(On::TIME_WAIT);
-                if oldest.is_some() {
-                    self.forget_time_wait(oldest.index());
-                    count!(self, tcp_time_wait_evicted);
-                }
+                self.forget_time_wait(oldest.index());
+                count!(self, tcp_time_wait_evicted);
                 self.tables.time_wait.insert()
             }
+            free => free,
         };
         let Some(index) = index else {
             self.demux.remove(&self.keys, TCP, tuple, connection);

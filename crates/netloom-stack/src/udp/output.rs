@@ -129,6 +129,10 @@ impl Stack {
         let len = payload.0.len().wrapping_add(payload.1.len());
         let udp_len = udp::HEADER_LEN.wrapping_add(len);
         let total = ip.len().wrapping_add(udp_len);
+        #[cfg(feature = "flows")]
+        if !self.leaves_room_for_packet(total) {
+            return false;
+        }
         let packets = &mut self.tables.packets;
         if !packets.leaves_room_to_ask(total) {
             return false;

@@ -167,3 +167,107 @@ fn text_that_finds_neither_a_taker_nor_memory_comes_again() {
     world.pass(10.0);
     assert_eq!(world.seen.bytes(id), sent);
 }
+
+#[test]
+fn memory_that_entries_leave_behind_is_counted() {
+    const BUDGET: usize = 1 << 20;
+    let config = FlowConfig::default().memory_budget(BUDGET);
+    let mut world = World::with(Profile::Heap, config);
+    let connections: Vec<_> = (0..600).map(|_| world.open("203.0.113.9:80").0).collect();
+    let most = world.flows.memory_in_use();
+    assert!(most > 300_000, "{most}");
+    for handle in connections {
+        world.client.tcp_abort(handle).unwrap();
+        world.client.tcp_close(handle).unwrap();
+    }
+    world.settle();
+    assert_eq!(world.flows.len(), 0);
+    let left = world.flows.memory_in_use();
+    assert!(left >= most / 10 * 9, "{left} of {most}");
+    // Flows of another kind take what is left, and when they are gone there are connections again.
+    world.seen.answer = netloom_stack::flow::Open::Hold;
+    let far = "203.0.113.9:53".parse().unwrap();
+    let sockets: Vec<_> = (0..2_000)
+        .map(|port| {
+            let socket = world.client.udp_bind(10_000 + port).unwrap();
+            world.client.udp_send_to(socket, &[0; 100], far).unwrap();
+            world.settle();
+            assert!(world.flows.memory_in_use() <= BUDGET);
+            socket
+        })
+        .collect();
+    for socket in sockets {
+        world.client.udp_close(socket).unwrap();
+    }
+    world.pass(31.0);
+    assert_eq!(world.flows.len(), 0);
+    world.seen.answer = netloom_stack::flow::Open::Accept;
+    let (handle, id) = world.open("203.0.113.9:80");
+    let sent = pattern(50_000);
+    assert_eq!(world.client.tcp_write(handle, &sent), Ok(sent.len()));
+    world.pass(5.0);
+    assert_eq!(world.seen.bytes(id), sent);
+}
+
+#[test]
+fn no_flood_of_one_kind_shuts_out_the_others_for_good() {
+    const BUDGET: usize = 1 << 20;
+    let config = FlowConfig::default().memory_budget(BUDGET);
+    let mut world = World::with(Profile::Heap, config);
+    // Thousands of each at once: more than there is memory for.
+    let far = "203.0.113.9:53".parse().unwrap();
+    for _ in 0..2 {
+        let sockets: Vec<_> = (0..5_000)
+            .map(|port| {
+                let socket = world.client.udp_bind(10_000 + port).unwrap();
+                world.client.udp_send_to(socket, b"?", far).unwrap();
+                world.settle();
+                socket
+            })
+            .collect();
+        assert!(world.flows.memory_in_use() <= BUDGET);
+        for socket in sockets {
+            world.client.udp_close(socket).unwrap();
+        }
+        world.pass(301.0);
+        assert_eq!(world.flows.len(), 0);
+        world.seen.openings.clear();
+        let connections: Vec<_> = (0..2_000)
+            .map(|_| world.connect("203.0.113.9:80"))
+            .collect();
+        assert!(world.flows.memory_in_use() <= BUDGET);
+        let state = |handle| world.client.tcp_state(handle);
+        let open = connections
+            .iter()
+            .filter(|handle| state(**handle) == Ok(State::Established));
+        assert!(open.count() > 400);
+        for handle in connections {
+            world.client.tcp_abort(handle).unwrap();
+            world.client.tcp_close(handle).unwrap();
+        }
+        world.pass(1.0);
+        assert_eq!(world.flows.len(), 0);
+    }
+}
+
+#[test]
+fn what_waits_to_be_sent_is_counted() {
+    let mut world = World::with(Profile::Heap, FlowConfig::default().memory_budget(4 << 20));
+    world.seen.answer = netloom_stack::flow::Open::Refuse(netloom_stack::flow::Refusal::Rst);
+    let before = world.flows.memory_in_use();
+    for _ in 0..500 {
+        world
+            .client
+            .tcp_connect("203.0.113.9:80".parse().unwrap())
+            .unwrap();
+    }
+    let _ = world
+        .client
+        .transmit(world.now, crate::world::IF, &mut world.to_flows);
+    for packet in std::mem::take(&mut world.to_flows.frames) {
+        world.flows.packet_in(world.now, &packet, &mut world.seen);
+    }
+    let grown = world.flows.memory_in_use() - before;
+    assert!(grown > 500 * 128, "{grown}");
+    world.settle();
+}

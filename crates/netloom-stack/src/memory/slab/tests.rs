@@ -214,3 +214,22 @@ proptest! {
         against_a_map(Slab::heap(700), &operations)?;
     }
 }
+
+#[cfg(all(feature = "alloc", feature = "flows"))]
+#[test]
+fn memory_is_counted_by_chunks_and_stays() {
+    let size = size_of::<Thing>();
+    let mut slab = Slab::<Thing>::heap(1_000);
+    assert_eq!((slab.bytes(), slab.growth(0)), (0, 0));
+    assert_eq!((slab.growth(1), slab.growth(65)), (64 * size, 128 * size));
+    let indices: Vec<_> = (0..65).map(|_| slab.insert().unwrap()).collect();
+    assert_eq!(slab.bytes(), 128 * size);
+    assert_eq!((slab.growth(63), slab.growth(64)), (0, 64 * size));
+    for index in indices {
+        slab.remove(index);
+    }
+    assert_eq!((slab.bytes(), slab.growth(128)), (128 * size, 0));
+    let mut slab = lent(10);
+    slab.insert().unwrap();
+    assert_eq!((slab.bytes(), slab.growth(2)), (size, 2 * size));
+}
