@@ -184,9 +184,10 @@ fn linux(
     verbose: bool,
 ) -> io::Result<Figures> {
     let between = Between::new(path, Duration::ZERO, None)?;
+    // As ours is, it is timed from its SYN on.
+    let start = Instant::now();
     between.sender.send(congestion, &between.stop)?;
     between.receiver.wait_for(1)?;
-    let start = Instant::now();
     if verbose {
         for _ in 0..time.as_millis() / 500 {
             thread::sleep(ms(500));
