@@ -75,7 +75,10 @@ pub(super) struct Slot {
     /// The last failure of a server for a name of the search list.
     failed: Option<Failure>,
     edns: bool,
+    /// The letters of the question that is out were drawn.
     cased: bool,
+    /// No reply has come in letters that were not sent.
+    keeps_case: bool,
     order: [u8; MAX_SERVERS],
     servers: u8,
     /// Messages sent to ask the question, over UDP.
@@ -104,6 +107,7 @@ impl Slot {
         failed: None,
         edns: true,
         cased: true,
+        keeps_case: true,
         order: [0; MAX_SERVERS],
         servers: 0,
         attempt: 0,
@@ -285,6 +289,7 @@ impl Slot {
             Ok(()) => true,
             // Sockets will be free again.
             Err(Error::CapacityExhausted) if others_out => false,
+        self.keeps_case = true;
             Err(error) => self.next_server(context, stack, Failure::Unreachable(error)),
         }
     }

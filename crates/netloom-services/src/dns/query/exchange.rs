@@ -65,6 +65,7 @@ impl Slot {
     fn choose(&mut self, rng: &mut Rng) {
         self.id = rng.next_u32() as u16;
         let (mut bits, mut left) = (0, 0);
+        self.cased &= self.keeps_case;
         let cased = self.cased;
         self.question = self.question.with_case(|| {
             if left == 0 {
@@ -173,9 +174,10 @@ impl Slot {
             }
             Ok(Err(Mismatch::Case)) => {
                 // A server that does not keep the case, or a forger who guessed the rest: asked
-                // again in lower case, it has to be guessed again.
+                // again in lower case, it has to be guessed again. The question that is out keeps
+                // its letters, or the forger would only have to say the same twice.
                 count(&mut counters.wrong_case);
-                self.cased = false;
+                self.keeps_case = false;
                 return self.dropped(context, stack);
             }
         }

@@ -75,22 +75,29 @@ fn a_spoofed_reply_is_dropped_and_counted() {
     assert_eq!(counters.malformed, 0);
 }
 
+/// The same in letters that were not sent.
+fn in_other_letters(reply: &[u8]) -> Vec<u8> {
+    let mut bad = evil(reply);
+    let name = bad.iter().skip(12);
+    let at = name.clone().position(u8::is_ascii_alphabetic).unwrap() + 12;
+    bad[at] ^= 0x20;
+    bad
+}
+
 #[test]
 fn a_reply_in_other_letters_is_dropped_and_counted() {
     let [first, _] = servers();
-    let counters = forged(move |_, reply| {
-        let mut bad = evil(reply);
-        let at = bad
-            .iter()
-            .skip(12)
-            .position(u8::is_ascii_alphabetic)
-            .unwrap()
-            + 12;
-        bad[at] ^= 0x20;
-        vec![(first, bad)]
-    });
+    let counters = forged(move |_, reply| vec![(first, in_other_letters(reply))]);
     // The right one that follows is taken: it is in letters that were sent.
     assert_eq!((counters.wrong_case, counters.spoofed()), (1, 1));
+}
+
+/// The letters of a question that is out have to be guessed, however often a guess is repeated.
+#[test]
+fn a_reply_in_other_letters_is_dropped_every_time() {
+    let [first, _] = servers();
+    let counters = forged(move |_, reply| vec![(first, in_other_letters(reply)); 3]);
+    assert_eq!((counters.wrong_case, counters.spoofed()), (3, 3));
 }
 
 #[test]
