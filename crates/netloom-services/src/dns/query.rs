@@ -236,8 +236,12 @@ impl Slot {
     ) -> bool {
         if self.aliases == 0 {
             let (mut candidate, config) = (self.candidate, context.config);
-            // What the program said of a name goes before the search list.
-            let name = if candidate == 0 && context.cache.is_pinned(&self.asked) {
+            // What the program said of a name goes before the search list, and so does what is
+            // nobody's to ask: completed, it would leak.
+            let name = if candidate == 0
+                && (context.cache.is_pinned(&self.asked)
+                    || special(&self.asked, self.kind).is_some())
+            {
                 self.absolute = true;
                 self.asked
             } else {
@@ -285,11 +289,11 @@ impl Slot {
         self.attempt = 0;
         self.edns = true;
         self.cased = context.config.random_case;
+        self.keeps_case = true;
         match self.send(context, stack) {
             Ok(()) => true,
             // Sockets will be free again.
             Err(Error::CapacityExhausted) if others_out => false,
-        self.keeps_case = true;
             Err(error) => self.next_server(context, stack, Failure::Unreachable(error)),
         }
     }

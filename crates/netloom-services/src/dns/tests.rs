@@ -306,6 +306,36 @@ fn special_names_are_not_asked_about() {
     assert_eq!(world.asked.len(), 0);
 }
 
+/// With a search list too: completed, they would be names of somebody's, and told to servers.
+#[test]
+fn special_names_are_not_completed() {
+    let mut world = World::new();
+    let domain = "corp.example".parse().unwrap();
+    world.dns.set_search(&[domain]).unwrap();
+    for name in [
+        "localhost",
+        "x.localhost",
+        "abc.onion",
+        "x.invalid",
+        "onion",
+    ] {
+        let completed = std::format!("{name}.corp.example");
+        world.zone(&completed, RecordType::A, &["192.0.2.66"]);
+        world.zone(&completed, RecordType::TXT, &["not this one"]);
+    }
+    for name in ["localhost", "x.localhost"] {
+        let v4 = world.look_up(name, RecordType::A).unwrap();
+        assert_eq!(v4.addresses, ["127.0.0.1"]);
+        let txt = world.look_up(name, RecordType::TXT).unwrap_err();
+        assert_eq!(txt, Failure::NoSuchRecord);
+    }
+    for name in ["abc.onion", "x.invalid", "onion"] {
+        let failure = world.look_up(name, RecordType::A).unwrap_err();
+        assert_eq!(failure, Failure::NoSuchName);
+    }
+    assert_eq!(world.asked.len(), 0, "{:?}", world.asked);
+}
+
 #[test]
 fn what_is_no_name_is_refused_at_once() {
     let mut world = World::new();
