@@ -133,6 +133,8 @@ pub(super) fn interpret(
         },
         // A referral: the server does not do what it is asked (RFC 2308 §2.2.1 type 4).
         None if is_referral(view) => Meaning::Failed(rcode::REFUSED),
+        // What is missing may have been the answer.
+        None if view.is_cut() || view.header().truncated => Meaning::Failed(rcode::SERVER_FAILURE),
         None => Meaning::NoData { ttl: 0 },
     }
 }

@@ -172,6 +172,8 @@ fn a_server_that_fails_over_tcp_is_passed_over() {
     for (manner, time) in [
         (Manner::TruncateAndHangUp, 0),
         (Manner::TruncateAndSleep, 4_000_000),
+        // What is cut off says nothing of what there is.
+        (Manner::TruncateAndStall, 4_000_000),
     ] {
         let mut world = World::new();
         world.manners[0] = manner;

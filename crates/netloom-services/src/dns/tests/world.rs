@@ -53,6 +53,8 @@ pub(super) enum Manner {
     TruncateAndHangUp,
     /// TC over UDP, and never answers over TCP.
     TruncateAndSleep,
+    /// TC over UDP, and over TCP no more than the question.
+    TruncateAndStall,
     /// Letters of the question in lower case.
     LowerCase,
 }
@@ -285,7 +287,10 @@ impl World {
             }
             let port = self.server.tcp_peer_addr(*connection).unwrap().port();
             if let Some(reply) = self.answer(*index, &got[2..], port, true) {
-                let message = [&(reply.len() as u16).to_be_bytes()[..], &reply].concat();
+                let mut message = [&(reply.len() as u16).to_be_bytes()[..], &reply].concat();
+                if self.manners[*index] == Manner::TruncateAndStall {
+                    message.truncate(2 + 12 + self.asked.last().unwrap().exact.len() + 2 + 4);
+                }
                 assert_eq!(
                     self.server.tcp_write(*connection, &message),
                     Ok(message.len())
@@ -346,7 +351,10 @@ impl World {
         };
         let truncate = matches!(
             manner,
-            Manner::Truncate | Manner::TruncateAndHangUp | Manner::TruncateAndSleep
+            Manner::Truncate
+                | Manner::TruncateAndHangUp
+                | Manner::TruncateAndSleep
+                | Manner::TruncateAndStall
         ) && !tcp;
         let soa = self.soa.as_ref().map(|soa| soa.parse::<Name>().unwrap());
         let mut chain = vec![name];
