@@ -135,11 +135,14 @@ impl Lease {
         //# random "fuzz" around a fixed value, to avoid synchronization of
         //# client reacquisition.
         let rebind = rebind.unwrap_or(whole.saturating_sub(whole >> 3));
-        // Up to a 64th of the lease, earlier rather than later.
-        let fuzz = ((whole >> 6) * u64::from(random >> 16)) >> 16;
         let half = whole >> 1;
         let default = if half < rebind { half } else { rebind >> 1 };
-        let renew = renew.unwrap_or(default).saturating_sub(fuzz);
+        let renew = renew.unwrap_or(default);
+        // Up to a 64th of the lease, earlier rather than later; and up to a 32nd of T1, which may
+        // be short beside the lease.
+        let most = (whole >> 6).min(renew >> 5);
+        let fuzz = (most * u64::from(random >> 16)) >> 16;
+        let renew = renew.saturating_sub(fuzz);
         let rebind = rebind.saturating_sub(fuzz).max(renew);
         self.renew_at = self.since.plus_micros(renew);
         self.rebind_at = self.since.plus_micros(rebind);

@@ -171,6 +171,30 @@ fn times_the_server_tells_are_kept_if_they_make_sense() {
     near(told(3000, 2000), (1800, 2000));
     near(told(3000, 1000), (500, 1000));
     near(told(0, 0), (1800, 3150));
+    // T1 after what T2 would be.
+    near(told(3400, 0), (3400, 3400));
+}
+
+/// The server's own, however long the lease is beside them: a T1 of zero would be asked at again
+/// and again.
+#[test]
+fn times_that_are_short_beside_the_lease_are_kept_too() {
+    let reply = Reply {
+        seconds: 86_400,
+        ..Reply::default()
+    };
+    let reply = reply
+        .with(code::RENEWAL_TIME, &300_u32.to_be_bytes())
+        .with(code::REBINDING_TIME, &600_u32.to_be_bytes());
+    for seed in 0..30 {
+        let mut bench = Bench::seeded(request(), seed);
+        bench.bind(&reply);
+        let lease = bench.client.lease().unwrap().clone();
+        let t1 = after(&bench, lease.renew_at);
+        let t2 = after(&bench, lease.rebind_at);
+        assert!((290.0..=300.0).contains(&t1), "T1 {t1}");
+        assert!((590.0..=600.0).contains(&t2), "T2 {t2}");
+    }
 }
 
 #[test]
