@@ -88,10 +88,17 @@ impl Stack {
         self.routes.add(route).map_err(|_| Error::CapacityExhausted)
     }
 
-    /// Removes a route; says whether there was one.
+    /// Removes a route, whatever its metric; says whether there was one.
     pub fn remove_route(&mut self, dst: Cidr, via: Option<Addr>, iface: IfaceId) -> bool {
         self.recent.forget();
         self.routes.remove(dst, via, iface.0)
+    }
+
+    /// Removes the route with this destination, gateway, interface and metric, and no other that
+    /// leads the same way; says whether there was one.
+    pub fn remove_exact_route(&mut self, route: &Route) -> bool {
+        self.recent.forget();
+        self.routes.remove_exact(route)
     }
 
     /// The largest IP packet an interface sends, in bytes, as far as the stack knows: the device's

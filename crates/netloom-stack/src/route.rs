@@ -249,6 +249,20 @@ impl RouteTable {
         })
     }
 
+    /// Removes the route with this destination, gateway, interface and metric, and returns whether
+    /// there was one.
+    pub fn remove_exact(&mut self, route: &Route) -> bool {
+        let network = route.dst.network();
+        self.retain(|known| {
+            let this = known.dst.addr == network
+                && known.dst.prefix == route.dst.prefix
+                && known.via == route.via
+                && known.iface == route.iface
+                && known.metric == route.metric;
+            !this
+        })
+    }
+
     /// Removes every route for which `keep` is false, and returns whether there was one. The
     /// routes of an interface that goes, or of a lease that ended.
     pub fn retain(&mut self, mut keep: impl FnMut(&Route) -> bool) -> bool {

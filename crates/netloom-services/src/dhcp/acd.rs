@@ -143,6 +143,14 @@ impl Acd {
         }
     }
 
+    /// Another has stopped watching, perhaps the same address.
+    pub(super) fn watch_again(&self, stack: &mut Stack, iface: IfaceId) {
+        if self.phase != Phase::Idle {
+            // Without room it is deaf, as it may have been before.
+            let _ = stack.arp_watch(iface, self.address);
+        }
+    }
+
     /// When [`poll`](Acd::poll) has something to do.
     pub(super) fn deadline(&self) -> Instant {
         self.at

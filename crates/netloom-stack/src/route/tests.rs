@@ -141,6 +141,22 @@ fn the_least_metric_wins_and_replaces_only_itself() {
     assert!(table.is_empty());
 }
 
+#[cfg(feature = "routes")]
+#[test]
+fn one_of_several_ways_through_a_gateway_is_removed() {
+    let mut table = table(3);
+    let cheap = Route::default_via(a("10.0.0.1"), 0);
+    let dear = Route { metric: 9, ..cheap };
+    table.add(cheap).unwrap();
+    table.add(dear).unwrap();
+    assert!(table.remove_exact(&dear));
+    assert!(!table.remove_exact(&dear));
+    assert_eq!(table.routes(), [cheap]);
+    table.add(dear).unwrap();
+    assert!(table.remove(cheap.dst, cheap.via, 0));
+    assert!(table.is_empty());
+}
+
 #[test]
 fn a_dead_gateway_gives_way_to_an_equal_route_only() {
     let mut table = table(4);

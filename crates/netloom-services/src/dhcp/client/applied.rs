@@ -1,5 +1,7 @@
 //! A lease in the stack: put there, changed, taken back.
 
+use core::net::Ipv4Addr;
+
 use netloom_stack::route::{Route, RouteOrigin};
 use netloom_stack::{Error, IfaceId, Stack};
 use netloom_wire::{Addr, Cidr};
@@ -15,6 +17,7 @@ const METRIC: u16 = 100;
 struct Installed {
     dst: Cidr,
     via: Option<Addr>,
+    metric: u16,
 }
 
 impl Installed {
@@ -24,7 +27,20 @@ impl Installed {
             prefix: 0,
         },
         via: None,
+        metric: 0,
     };
+
+    fn route(self, iface: IfaceId) -> Route {
+        let Installed { dst, via, metric } = self;
+        Route {
+            dst,
+            via,
+            iface: iface.index() as u8,
+            metric,
+            origin: RouteOrigin::Dhcp,
+            unreachable: false,
+        }
+    }
 }
 
 /// What of the stack's configuration is the client's doing.
@@ -101,41 +117,46 @@ impl Applied {
                     addr: router,
                     prefix: 32,
                 };
-                self.add_route(stack, iface, host, None, METRIC);
+                self.add_route(stack, iface, host, None, 0);
             }
             let before = lease.routes.iter().take(n);
             let rank = before.filter(|known| known.dst == route.dst).count() as u16;
             let via = (!on_link).then_some(router);
-            self.add_route(stack, iface, route.dst, via, METRIC.saturating_add(rank));
+            self.add_route(stack, iface, route.dst, via, rank);
         }
         Ok(())
     }
 
-    /// Adds a route, if the table has room; on lent memory there is little.
+    /// Adds a route to everywhere.
+    pub(super) fn add_router(&mut self, stack: &mut Stack, iface: IfaceId, router: Ipv4Addr) {
+        let all = Cidr {
+            addr: Addr::V4_UNSPECIFIED,
+            prefix: 0,
+        };
+        self.add_route(stack, iface, all, Some(router.into()), 0);
+    }
+
+    /// Adds a route, behind so many to the same place, if the table has room; on lent memory there
+    /// is little.
     fn add_route(
         &mut self,
         stack: &mut Stack,
         iface: IfaceId,
         dst: Cidr,
         via: Option<Addr>,
-        metric: u16,
+        rank: u16,
     ) {
-        let route = Route {
-            dst,
-            via,
-            iface: iface.index() as u8,
-            metric,
-            origin: RouteOrigin::Dhcp,
-            unreachable: false,
-        };
-        if stack.add_route(route).is_ok() && !self.routes.push(Installed { dst, via }) {
-            stack.remove_route(dst, via, iface);
+        let metric = METRIC.saturating_add(rank);
+        let added = Installed { dst, via, metric };
+        if stack.add_route(added.route(iface)).is_ok() && !self.routes.push(added) {
+            stack.remove_exact_route(&added.route(iface));
         }
     }
 
     fn remove_routes(&mut self, stack: &mut Stack, iface: IfaceId) {
-        while let Some(Installed { dst, via }) = self.routes.take_first() {
-            stack.remove_route(dst, via, iface);
+        // One by hand may lead the same way.
+        while let Some(added) = self.routes.take_first() {
+            stack.remove_exact_route(&added.route(iface));
         }
     }
 

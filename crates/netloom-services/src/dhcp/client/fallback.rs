@@ -62,13 +62,6 @@ impl FallbackRun {
     /// Takes the address back; says which it was.
     pub(super) fn end(&mut self, stack: &mut Stack, iface: IfaceId) -> Option<Cidr> {
         let used = self.applied.address();
-        if let (Some(router), Some(_)) = (self.router, used) {
-            let all = Cidr {
-                addr: netloom_wire::Addr::V4_UNSPECIFIED,
-                prefix: 0,
-            };
-            stack.remove_route(all, Some(router.into()), iface);
-        }
         self.applied.withdraw(stack, iface);
         self.acd.end(stack, iface);
         self.address = None;
@@ -136,15 +129,13 @@ impl Client {
     }
 
     fn use_fallback(&mut self, stack: &mut Stack, address: Cidr) {
-        match self
-            .fallback
-            .applied
-            .set_address(stack, self.iface, address)
-        {
+        let FallbackRun {
+            applied, router, ..
+        } = &mut self.fallback;
+        match applied.set_address(stack, self.iface, address) {
             Ok(()) => {
-                if let Some(router) = self.fallback.router {
-                    // Without the route its network is reached all the same.
-                    let _ = stack.add_gateway(self.iface, router);
+                if let Some(router) = *router {
+                    applied.add_router(stack, self.iface, router);
                 }
                 self.tell(Event::FallbackInUse(address));
             }

@@ -86,6 +86,11 @@ impl Client {
         let Some(lease) = &self.lease else { return };
         let (address, server, seconds) = (lease.address, lease.server, lease.seconds);
         let replaced = self.applied.address().is_some_and(|known| known != address);
+        // It makes way first: what it takes back may be what the lease brings.
+        self.fallback
+            .end_with_word(stack, self.iface, &mut self.events);
+        self.fallback.cancel();
+        self.acd.watch_again(stack, self.iface);
         let applied = self.applied.apply(stack, self.iface, lease);
         if replaced {
             self.tell(Event::Lost(Loss::Replaced));
@@ -94,17 +99,15 @@ impl Client {
         self.state = State::Bound;
         self.at = Instant::FAR_FUTURE;
         match applied {
-            Ok(()) => {
-                self.fallback
-                    .end_with_word(stack, self.iface, &mut self.events);
-                self.fallback.cancel();
-                self.tell(Event::Acquired {
-                    address,
-                    server,
-                    seconds,
-                });
+            Ok(()) => self.tell(Event::Acquired {
+                address,
+                server,
+                seconds,
+            }),
+            Err(error) => {
+                self.tell(Event::NotApplied(error));
+                self.fallback.schedule_anew();
             }
-            Err(error) => self.tell(Event::NotApplied(error)),
         }
     }
 

@@ -119,6 +119,18 @@ fn a_route_by_hand_goes_before_one_that_was_told_and_stays() {
 }
 
 #[test]
+fn a_route_by_hand_through_the_same_router_stays_too() {
+    let mut bench = Bench::heap(request());
+    bench.stack.add_gateway(IF, SERVER).unwrap();
+    bench.bind(&Reply::default());
+    bench.client.stop(&mut bench.stack);
+    let routes = bench.stack.routes().iter();
+    let left: Vec<_> = routes.filter(|route| route.is_default()).collect();
+    assert_eq!(left.len(), 1);
+    assert_eq!((left[0].via, left[0].metric), (Some(SERVER.into()), 0));
+}
+
+#[test]
 fn an_address_by_hand_stays_when_the_same_was_leased() {
     let mut bench = Bench::heap(request());
     let own: Cidr = "10.0.0.50/24".parse().unwrap();

@@ -7,7 +7,7 @@ use netloom_wire::dhcpv4::MessageType;
 use netloom_wire::{Addr, Cidr};
 
 use super::super::*;
-use super::bench::{Bench, OFFERED, OTHER, Reply};
+use super::bench::{Bench, IF, OFFERED, OTHER, Reply, SERVER};
 use crate::dhcp::ConflictCheck;
 
 fn link_local() -> Request<'static> {
@@ -170,6 +170,75 @@ fn a_static_address_stands_in_until_there_is_a_lease_and_after_it() {
     assert_eq!(in_use(&mut bench), own);
     bench.client.stop(&mut bench.stack);
     assert!(!bench.stack.is_local(own.addr) && !has_router(&bench));
+}
+
+/// A client that has had this static address and router, and has a lease of this address now.
+fn leased_after(own: Cidr, router: Ipv4Addr, leased: Ipv4Addr, prepare: fn(&mut Bench)) -> Bench {
+    let mut bench = Bench::heap(Request {
+        fallback: Fallback::Static(own, Some(router)),
+        fallback_after: std::time::Duration::from_secs(5),
+        conflict_check: ConflictCheck::Quick,
+        ..Request::default()
+    });
+    prepare(&mut bench);
+    bench.run_for(7);
+    assert_eq!(in_use(&mut bench), own);
+    let discover = bench.sent.pop_back().unwrap();
+    bench.sent.clear();
+    let reply = Reply {
+        address: leased,
+        ..Reply::default()
+    };
+    bench.say(&reply.offer(&discover), true);
+    let request = bench.expect(MessageType::Request);
+    bench.say(&reply.ack(&request), true);
+    bench.run_for(5);
+    assert_eq!(bench.event(), Some(Event::FallbackLost(own)));
+    assert!(matches!(bench.event(), Some(Event::Acquired { .. })));
+    assert_eq!(bench.client.fallback_address(), None);
+    bench
+}
+
+/// Metrics of the default routes through a router.
+fn defaults(bench: &Bench, router: Ipv4Addr) -> Vec<u16> {
+    let routes = bench.stack.routes().iter();
+    let through = routes.filter(|route| route.is_default() && route.via == Some(router.into()));
+    through.map(|route| route.metric).collect()
+}
+
+#[test]
+fn a_lease_through_the_router_of_the_static_address_keeps_its_route() {
+    let own = "10.0.0.9/24".parse().unwrap();
+    let mut bench = leased_after(own, SERVER, OFFERED, |_| {});
+    assert_eq!(defaults(&bench, SERVER), [100]);
+    assert!(!bench.stack.is_local(own.addr) && bench.stack.is_local(OFFERED));
+    bench.client.stop(&mut bench.stack);
+    assert_eq!(defaults(&bench, SERVER), []);
+}
+
+#[test]
+fn a_router_by_hand_stays_when_the_static_address_through_it_goes() {
+    let own = "10.0.0.9/24".parse().unwrap();
+    let mut bench = leased_after(own, SERVER, OFFERED, |bench| {
+        bench.stack.add_gateway(IF, SERVER).unwrap();
+    });
+    assert_eq!(defaults(&bench, SERVER), [0, 100]);
+    bench.client.stop(&mut bench.stack);
+    assert_eq!(defaults(&bench, SERVER), [0]);
+}
+
+#[test]
+fn a_lease_of_the_static_address_keeps_it() {
+    let own: Cidr = "10.0.0.9/24".parse().unwrap();
+    let mut bench = leased_after(own, SERVER, v4(own.addr), |_| {});
+    assert!(bench.stack.is_local(own.addr));
+    assert_eq!(defaults(&bench, SERVER), [100]);
+    // It is the lease's, and watched.
+    bench.arp.clear();
+    bench.arp_from(OTHER, v4(own.addr), v4(own.addr));
+    assert_eq!(bench.arp.pop_front().unwrap().1.sender_ip, own.addr);
+    bench.client.stop(&mut bench.stack);
+    assert!(!bench.stack.is_local(own.addr));
 }
 
 fn v4(addr: Addr) -> Ipv4Addr {
