@@ -215,7 +215,7 @@ impl<S: Store> Server<'_, S> {
         // Only who got an address can decline it: else anybody could empty the pool.
         let known = self.store.by_address(address);
         let had = known.is_some_and(|known| known.client == asking.client)
-            || self.offered_to(&asking.client) == Some(address);
+            || self.offered_to(stack.now(), &asking.client) == Some(address);
         if !had {
             return;
         }

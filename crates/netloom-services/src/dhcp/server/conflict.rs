@@ -118,12 +118,12 @@ impl<S: Store> Server<'_, S> {
         })
     }
 
-    /// What a client was offered.
-    pub(super) fn offered_to(&self, client: &ClientKey) -> Option<Ipv4Addr> {
-        self.pending
-            .iter()
-            .find(|place| place.stage == Stage::Offered && place.client == *client)
-            .map(|place| place.address)
+    /// What a client was offered, as long as the offer stands.
+    pub(super) fn offered_to(&self, now: Instant, client: &ClientKey) -> Option<Ipv4Addr> {
+        let offered = |place: &&Pending| {
+            place.stage == Stage::Offered && now < place.at && place.client == *client
+        };
+        self.pending.iter().find(offered).map(|place| place.address)
     }
 
     /// The client's offer is taken, or of no use to it.
@@ -164,7 +164,7 @@ impl<S: Store> Server<'_, S> {
             }
         }
         let wish = self
-            .offered_to(&asking.client)
+            .offered_to(now, &asking.client)
             .or_else(|| view.requested_address());
         let Some(address) = self.choose(stack, asking, wish) else {
             self.tell(ServerEvent::Exhausted {
@@ -223,7 +223,7 @@ impl<S: Store> Server<'_, S> {
         let own = self.store.by_address(address).is_some_and(|known| {
             known.client == asking.client && (is_far || known.is_active(self.time(stack)))
         });
-        let offered = self.offered_to(&asking.client) == Some(address);
+        let offered = self.offered_to(stack.now(), &asking.client) == Some(address);
         !self.config.conflict_check.is_zero() && !own && !offered
     }
 

@@ -129,6 +129,23 @@ fn places_are_bounded_and_who_finds_none_asks_again() {
     assert_eq!(bench.sent.len(), 1);
 }
 
+/// Somebody may have taken it since.
+#[test]
+fn an_address_whose_offer_has_ended_is_looked_for_again() {
+    let mut bench = Bench::new(looking());
+    bench.none(&Asked::discover(1));
+    bench.run_for(500);
+    let address = bench.sent.pop_front().unwrap().view().yiaddr();
+    bench.run_for(3_600_000);
+    bench.probes.clear();
+    bench.none(&Asked::discover(1));
+    assert_eq!(bench.probes, [address]);
+    bench.arp_from(mac(50), address);
+    bench.run_for(500);
+    let other = bench.sent.pop_front().unwrap().view().yiaddr();
+    assert_ne!(other, address);
+}
+
 /// With fewer watches than clients they are looked for one after the other.
 #[test]
 fn looks_wait_for_one_another() {

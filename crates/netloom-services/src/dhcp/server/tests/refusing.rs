@@ -133,6 +133,25 @@ fn a_declined_address_is_given_to_nobody_for_a_while() {
 }
 
 #[test]
+fn who_was_offered_an_address_long_ago_cannot_decline_it() {
+    let mut bench = Bench::new(config(vec![pool()]));
+    // A place that is free again, which the next client gets.
+    let first = bench.one(&Asked::discover(3)).view().yiaddr();
+    let address = bench.one(&Asked::discover(1)).view().yiaddr();
+    bench.none(&Asked::selecting(3, first).with(code::SERVER_IDENTIFIER, &[10, 0, 0, 2]));
+    bench.run_for(61_000);
+    let wished = Asked::discover(2).with(code::REQUESTED_ADDRESS, &address.octets());
+    assert_eq!(bench.one(&wished).view().yiaddr(), address);
+    let ack = bench.one(&Asked::selecting(2, address));
+    assert_eq!(ack.kind(), MessageType::Ack);
+    bench.none(&Asked::decline(1, address));
+    let known = bench.server.store().by_address(address).unwrap();
+    assert_eq!(known.state, BindingState::Leased);
+    let renewed = bench.one(&Asked::renewing(2, address));
+    assert_eq!(renewed.kind(), MessageType::Ack);
+}
+
+#[test]
 fn where_it_has_no_pool_a_server_says_nothing() {
     let mut bench = Bench::new(ServerConfig {
         server_identifier: Some(OWN),
