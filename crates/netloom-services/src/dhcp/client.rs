@@ -76,6 +76,8 @@ pub struct Client {
     mac: MacAddr,
     settings: Settings,
     state: State,
+    /// Where it goes on when the address that is being given back has gone.
+    after_release: Option<State>,
     xid: u32,
     /// The next exchange has the xid the program asked for.
     fixed_xid: Option<u32>,
@@ -139,6 +141,7 @@ impl Client {
             mac,
             settings: Settings::new(&Request::default(), mac),
             state: State::Init,
+            after_release: None,
             xid: 0,
             fixed_xid: None,
             began: now,
@@ -163,7 +166,7 @@ impl Client {
 
     /// Begins to ask for an address, as `request` says, with the next [`poll`](Client::poll). A lease
     /// it has is kept until another takes its place; [`release`](Client::release) or
-    /// [`stop`](Client::stop) give it up first.
+    /// [`stop`](Client::stop) give it up first: what is being given back has gone before it begins.
     pub fn begin(&mut self, request: Request<'_>) {
         self.settings = Settings::new(&request, self.mac);
         self.fixed_xid = request.xid;
@@ -171,11 +174,16 @@ impl Client {
         self.naks = 0;
         self.conflicts = 0;
         self.choice = None;
-        self.state = if request.remembered_address.is_some() {
+        let first = if request.remembered_address.is_some() {
             State::InitReboot
         } else {
             State::Init
         };
+        if self.state == State::Releasing {
+            self.after_release = Some(first);
+        } else {
+            self.state = first;
+        }
         self.fallback.schedule_anew();
         // The clock is the stack's: the next poll reads it.
         self.at = Instant::ZERO;
@@ -222,7 +230,7 @@ impl Client {
                 self.at = Instant::ZERO;
                 self.arm(stack);
             }
-            State::Releasing => {}
+            State::Releasing => self.after_release = None,
             State::Stopped
             | State::Init
             | State::Selecting
@@ -244,6 +252,7 @@ impl Client {
         self.fallback.cancel();
         self.lease = None;
         self.choice = None;
+        self.after_release = None;
         self.state = State::Stopped;
         self.at = Instant::FAR_FUTURE;
         if had {

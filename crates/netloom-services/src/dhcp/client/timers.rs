@@ -165,7 +165,7 @@ impl Client {
             }
             State::Releasing if now >= self.at => {
                 self.lose(stack, Loss::Released);
-                self.stop(stack);
+                self.released(stack);
             }
             State::Stopped
             | State::Init
@@ -177,6 +177,17 @@ impl Client {
             | State::Informing
             | State::Informed
             | State::Releasing => {}
+        }
+    }
+
+    /// The address that was given back has gone.
+    fn released(&mut self, stack: &mut Stack) {
+        match self.after_release.take() {
+            None => self.stop(stack),
+            Some(state) => {
+                self.state = state;
+                self.at = stack.now();
+            }
         }
     }
 
@@ -256,7 +267,7 @@ impl Client {
             return;
         }
         if self.state == State::Releasing {
-            self.stop(stack);
+            self.released(stack);
             return;
         }
         // The address would still be welcome.

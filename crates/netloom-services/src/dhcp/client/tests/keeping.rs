@@ -299,6 +299,45 @@ fn an_address_is_given_back_then_gone() {
     bench.silent(10_000);
 }
 
+/// It is the server's to give to others from then on.
+#[test]
+fn an_address_given_back_is_gone_when_all_begins_anew() {
+    let mut bench = Bench::bound(request(), &Reply::default());
+    bench.arp.clear();
+    bench.client.release(&mut bench.stack);
+    bench.client.begin(request());
+    let release = next_to_server(&mut bench);
+    assert_eq!(release.kind(), MessageType::Release);
+    let discover = next_to_server(&mut bench);
+    assert_eq!(discover.kind(), MessageType::Discover);
+    assert_eq!(bench.event(), Some(Event::Lost(Loss::Released)));
+    assert!(!bench.stack.is_local(OFFERED));
+    assert_eq!(bench.client.lease(), None);
+    bench.say(&Reply::default().offer(&discover), true);
+    let asked = bench.expect(MessageType::Request);
+    bench.say(&Reply::default().ack(&asked), true);
+    assert!(matches!(bench.event(), Some(Event::Acquired { .. })));
+}
+
+#[test]
+fn what_begins_after_an_address_is_given_back_can_be_called_off() {
+    let by: [fn(&mut Bench); 2] = [
+        |bench| bench.client.stop(&mut bench.stack),
+        |bench| bench.client.release(&mut bench.stack),
+    ];
+    for call_off in by {
+        let mut bench = Bench::bound(request(), &Reply::default());
+        bench.client.release(&mut bench.stack);
+        bench.client.begin(request());
+        call_off(&mut bench);
+        bench.run_for(2);
+        assert_eq!(bench.client.state(), State::Stopped);
+        assert!(!bench.stack.is_local(OFFERED));
+        bench.sent.clear();
+        bench.silent(10_000);
+    }
+}
+
 //= https://www.rfc-editor.org/rfc/rfc5227#section-2.4
 //= type=test
 //# (b) If a host currently has active TCP connections or other reasons
