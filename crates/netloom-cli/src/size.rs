@@ -20,13 +20,19 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(mistake)
 }
 
+/// The longest time an option takes, 136 years: more could not be added to the time of day.
+const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
 /// A time in seconds above zero, with or without a fraction: `1`, `0.2`.
 pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let mistake = || "it is a number of seconds above 0: 1, 0.2".to_owned();
+    let mistake = || {
+        let longest = LONGEST.as_secs();
+        format!("it is a number of seconds above 0, and at most {longest}: 1, 0.2")
+    };
     let seconds: f64 = text.parse().map_err(|_| mistake())?;
     Duration::try_from_secs_f64(seconds)
         .ok()
-        .filter(|time| !time.is_zero())
+        .filter(|time| !time.is_zero() && *time <= LONGEST)
         .ok_or_else(mistake)
 }
 
@@ -43,7 +49,19 @@ mod tests {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
         assert_eq!(parse_seconds("0.2"), Ok(Duration::from_millis(200)));
-        for bad in ["", "0", "-1", "x", "inf", "NaN", "1e30"] {
+        let longest = Duration::from_secs(u32::MAX.into());
+        assert_eq!(parse_seconds("4294967295"), Ok(longest));
+        for bad in [
+            "",
+            "0",
+            "-1",
+            "x",
+            "inf",
+            "NaN",
+            "4294967295.5",
+            "1e19",
+            "1e30",
+        ] {
             assert!(parse_seconds(bad).is_err(), "{bad}");
         }
     }

@@ -83,6 +83,9 @@ fn what_makes_no_sense_is_one_line_and_code_2() {
         &["ntp", "--tap", "--serve", "10.71.0.1"],
         &["ntp", "--tap", "--stratum", "3", "10.71.0.1"],
         &["get", "--timeout", "0", "http://127.0.0.1/"],
+        &["get", "--timeout", "1e19", "http://127.0.0.1/"],
+        &["dhcp", "--tap", "--timeout", "1e19"],
+        &["ping", "--tap", "-W", "1e19", "10.71.0.1"],
     ] {
         assert_fails(args, 2, &["--help"]);
     }
