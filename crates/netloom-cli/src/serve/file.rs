@@ -1,5 +1,6 @@
 //! From a request to the response: which file or folder, which version, which octets of it.
 
+use std::fmt::Write as _;
 use std::fs::{File, Metadata};
 use std::hash::{BuildHasher, RandomState};
 use std::time::SystemTime;
@@ -89,12 +90,22 @@ fn redirect(target: &Target<'_>) -> Response {
     let text = b"301 Moved Permanently: a folder's name ends in a slash\n".to_vec();
     let mut response = Response::new(Status::MOVED_PERMANENTLY, Content::Bytes(text));
     response.field("Content-Type", "text/plain; charset=utf-8");
-    // A query may hold octets that are no ASCII; a URI may not.
-    response.field(
-        "Location",
-        String::from_utf8_lossy(&location).escape_default(),
-    );
+    response.field("Location", as_uri(&location));
     response
+}
+
+/// A target as a field takes it: a query may hold octets that are no ASCII; a URI may not.
+fn as_uri(target: &[u8]) -> String {
+    let mut uri = String::with_capacity(target.len());
+    for &octet in target {
+        if octet.is_ascii_graphic() {
+            uri.push(char::from(octet));
+        } else {
+            // Writing to a `String` does not fail.
+            let _ = write!(uri, "%{octet:02X}");
+        }
+    }
+    uri
 }
 
 fn send_file(

@@ -113,7 +113,7 @@ fn methods_and_names() {
     let (head, _) = ask(&root, "GET //sub?q=\u{e9}", "");
     assert_eq!(
         (code(&head), field(&head, "Location")),
-        ("301", Some("/sub/?q=\\u{e9}"))
+        ("301", Some("/sub/?q=%C3%A9"))
     );
     // An index stands for its folder; what is no file does not.
     fs::create_dir(folder.path().join("sub/index.html")).unwrap();
@@ -133,6 +133,33 @@ fn methods_and_names() {
     fs::create_dir(folder.path().join("closed")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", folder.path().join("closed/index.html")).unwrap();
     assert_eq!(code(&ask(&root, "GET /closed/", "").0), "403");
+}
+
+/// Octet for octet, but for those that may stand in a query and not in a URI.
+#[test]
+fn a_redirection_has_the_query_that_was_sent() {
+    let (_folder, root) = folder();
+    let location = |query: &[u8]| {
+        let head = [b"GET /sub?", query, b" HTTP/1.1\r\nHost: h\r\n\r\n"].concat();
+        let limits = HeadLimits::default();
+        let Ok(Parsed::Complete { head: request, .. }) = parse_request(&head, 0, &limits) else {
+            panic!("{head:?}");
+        };
+        let now = SystemTime::now();
+        let response = respond(&root, &request, now);
+        let mut buffer = vec![0; 64 * 1024];
+        let mut output = Output::with_buffer(&mut buffer);
+        let written = response.write_head(&mut output, now, Persistence::Keep);
+        written.unwrap();
+        let head = String::from_utf8(output.pending().to_vec()).unwrap();
+        field(&head, "Location").unwrap().to_owned()
+    };
+    for query in ["", "q='a'&r=(b)", "q=\"a\"", "q=\\d~", "q=%27%ff%20&%"] {
+        assert_eq!(location(query.as_bytes()), format!("/sub/?{query}"));
+    }
+    assert_eq!(location(b"q=\xe9~\x80"), "/sub/?q=%E9~%80");
+    let (longest, encoded) = ([0xff; 8180], "%FF".repeat(8180));
+    assert_eq!(location(&longest), format!("/sub/?{encoded}"));
 }
 
 #[test]
