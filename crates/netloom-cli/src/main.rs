@@ -2,10 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use netloom_cli::demo::DemoArgs;
 use netloom_cli::failure::Failure;
@@ -119,13 +120,23 @@ fn explain(error: &clap::Error) -> ExitCode {
         let _ = io::stdout().write_all(text.as_bytes());
         return ExitCode::SUCCESS;
     }
-    let what = text
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("error: ");
-    complain(&format!("{what}: see `netloom --help`"));
+    // What is missing or in the way stands on lines of its own; behind an empty one, the usage.
+    let lines = text.lines().map(str::trim);
+    let lines: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+    let what = lines.join(" ");
+    let what = what.trim_start_matches("error: ");
+    complain(&format!("{what}: see `{} --help`", whose_help()));
     ExitCode::from(Failure::USAGE)
+}
+
+/// The program with the command it was given, if that is one.
+fn whose_help() -> String {
+    let program = Program::command();
+    let given = env::args_os().nth(1);
+    match given.and_then(|name| program.find_subcommand(name)) {
+        Some(command) if !command.is_hide_set() => format!("netloom {}", command.get_name()),
+        Some(_) | None => "netloom".to_owned(),
+    }
 }
 
 fn complain(what: &str) {

@@ -92,6 +92,31 @@ fn what_makes_no_sense_is_one_line_and_code_2() {
 }
 
 #[test]
+fn what_is_missing_or_in_the_way_is_named() {
+    for (args, says) in [
+        (&["get"][..], &["<URL>", "see `netloom get --help`"][..]),
+        (
+            &["serve", "--tap", "--tun", "--interface", "x"],
+            &[
+                "--tap",
+                "--tun",
+                "--interface",
+                "see `netloom serve --help`",
+            ],
+        ),
+        (
+            &["serve", "--port", "x"],
+            &["--port", "see `netloom serve --help`"],
+        ),
+        (&["brew"], &["brew", "see `netloom --help`"]),
+        (&["--brew"], &["--brew", "see `netloom --help`"]),
+        (&["help", "brew"], &["brew", "see `netloom --help`"]),
+    ] {
+        assert_fails(args, 2, says);
+    }
+}
+
+#[test]
 fn help_has_an_example() {
     for (command, option) in [
         ("serve", "--upload"),
