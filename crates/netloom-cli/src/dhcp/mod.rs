@@ -37,7 +37,7 @@ Examples:
   sudo netloom dhcp --interface veth1 --link-local --timeout 60
 
 Exit codes: 0 an address was given; 1 the device failed; 2 a command line that makes no sense;
-3 no server gave one in time; 4 with --link-local: none, and the link-local address is in use.")]
+3 no server gave one in time, or before it was interrupted; 4 with --link-local: none, and the link-local address is in use.")]
 pub struct DhcpArgs {
     /// An address that would be welcome
     #[arg(long, value_name = "ADDR")]
@@ -123,8 +123,10 @@ impl DhcpArgs {
         let leased = match self.first_address(&net, &interrupts)? {
             Some(First::Lease) => true,
             Some(First::Fallback) => false,
-            // Interrupted while it waited.
-            None => return Ok(()),
+            None => {
+                let what = "interrupted before there was an address";
+                return Err(Failure::new(what).with_exit_code(device::NO_LEASE));
+            }
         };
         while self.hold && !interrupts.has_come() {
             self.tell(&net, ATTENTION).map_err(failed)?;
@@ -140,7 +142,8 @@ impl DhcpArgs {
         Ok(())
     }
 
-    /// Waits for the first address, and tells of everything on the way to it.
+    /// Waits for the first address, and tells of everything on the way to it. `None` if it is
+    /// interrupted before.
     fn first_address(&self, net: &Net, interrupts: &Interrupts) -> Result<Option<First>, Failure> {
         let deadline = Instant::now() + self.timeout;
         loop {
