@@ -20,6 +20,9 @@ use crate::run::namespace;
 use crate::size::parse_seconds;
 use measure::{Figures, measure};
 
+/// The exit code that says: nothing failed, but this system does not allow a namespace.
+const NOT_ALLOWED: u8 = 3;
+
 /// Where the servers of a measurement listen.
 const PORT: u16 = 7000;
 
@@ -57,7 +60,7 @@ impl BenchArgs {
     pub fn run(&self) -> Result<(), Failure> {
         let failed = |error: io::Error| Failure::new(format!("the measurement failed: {error}"));
         if self.kernel {
-            namespace::enter()?;
+            namespace::enter().map_err(|failure| failure.with_exit_code(NOT_ALLOWED))?;
             let net = namespace::connect().map_err(failed)?;
             let kernel = measure::Kernel(SocketAddr::from(([10, 71, 0, 1], PORT)));
             let own = measure::Netloom(net, SocketAddr::from(([10, 71, 0, 2], PORT)));
@@ -99,9 +102,8 @@ impl BenchArgs {
         }
         let output = command.output().map_err(failed)?;
         let _ = io::stdout().write_all(&output.stdout);
-        if !output.status.success() {
-            let why = String::from_utf8_lossy(&output.stderr);
-            let why = why.trim().trim_start_matches("netloom: ");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        if let Some(why) = outcome(output.status.code(), &errors)? {
             let _ = writeln!(io::stderr(), "skipped: against the kernel: {why}");
         }
         Ok(())
@@ -133,7 +135,53 @@ impl BenchArgs {
     }
 }
 
+/// Why there was no measurement against the kernel, if the system does not allow it, by the exit
+/// code of its process and what that complained of.
+///
+/// # Errors
+///
+/// The measurement failed.
+fn outcome(code: Option<i32>, errors: &str) -> Result<Option<&str>, Failure> {
+    let why = errors.trim().trim_start_matches("netloom: ");
+    match code {
+        Some(0) => Ok(None),
+        Some(code) if code == i32::from(NOT_ALLOWED) => Ok(Some(why)),
+        Some(_) | None => {
+            let why = if why.is_empty() {
+                "its process was ended"
+            } else {
+                why
+            };
+            Err(Failure::new(format!("against the kernel: {why}")))
+        }
+    }
+}
+
 /// Standard output may be closed.
 fn say(what: &str) {
     let _ = writeln!(io::stdout(), "{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measurement_that_failed_is_not_one_that_was_skipped() {
+        assert_eq!(outcome(Some(0), ""), Ok(None));
+        let why = "this system allows no user namespaces";
+        let errors = format!("netloom: {why}\n");
+        assert_eq!(outcome(Some(NOT_ALLOWED.into()), &errors), Ok(Some(why)));
+        let failed = "netloom: the measurement failed: timed out\n";
+        for code in [Some(1), Some(101), None] {
+            let failure = outcome(code, failed).unwrap_err();
+            assert_eq!(failure.exit_code(), 1);
+            assert_eq!(
+                failure.to_string(),
+                "against the kernel: the measurement failed: timed out"
+            );
+        }
+        // Ended by a signal, it says nothing.
+        assert!(outcome(None, "").unwrap_err().to_string().len() > 20);
+    }
 }
