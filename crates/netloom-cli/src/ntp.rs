@@ -42,7 +42,7 @@ Exit codes:
   1  the device                   5  the server refuses, or has no time itself
   2  the command line")]
 pub struct NtpArgs {
-    /// The server: an address, or a name with --dns
+    /// The server: an address, or a name if a DNS server is known by --dns or --dhcp
     #[arg(
         value_name = "HOST",
         required_unless_present = "serve",
@@ -115,9 +115,9 @@ impl NtpArgs {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(SocketAddr::new(ip, self.port));
         }
-        if self.device.dns().is_empty() {
+        if net.dns_counters().is_none() {
             return Err(Failure::usage(format!(
-                "{host} is a name: give its address, or a DNS server with --dns"
+                "{host} is a name, and no DNS server is known: give its address, or name one with --dns"
             )));
         }
         let found = net
@@ -255,6 +255,9 @@ fn print(line: &str) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+    use netloom::LinkEnd;
+
     use super::*;
 
     #[test]
@@ -262,5 +265,31 @@ mod tests {
         assert_eq!(signed(1_500_000), "+0.001500");
         assert_eq!(signed(-3_000_000_000), "-3.000000");
         assert_eq!(signed(0), "+0.000000");
+    }
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        args: NtpArgs,
+    }
+
+    /// From --dns, or from a DHCP server: the stack knows.
+    #[test]
+    fn a_name_is_looked_up_wherever_the_dns_server_came_from() {
+        let args = Program::parse_from(["ntp", "--interface", "x", "--dhcp", "clock.test"]).args;
+        let (near, far) = LinkEnd::pair(1500).unwrap();
+        let net = Net::builder(near)
+            .address("10.71.0.1/24")
+            .dns("10.71.0.2")
+            .start()
+            .unwrap();
+        let clock = [10, 71, 0, 3].into();
+        net.add_host(&"clock.test".parse().unwrap(), &[clock])
+            .unwrap();
+        let found = args.address(&net, "clock.test");
+        assert_eq!(found, Ok(SocketAddr::new(clock, PORT)));
+        let without = Net::builder(far).address("10.71.0.2/24").start().unwrap();
+        let failure = args.address(&without, "clock.test").unwrap_err();
+        assert_eq!(failure.exit_code(), Failure::USAGE);
     }
 }
