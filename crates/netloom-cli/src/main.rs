@@ -143,3 +143,13 @@ fn complain(what: &str) {
     // Nobody is left to tell if this fails.
     let _ = writeln!(io::stderr(), "netloom: {what}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_option_is_two() {
+        Program::command().debug_assert();
+    }
+}

@@ -96,6 +96,10 @@ fn what_is_missing_or_in_the_way_is_named() {
     for (args, says) in [
         (&["get"][..], &["<URL>", "see `netloom get --help`"][..]),
         (
+            &["dhcpd", "--tap"],
+            &["--pool", "see `netloom dhcpd --help`"],
+        ),
+        (
             &["serve", "--tap", "--tun", "--interface", "x"],
             &[
                 "--tap",
@@ -128,6 +132,8 @@ fn help_has_an_example() {
         ("ping", "--interval"),
         ("dns", "--server"),
         ("ntp", "--samples"),
+        ("dhcp", "--hold"),
+        ("dhcpd", "--pool"),
     ] {
         let (code, output, _) = run(&[command, "--help"]);
         assert_eq!(code, Some(0));
@@ -137,4 +143,43 @@ fn help_has_an_example() {
         );
     }
     assert_eq!(run(&["--version"]).0, Some(0));
+}
+
+#[test]
+fn what_dhcpd_cannot_give_away_is_named() {
+    let pool = "10.71.0.100-10.71.0.200";
+    for (args, says) in [
+        (
+            &["--pool", "10.71.0.0-10.71.0.50"][..],
+            &["10.71.0.0-10.71.0.50", "10.71.0.0/24"][..],
+        ),
+        (
+            &["--pool", "10.71.0.9-10.71.0.255"],
+            &["10.71.0.9-10.71.0.255"],
+        ),
+        (&["--pool", pool, "--dns", "fd71::1"], &["--dns", "IPv4"]),
+        (
+            &["--pool", pool, "--reserve", "02:00:00:00:00:07=10.72.0.7"],
+            &["--reserve", "10.72.0.7"],
+        ),
+        (
+            &["--pool", pool, "--reserve", "02:00:00:00:00:07=10.71.0.255"],
+            &["--reserve", "10.71.0.255"],
+        ),
+        (
+            &[
+                "--pool",
+                pool,
+                "--reserve",
+                "02:00:00:00:00:07=10.71.0.7",
+                "--reserve",
+                "02:00:00:00:00:08=10.71.0.8",
+                "--reserve",
+                "02:00:00:00:00:09=10.71.0.7",
+            ],
+            &["--reserve", "10.71.0.7"],
+        ),
+    ] {
+        assert_fails(&[&["dhcpd", "--tap"], args].concat(), 2, says);
+    }
 }

@@ -12,13 +12,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use netloom::Net;
-use netloom::dhcp::{FileStore, MemoryStore, Reservation, ServerConfig};
+use netloom::dhcp::{BadConfig, FileStore, MemoryStore, Reservation, ServerConfig};
 
 use crate::device::{self, DeviceArgs, WatchArgs};
 use crate::failure::Failure;
 use crate::signals::Interrupts;
 use crate::size::parse_seconds;
-use options::{RawOption, RawPool, parse_option, parse_pool, parse_reservation};
+use options::{RawOption, RawPool, parse_option, parse_pool, parse_reservation, parse_told_server};
 
 /// How long to sleep at most before looking whether somebody wants an end.
 const ATTENTION: Duration = Duration::from_millis(100);
@@ -39,7 +39,13 @@ Examples:
        --pool 198.51.100.0/24:198.51.100.10-198.51.100.99     a network behind a relay agent
 
 Exit codes: 0 when interrupted; 1 the device or the file failed; 2 a command line that makes no
-sense.")]
+sense.",
+    // The device's option of this name, of which clients are told here.
+    mut_arg("dns", |dns| dns
+        .help("A DNS server, of which clients are told")
+        .help_heading(None)
+        .value_name("ADDR")
+        .value_parser(parse_told_server)))]
 pub struct DhcpdArgs {
     /// Addresses given away, and before a colon their network, if it is not that of an --address;
     /// several are possible
@@ -62,10 +68,6 @@ pub struct DhcpdArgs {
     /// A router, told in the networks it is in
     #[arg(long, value_name = "ADDR")]
     router: Vec<Ipv4Addr>,
-
-    /// A DNS server
-    #[arg(long, value_name = "ADDR")]
-    dns: Vec<Ipv4Addr>,
 
     /// An NTP server
     #[arg(long, value_name = "ADDR")]
@@ -196,7 +198,7 @@ impl DhcpdArgs {
         for raw in &self.pool {
             pools.push(self.pool_of(raw, &networks)?);
         }
-        Ok(ServerConfig {
+        let config = ServerConfig {
             pools: pools.leak(),
             reservations: self.reserve.clone().leak(),
             authoritative: !self.not_authoritative,
@@ -207,7 +209,15 @@ impl DhcpdArgs {
             },
             quarantine: self.quarantine,
             ..ServerConfig::default()
-        })
+        };
+        config.check().map_err(|bad| {
+            let option = match bad {
+                BadConfig::NoPool | BadConfig::Pool { .. } | BadConfig::LeaseTime(_) => "--pool",
+                BadConfig::Reservation(_) | BadConfig::ReservedTwice(_) => "--reserve",
+            };
+            Failure::usage(format!("{option}: {bad}: see `netloom dhcpd --help`"))
+        })?;
+        Ok(config)
     }
 
     fn say(&self, what: &str) {

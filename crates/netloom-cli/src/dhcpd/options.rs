@@ -1,10 +1,10 @@
 //! Pools, reservations and options as the command line has them.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use netloom::dhcp::{ClientId, LeaseTime, Pool, Reservation, Who};
 use netloom::wire::dhcpv4::code;
-use netloom::wire::{Cidr, MacAddr};
+use netloom::wire::{Cidr, MacAddr, dns};
 
 use super::DhcpdArgs;
 use crate::device::parse_mac;
@@ -56,6 +56,13 @@ pub(super) fn parse_reservation(text: &str) -> Result<Reservation, String> {
     };
     let address = address.parse().map_err(|_| mistake())?;
     Ok(Reservation { who, address })
+}
+
+/// A DNS server, where clients are told of it: IPv4, and no port.
+pub(super) fn parse_told_server(text: &str) -> Result<SocketAddr, String> {
+    let ip: Result<Ipv4Addr, _> = text.parse();
+    ip.map(|ip| SocketAddr::new(ip.into(), dns::PORT))
+        .map_err(|_| "it is an IPv4 address: 10.71.0.1".to_owned())
 }
 
 /// An option by its code.
@@ -147,6 +154,16 @@ impl DhcpdArgs {
         })
     }
 
+    fn dns(&self) -> Vec<Ipv4Addr> {
+        let each = self.device.dns().iter().map(SocketAddr::ip);
+        each.filter_map(|ip| match ip {
+            IpAddr::V4(ip) => Some(ip),
+            // The option takes none.
+            IpAddr::V6(_) => None,
+        })
+        .collect()
+    }
+
     fn options_in(&self, network: &Cidr) -> &'static [(u8, &'static [u8])] {
         let routers: Vec<Ipv4Addr> = self
             .router
@@ -156,7 +173,7 @@ impl DhcpdArgs {
             .collect();
         let mut options = vec![
             (code::ROUTER, octets(&routers)),
-            (code::DNS_SERVER, octets(&self.dns)),
+            (code::DNS_SERVER, octets(&self.dns())),
             (code::NTP_SERVER, octets(&self.ntp)),
         ];
         if let Some(domain) = &self.domain {

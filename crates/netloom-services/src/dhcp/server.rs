@@ -21,7 +21,7 @@ use super::SECOND;
 use super::fixed::List;
 
 pub use binding::{Binding, BindingState, ClientKey};
-pub use config::{LeaseTime, Pool, Reservation, ServerConfig, Who};
+pub use config::{BadConfig, LeaseTime, Pool, Reservation, ServerConfig, Who};
 pub use conflict::Pending;
 pub use event::ServerEvent;
 pub use memory::MemoryStore;
@@ -65,7 +65,7 @@ impl<'a, S: Store> Server<'a, S> {
     /// # Errors
     /// [`Error::NoSuchInterface`]; [`Error::NoSourceAddress`] if the interface has no IPv4 address and
     /// the configuration names none; [`Error::InvalidArgument`] for a configuration that makes no
-    /// sense ([`ServerConfig`] says which do); what [`udp_bind`](Stack::udp_bind) says.
+    /// sense ([`ServerConfig::check`] says why); what [`udp_bind`](Stack::udp_bind) says.
     pub fn new(
         stack: &mut Stack,
         iface: IfaceId,
@@ -74,7 +74,7 @@ impl<'a, S: Store> Server<'a, S> {
         pending: &'a mut [Pending],
         epoch: u64,
     ) -> Result<Server<'a, S>, Error> {
-        if !config.makes_sense() {
+        if config.check().is_err() {
             return Err(Error::InvalidArgument);
         }
         stack.interface_mtu(iface)?;

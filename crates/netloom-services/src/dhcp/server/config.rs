@@ -1,5 +1,6 @@
 //! What a server gives, and to whom.
 
+use core::fmt;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
@@ -85,14 +86,26 @@ impl Pool<'_> {
         Ipv4Addr::from(u32::from(self.first).saturating_add(place))
     }
 
-    fn makes_sense(&self) -> bool {
-        let LeaseTime { least, usual, most } = self.lease_time;
-        let fits = |address: Ipv4Addr| can_have(&self.network, address);
-        fits(self.first)
-            && fits(self.last)
-            && self.first <= self.last
-            && 0 < least
-            && (least..=most).contains(&usual)
+    fn check(&self) -> Result<(), BadConfig> {
+        let Pool {
+            network,
+            first,
+            last,
+            lease_time,
+            options: _,
+        } = *self;
+        if !can_have(&network, first) || !can_have(&network, last) || last < first {
+            return Err(BadConfig::Pool {
+                network,
+                first,
+                last,
+            });
+        }
+        let LeaseTime { least, usual, most } = lease_time;
+        if least == 0 || !(least..=most).contains(&usual) {
+            return Err(BadConfig::LeaseTime(lease_time));
+        }
+        Ok(())
     }
 }
 
@@ -163,21 +176,84 @@ impl Who {
 }
 
 impl ServerConfig<'_> {
-    pub(super) fn makes_sense(&self) -> bool {
-        let reserved = |r: &Reservation| {
-            let pools = self.pools.iter();
-            pools.into_iter().any(|p| can_have(&p.network, r.address))
-        };
-        let twice = self.reservations.iter().enumerate().any(|(n, one)| {
-            let others = self.reservations.iter().skip(n.saturating_add(1));
-            others.into_iter().any(|other| other.address == one.address)
-        });
-        !self.pools.is_empty()
-            && self.pools.iter().all(Pool::makes_sense)
-            && self.reservations.iter().all(reserved)
-            && !twice
+    /// Whether it makes sense: a [`Server`](super::Server) begins with no other.
+    ///
+    /// # Errors
+    /// The first thing in it that does not.
+    pub fn check(&self) -> Result<(), BadConfig> {
+        if self.pools.is_empty() {
+            return Err(BadConfig::NoPool);
+        }
+        for pool in self.pools {
+            pool.check()?;
+        }
+        for (index, &Reservation { who: _, address }) in self.reservations.iter().enumerate() {
+            let mut pools = self.pools.iter();
+            if !pools.any(|pool| can_have(&pool.network, address)) {
+                return Err(BadConfig::Reservation(address));
+            }
+            let mut before = self.reservations.iter().take(index);
+            if before.any(|other| other.address == address) {
+                return Err(BadConfig::ReservedTwice(address));
+            }
+        }
+        Ok(())
     }
 }
+
+/// What of a [`ServerConfig`] makes no sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadConfig {
+    /// There is no pool.
+    NoPool,
+    /// A pool's first or last address cannot be a host's of its network, or the last is before the
+    /// first.
+    Pool {
+        /// Its network.
+        network: Cidr,
+        /// Its first address.
+        first: Ipv4Addr,
+        /// Its last address.
+        last: Ipv4Addr,
+    },
+    /// A pool's lease time is 0 or not between its bounds.
+    LeaseTime(LeaseTime),
+    /// This reserved address cannot be a host's of any pool's network.
+    Reservation(Ipv4Addr),
+    /// Two reservations have this address.
+    ReservedTwice(Ipv4Addr),
+}
+
+impl fmt::Display for BadConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadConfig::NoPool => f.write_str("there is no pool"),
+            BadConfig::Pool {
+                network,
+                first,
+                last,
+            } => {
+                let (net, prefix) = (network.network(), network.prefix);
+                write!(
+                    f,
+                    "not all of {first}-{last} can be hosts of {net}/{prefix}"
+                )
+            }
+            BadConfig::LeaseTime(LeaseTime { least, usual, most }) => {
+                write!(
+                    f,
+                    "a lease of {usual} s is 0 or not within {least}-{most} s"
+                )
+            }
+            BadConfig::Reservation(address) => {
+                write!(f, "{address} cannot be a host of any pool's network")
+            }
+            BadConfig::ReservedTwice(address) => write!(f, "{address} is reserved twice"),
+        }
+    }
+}
+
+impl core::error::Error for BadConfig {}
 
 /// Whether a host of a network can have an address.
 fn can_have(network: &Cidr, address: Ipv4Addr) -> bool {

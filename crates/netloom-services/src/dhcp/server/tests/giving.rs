@@ -304,25 +304,60 @@ fn a_configuration_that_makes_no_sense_is_refused() {
         change(&mut pool);
         vec![pool]
     };
+    let reserving = |reservations: Vec<Reservation>| ServerConfig {
+        reservations: reservations.leak(),
+        ..config(vec![pool()])
+    };
+    let network = pool().network;
+    let addresses = |first, last| BadConfig::Pool {
+        network,
+        first,
+        last,
+    };
+    let zero = LeaseTime::of(0);
+    let beyond = LeaseTime {
+        usual: 7000,
+        ..pool().lease_time
+    };
+    let far = [10, 0, 1, 7].into();
     let wrong = [
-        config(vec![]),
-        config(pool_with(|p| p.first = ip(104))),
-        config(pool_with(|p| p.first = ip(0))),
-        config(pool_with(|p| p.last = ip(255))),
-        config(pool_with(|p| p.last = [10, 0, 1, 7].into())),
-        config(pool_with(|p| p.lease_time = LeaseTime::of(0))),
-        config(pool_with(|p| p.lease_time.usual = 7000)),
-        ServerConfig {
-            reservations: vec![reserved(7), reserved(7)].leak(),
-            ..config(vec![pool()])
-        },
-        ServerConfig {
-            reservations: vec![reserved(255)].leak(),
-            ..config(vec![pool()])
-        },
+        (config(vec![]), BadConfig::NoPool),
+        (
+            config(pool_with(|p| p.first = ip(104))),
+            addresses(ip(104), ip(103)),
+        ),
+        (
+            config(pool_with(|p| p.first = ip(0))),
+            addresses(ip(0), ip(103)),
+        ),
+        (
+            config(pool_with(|p| p.last = ip(255))),
+            addresses(ip(100), ip(255)),
+        ),
+        (
+            config(pool_with(|p| p.last = [10, 0, 1, 7].into())),
+            addresses(ip(100), far),
+        ),
+        (
+            config(pool_with(|p| p.lease_time = LeaseTime::of(0))),
+            BadConfig::LeaseTime(zero),
+        ),
+        (
+            config(pool_with(|p| p.lease_time.usual = 7000)),
+            BadConfig::LeaseTime(beyond),
+        ),
+        (
+            reserving(vec![reserved(7), reserved(8), reserved(7)]),
+            BadConfig::ReservedTwice(ip(7)),
+        ),
+        (
+            reserving(vec![reserved(7), reserved(255)]),
+            BadConfig::Reservation(ip(255)),
+        ),
     ];
     let mut bench = Bench::new(config(vec![pool()]));
-    for config in wrong {
+    for (config, bad) in wrong {
+        assert_eq!(config.check(), Err(bad));
         let store = Fickle::default();
         let made = Server::new(&mut bench.stack, IF, config, store, &mut [], 0);
         assert_eq!(made.err(), Some(Error::InvalidArgument));
