@@ -346,9 +346,11 @@ impl Connection {
         self.path_mss = path_mss.max(MIN_PATH_MSS);
         let before = self.mss;
         #[cfg(feature = "plpmtud")]
-        self.path_is_said_to_carry_less();
+        let refused = self.path_is_said_to_carry_less();
+        #[cfg(not(feature = "plpmtud"))]
+        let refused = false;
         self.update_mss();
-        if self.mss < before {
+        if self.mss < before || refused {
             self.retransmit_oversized(io);
         }
     }
@@ -366,8 +368,16 @@ impl Connection {
         } else {
             0
         };
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-5
+        //# A PL MUST
+        //# adjust the MPS indicated by DPLPMTUD to account for any additional
+        //# overhead introduced by the PL.
         let limit = self.peer_mss.min(self.path_mss);
         #[cfg(feature = "plpmtud")]
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+        //# A PL MUST NOT send a datagram (other than a probe
+        //# packet) with a size at the PL that is larger than the current
+        //# PLPMTU.
         let limit = self.search.limit(limit);
         self.mss = limit.saturating_sub(options).max(1);
     }

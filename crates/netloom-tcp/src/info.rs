@@ -117,6 +117,14 @@ impl Connection {
             snd_wnd: self.snd_wnd,
             rcv_nxt: self.rcv_nxt,
             rcv_wnd: self.rcv_adv.saturating_since(self.rcv_nxt),
+            //= https://www.rfc-editor.org/rfc/rfc8899#section-4.4
+            //# To determine the largest data block that can be sent,
+            //# a PL SHOULD provide applications with a primitive that returns the
+            //# MPS, derived from the current PLPMTU.
+            //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+            //# To assist applications in choosing a suitable data block size, the
+            //# PL is RECOMMENDED to provide a primitive that returns the MPS
+            //# derived from the PLPMTU to the higher layer using the PL.
             snd_mss: self.mss,
             advmss: self.our_mss,
             path_mss: self.path_mss,

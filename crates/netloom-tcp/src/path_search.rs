@@ -73,6 +73,11 @@ impl Connection {
     }
 
     /// What the path and the peer are said to take.
+    //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+    //# A DPLPMTUD sender is RECOMMENDED to utilize
+    //# information about the maximum size of packet that can be
+    //# transmitted by the sender on the local link (e.g., the local link
+    //# MTU).
     fn said_limit(&self) -> u16 {
         self.peer_mss.min(self.path_mss)
     }
@@ -123,12 +128,27 @@ impl Connection {
         //# The PMTU_RAISE_TIMER is configured to the period a
         //# sender will continue to use the current PLPMTU, after which it
         //# reenters the Search Phase.
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+        //# It is RECOMMENDED that methods are robust to path
+        //# changes that could have occurred since the path characteristics
+        //# were last confirmed and to the possibility of inconsistent path
+        //# information being received.
         let raised = env.since(at) >= env.tunables.probe_interval;
         let high = if raised { said } else { high.min(said) };
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-5.1.1
+        //# When an acknowledged PL is used, this timer MUST
+        //# NOT be used.
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-5.2
+        //# When used with an
+        //# acknowledged PL (e.g., SCTP), DPLPMTUD SHOULD NOT continue to
+        //# generate PLPMTU probes in this state.
         let least = low.saturating_add(env.tunables.probe_threshold.max(1));
         if size != 0 || high < least {
             return None;
         }
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-5.3.2
+        //# Implementations SHOULD select the set of probe packet sizes to
+        //# maximize the gain in PLPMTU from each search step.
         // Mostly the path carries what it is said to: that is tried first.
         if high == said {
             return Some(high);
@@ -168,6 +188,10 @@ impl Connection {
         {
             return;
         }
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+        //# The network interface below the PL is REQUIRED to
+        //# provide a way to transmit a probe packet that is larger than the
+        //# PLPMTU.
         plan.kind = PlanKind::PathProbe;
         plan.mss = payload;
         plan.len = u32::from(payload);
@@ -185,6 +209,12 @@ impl Connection {
         let size = plan.mss.saturating_add(self.option_octets());
         self.search.size = size;
         self.search.high = self.search.high.max(size);
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-4.1
+        //# Probe messages sent by a PL MUST contain enough information to
+        //# uniquely identify the probe within the Maximum Segment Lifetime
+        //# (e.g., including a unique identifier from the PL or the DPLPMTUD
+        //# implementation), while being robust to reordering and replay of probe
+        //# response and PTB messages.
         self.search.end = plan.seq.plus(plan.len);
         self.search.at = env.now_ms;
         self.marks.set(Marks::PATH_PROBE);
@@ -195,6 +225,15 @@ impl Connection {
     //# An update to the
     //# PLPMTU (or MPS) MUST NOT increase the congestion window measured
     //# in bytes [RFC4821].
+    //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+    //# The destination PL endpoint is REQUIRED to
+    //# provide a feedback method that indicates to the DPLPMTUD sender
+    //# when a probe packet has been received by the destination PL
+    //# endpoint.
+    //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+    //# The feedback mechanism is REQUIRED
+    //# to be robust to the possibility that packets could be
+    //# significantly delayed or duplicated along a network path.
     pub(crate) fn judge_path_probe(&mut self) {
         if self.marks.has(Marks::PATH_PROBE) && self.snd_una.ge(self.search.end) {
             self.search.low = self.search.size;
@@ -224,6 +263,10 @@ impl Connection {
         let end = self.search.end;
         let live = self.records.live(io.records);
         let mut others = live.iter().filter(|record| record.end != end);
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+        //# The PL is REQUIRED to be
+        //# robust in the case where probe packets are lost due to other
+        //# reasons (including link transmission error, congestion).
         if others.any(|record| record.is(LOST)) {
             // It tells nothing of the size (RFC 4821 §7.6.2).
             self.forget_path_probe();
@@ -237,6 +280,12 @@ impl Connection {
             return false;
         }
         self.path_probe_lost();
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+        //# A method is REQUIRED to be robust to the
+        //# possibility that a flow encounters reordering or that the traffic
+        //# (including probe packets) is divided over more than one network
+        //# path.
+        // If it is only late, what acknowledges it is not taken for an answer any more.
         self.retransmit_oversized(io);
         true
     }
@@ -252,6 +301,10 @@ impl Connection {
         if !self.marks.has(Marks::PATH_PROBE) {
             return;
         }
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-8
+        //# The
+        //# design of a PLPMTUD implementation SHOULD consider how to mitigate
+        //# the effects of varying path information.
         self.search.lost = self.search.lost.saturating_add(1);
         if self.search.lost >= MAX_PROBES {
             self.search.high = self.search.size.saturating_sub(1);
@@ -260,12 +313,20 @@ impl Connection {
         self.forget_path_probe();
     }
 
-    /// The path is said to carry less: a probe that is larger has its answer.
-    pub(crate) fn path_is_said_to_carry_less(&mut self) {
-        if self.search.size > self.path_mss {
+    /// The path is said to carry less: a probe that is larger has its answer. Says whether there
+    /// is one: it is lost, its loss tells nothing of congestion, and until what is sent again in its
+    /// place has come through there is no other.
+    //= https://www.rfc-editor.org/rfc/rfc8899#section-8
+    //# To avoid excessive load, the interval between individual probe
+    //# packets MUST be at least one RTT, and the interval between rounds of
+    //# probing is determined by the PMTU_RAISE_TIMER.
+    pub(crate) fn path_is_said_to_carry_less(&mut self) -> bool {
+        let refused = self.search.size > self.path_mss;
+        if refused {
             self.search.lost = 0;
             self.forget_path_probe();
         }
+        refused
     }
 
     /// The retransmission timer has expired again: after so many times that something is wrong
@@ -273,6 +334,9 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc8899#section-4.3
     //# When the method detects that the current PLPMTU is not supported,
     //# DPLPMTUD sets a lower PLPMTU and a lower MPS.
+    //= https://www.rfc-editor.org/rfc/rfc8899#section-4.3
+    //# A DPLPMTUD method MUST
+    //# NOT rely solely on this method.
     pub(crate) fn suspect_black_hole(&mut self, env: &Env<'_>, io: &mut Io<'_>) {
         let tunables = env.tunables;
         if tunables.mtu_probing == 0 || self.retries < tunables.retries1.max(1) {
