@@ -291,6 +291,10 @@ impl DestinationCache {
         //= https://www.rfc-editor.org/rfc/rfc1191#section-3
         //# A host MUST not increase its estimate of the Path MTU in response to
         //# the contents of a Datagram Too Big message.
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+        //# A
+        //# PTB message MUST NOT be used to increase the PLPMTU [RFC8201] but
+        //# could trigger a probe to test for a larger PLPMTU.
         if mtu >= known {
             return None;
         }

@@ -175,6 +175,11 @@ fn a_send_queue_that_is_full_says_when_it_no_longer_is() {
 //= type=test
 //# UDP MUST pass to the application layer all ICMP error
 //# messages that it receives from the IP layer.
+//= https://www.rfc-editor.org/rfc/rfc8899#section-4.6.1
+//= type=test
+//# The PL MUST check the protocol information in the quoted packet
+//# carried in an ICMP PTB message payload to validate the message
+//# originated from the sending node.
 #[test]
 fn icmp_errors_reach_the_socket_they_are_about_and_no_other() {
     every(|mut net| {

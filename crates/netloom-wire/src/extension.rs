@@ -171,6 +171,10 @@ impl ExtensionError {
 /// Follows the headers strictly in order.
 pub(crate) fn walk<'a>(packet: &Ipv6View<'a>) -> Result<Upper<'a>, ExtensionError> {
     let mut upper = Upper::plain(packet.next_header(), packet.payload());
+    //= https://www.rfc-editor.org/rfc/rfc8899#section-8
+    //# This processing
+    //# SHOULD be limited to avoid a denial-of-service attack when arbitrary
+    //# headers are included.
     for _ in 0..MAX_HEADERS {
         if !is_extension(upper.protocol) {
             return Ok(upper);

@@ -321,6 +321,10 @@ impl Ipv4Repr {
             ttl: 64,
             tos: 0,
             ident: 0,
+            //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+            //# In IPv4, a probe packet MUST be sent with the Don't
+            //# Fragment (DF) bit set in the IP header and without network layer
+            //# endpoint fragmentation.
             dont_fragment: true,
             more_fragments: false,
             fragment_offset: 0,

@@ -189,6 +189,10 @@ impl PlainRepr {
         let len = u32::from(payload_len).wrapping_add(TCP_LEN as u32);
         let first = u32::from_be_bytes([VERSION_IHL, self.tos, 0, 0])
             | len.wrapping_add(ipv4::HEADER_LEN as u32) & 0xffff;
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+        //# In IPv4, a probe packet MUST be sent with the Don't
+        //# Fragment (DF) bit set in the IP header and without network layer
+        //# endpoint fragmentation.
         let second = u32::from(ipv4::DONT_FRAGMENT);
         let third = u32::from_be_bytes([self.ttl, protocol::TCP, 0, 0]);
         let src = u32::from_be_bytes(self.src);

@@ -20,6 +20,10 @@ fn secs(n: u64) -> Instant {
     Instant::from_secs(n)
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8899#section-3
+//= type=test
+//# Such methods MUST be robust to the wide variety of underlying
+//# network forwarding behaviors.
 #[test]
 fn a_report_lowers_the_path_mtu_for_ten_minutes() {
     let mut cache = cache(4);
@@ -44,6 +48,11 @@ fn a_report_lowers_the_path_mtu_for_ten_minutes() {
 //= type=test
 //# A host MUST not increase its estimate of the Path MTU in response to
 //# the contents of a Datagram Too Big message.
+//= https://www.rfc-editor.org/rfc/rfc8899#section-3
+//= type=test
+//# A
+//# PTB message MUST NOT be used to increase the PLPMTU [RFC8201] but
+//# could trigger a probe to test for a larger PLPMTU.
 #[test]
 fn a_report_never_raises_it() {
     let mut cache = cache(4);

@@ -103,6 +103,10 @@ impl Stack {
         if !self.speaks_for(&quoted.src) {
             return Err(DropReason::IcmpUnsolicited);
         }
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-4.6.1
+        //# The PL MUST check the protocol information in the quoted packet
+        //# carried in an ICMP PTB message payload to validate the message
+        //# originated from the sending node.
         let tuple = Tuple::new((quoted.src, src_port), (quoted.dst, dst_port), iface);
         let found = self
             .demux

@@ -300,6 +300,26 @@ impl Stack {
         //# the IP layer, directing it to the connection that created the error
         //# (MUST-54).
         let error = match heard {
+            //= https://www.rfc-editor.org/rfc/rfc8899#section-8
+            //# A node supporting DPLPMTUD
+            //# MUST therefore appropriately validate the payload of PTB messages to
+            //# ensure these are received in response to transmitted traffic (i.e., a
+            //# reported error condition that corresponds to a datagram actually sent
+            //# by the path layer, see Section 4.6.1).
+            //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+            //# Any received PTB message MUST be validated before it is
+            //# used to update the PLPMTU discovery information [RFC8201].
+            //= https://www.rfc-editor.org/rfc/rfc8899#section-4.6.1
+            //# A PL that supports PTB messages MUST validate these messages
+            //# before they are further processed.
+            //= https://www.rfc-editor.org/rfc/rfc8899#section-4.6.1
+            //# The validation SHOULD utilize information that is not simple for an
+            //# off-path attacker to determine [BCP145].
+            //= https://www.rfc-editor.org/rfc/rfc8899#section-4.6.1
+            //# A PTB message
+            //# that does not complete the validation MUST NOT be further utilized by
+            //# the DPLPMTUD method, as discussed in the Security Considerations
+            //# section (Section 8).
             Heard::PacketTooBig(_) if !slot.conn.in_flight(seq) => {
                 return Err(DropReason::IcmpUnsolicited);
             }

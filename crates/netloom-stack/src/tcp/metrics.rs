@@ -38,6 +38,11 @@ impl Stack {
         #[cfg(feature = "plpmtud")]
         let found = slot.conn.plpmtu(&self.clock.env(&self.tunables.tcp, 0));
         #[cfg(feature = "plpmtud")]
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+        //# Such methods MUST be robust to the wide variety of underlying
+        //# network forwarding behaviors.
+        // It is never more than the link carries, and forgotten after ten minutes; a connection that
+        // begins with it finds out for itself if it is too much.
         if let Some(found) = found {
             let headers = (header_len(&dst) as u16).saturating_add(HEADER_LEN as u16);
             self.lower_pmtu(&dst, iface, u32::from(found.saturating_add(headers)));

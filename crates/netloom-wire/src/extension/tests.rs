@@ -128,6 +128,11 @@ fn hop_by_hop_stands_first_or_nowhere() {
     );
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8899#section-8
+//= type=test
+//# This processing
+//# SHOULD be limited to avoid a denial-of-service attack when arbitrary
+//# headers are included.
 #[test]
 fn the_number_of_headers_is_bounded() {
     let header = [&[protocol::DESTINATION_OPTIONS, 0][..], &PADDING].concat();

@@ -133,6 +133,11 @@ fn fragment_offsets_are_bytes_here_and_eighths_on_the_wire() {
         ..Ipv4Repr::new(SRC, DST, protocol::UDP, 8)
     };
     repr.emit(&mut packet).unwrap();
+    //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+    //= type=test
+    //# In IPv4, a probe packet MUST be sent with the Don't
+    //# Fragment (DF) bit set in the IP header and without network layer
+    //# endpoint fragmentation.
     assert_eq!(&packet[6..8], [0x5f, 0xff]);
     assert_eq!(Ipv4View::new(&packet).unwrap().fragment_offset(), 65_528);
 }

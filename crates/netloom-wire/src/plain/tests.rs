@@ -102,6 +102,11 @@ fn check(packet: &[u8], plain: &PlainView<'_>) {
 }
 
 proptest! {
+    //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+    //= type=test
+    //# In IPv4, a probe packet MUST be sent with the Don't
+    //# Fragment (DF) bit set in the IP header and without network layer
+    //# endpoint fragmentation.
     #[test]
     fn what_is_written_is_what_the_general_way_writes((repr, payload) in plain()) {
         let packet = write(&repr, &payload);
