@@ -184,15 +184,21 @@ conversation! {
         //= type=test
         //# The following is the RECOMMENDED algorithm for managing the
         //# retransmission timer:
-        let mut h = Host::client(Setup::with(|s| at(s)));
-        h.write(2000);
-        h.emit_all();
-        h.sleep(millis(150));
-        recv!(h, ".", ack: 1001);
-        assert_eq!(h.sleep_until_deadline(), u64::from(h.info().rto));
-        sends!(h, "P.", seq: 1001, len: 1000);
-        recv!(h, ".", ack: 2001);
-        assert_eq!(h.next(), Next::Wait(None));
+        // Where nothing is unusual, and where something is.
+        for read_shut in [false, true] {
+            let mut h = Host::client(Setup::with(|s| at(s)));
+            if read_shut {
+                h.c.shutdown_read();
+            }
+            h.write(2000);
+            h.emit_all();
+            h.sleep(millis(150));
+            recv!(h, ".", ack: 1001);
+            assert_eq!(h.sleep_until_deadline(), u64::from(h.info().rto));
+            sends!(h, "P.", seq: 1001, len: 1000);
+            recv!(h, ".", ack: 2001);
+            assert_eq!(h.next(), Next::Wait(None));
+        }
     }
 
     must_24_25_26_28_keepalive(at) {
