@@ -295,7 +295,14 @@ proptest! {
         let mut cut_up = brings(&pieces);
         cut_up.stutters = true;
         prop_assert_eq!(&requests(&mut cut_up, 1000), &whole);
-        prop_assert_eq!(&requests(&mut brings(&pieces), 120), &whole);
+        // A small buffer refuses a head for its size that a large one refuses for what it says.
+        let small = requests(&mut brings(&pieces), 120);
+        match &small.1 {
+            ReadError::Refused(refusal) if refusal.status == Status::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+                prop_assert_eq!(&small.0[..], whole.0.get(..small.0.len()).unwrap_or_default());
+            }
+            _ => prop_assert_eq!(&small, &whole),
+        }
     }
 
     #[test]
