@@ -32,17 +32,17 @@ mod relay;
 pub mod replay;
 #[cfg(target_os = "linux")]
 pub mod run;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 pub mod serve;
 #[cfg(target_os = "linux")]
 mod signals;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod size;
 #[cfg(target_os = "linux")]
 pub mod ss;
 #[cfg(target_os = "linux")]
 pub mod stat;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod stream;
 #[cfg(target_os = "linux")]
 pub mod sysctl;

@@ -19,8 +19,7 @@ use crate::serve::{Failure, Pool};
 #[cfg(test)]
 mod tests;
 
-/// Connections carried at once; further ones wait in the kernel. More than the server has
-/// threads, so that the server notices who waits for one.
+/// Connections carried at once; further ones wait in the kernel.
 const CONNECTIONS: usize = 2048;
 
 /// Carried at once in one direction of a connection, in octets.
@@ -72,7 +71,7 @@ pub(crate) fn run(listener: &TcpListener, net: &Net, server: SocketAddr) -> io::
         match listener.accept() {
             Ok((kernel, _)) => {
                 let net = net.clone();
-                pool.run(move |_| carry(&kernel, &net, server));
+                pool.run(move || carry(&kernel, &net, server));
             }
             Err(error) => match Failure::of(&error) {
                 Failure::OfConnection => {}

@@ -2,7 +2,8 @@
 //! the time that reading and writing may take.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use netloom_services::http::{StreamError, Transport};
@@ -29,27 +30,19 @@ pub trait Connection: Read + Write {
     /// The transport's.
     fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
 
+    /// Whether reads and writes that would wait fail with [`ErrorKind::WouldBlock`] at once.
+    ///
+    /// # Errors
+    ///
+    /// The transport's.
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()>;
+
     /// Ends the sending direction (TCP's FIN, behind what was written); reading goes on.
     ///
     /// # Errors
     ///
     /// The transport's.
     fn shutdown_write(&self) -> io::Result<()>;
-}
-
-/// Where connections come from.
-pub trait Listener {
-    /// A connection of this transport.
-    type Connection: Connection + Send + 'static;
-
-    /// Waits for the next connection, and says who it is from. The connection sends small writes
-    /// at once (no Nagle delay): the server hands over whole responses.
-    ///
-    /// # Errors
-    ///
-    /// The transport's. The server tries again after errors that concern one connection or pass
-    /// with time, and ends on all others.
-    fn accept(&self) -> io::Result<(Self::Connection, SocketAddr)>;
 }
 
 impl Connection for TcpStream {
@@ -61,22 +54,15 @@ impl Connection for TcpStream {
         Self::set_write_timeout(self, timeout)
     }
 
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        Self::set_nonblocking(self, nonblocking)
+    }
+
     fn shutdown_write(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
 }
 
-impl Listener for TcpListener {
-    type Connection = TcpStream;
-
-    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = Self::accept(self)?;
-        stream.set_nodelay(true)?;
-        Ok((stream, peer))
-    }
-}
-
-#[cfg(target_os = "linux")]
 impl Connection for netloom::TcpStream {
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         Self::set_read_timeout(self, timeout)
@@ -86,27 +72,30 @@ impl Connection for netloom::TcpStream {
         Self::set_write_timeout(self, timeout)
     }
 
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        Self::set_nonblocking(self, nonblocking)
+    }
+
     fn shutdown_write(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
 }
 
-#[cfg(target_os = "linux")]
-impl Listener for netloom::TcpListener {
-    type Connection = netloom::TcpStream;
-
-    fn accept(&self) -> io::Result<(netloom::TcpStream, SocketAddr)> {
-        let (stream, peer) = Self::accept(self)?;
-        stream.set_nodelay(true)?;
-        Ok((stream, peer))
-    }
+/// Who has others served while a connection waits.
+pub(crate) trait Attendant: std::fmt::Debug + Send + Sync {
+    /// The calling thread is going to wait for a client.
+    fn begins_to_wait(&self);
+    /// It has waited.
+    fn has_waited(&self);
 }
 
 /// A connection whose reads and writes have their time. As a [`Transport`] it waits; what takes
-/// longer than its time would block.
+/// longer than its time would block. Where it has an attendant, that is told of every wait, and for
+/// the first octet of a message it does not wait at all.
 #[derive(Debug)]
 pub(crate) struct Timed<C> {
     inner: C,
+    attendant: Option<Arc<dyn Attendant>>,
     patience: Patience,
     write_time: Duration,
     /// What the transport was told last, so that it is told only what changes.
@@ -118,7 +107,6 @@ pub(crate) struct Timed<C> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Patience {
     /// So long for each read.
-    #[cfg(target_os = "linux")]
     Each(Duration),
     /// Until then for all.
     Until(Instant),
@@ -135,7 +123,6 @@ impl Patience {
     /// The time for a read now; none if it is over.
     fn left(self) -> Option<Duration> {
         let left = match self {
-            #[cfg(target_os = "linux")]
             Self::Each(time) => return Some(time),
             Self::Message {
                 first, begun: None, ..
@@ -159,11 +146,39 @@ impl<C: Connection> Timed<C> {
     pub(crate) fn new(inner: C, write_time: Duration) -> Self {
         Self {
             inner,
+            attendant: None,
             patience: Patience::Until(Instant::now()),
             write_time,
             read_timeout: None,
             write_timeout: None,
         }
+    }
+
+    /// A connection that has an attendant.
+    ///
+    /// # Errors
+    ///
+    /// The transport's.
+    pub(crate) fn attended(
+        inner: C,
+        write_time: Duration,
+        attendant: Arc<dyn Attendant>,
+    ) -> io::Result<Self> {
+        inner.set_nonblocking(true)?;
+        Ok(Self {
+            attendant: Some(attendant),
+            ..Self::new(inner, write_time)
+        })
+    }
+
+    /// Whether somebody else waits for the first octet of a message.
+    pub(crate) fn is_attended(&self) -> bool {
+        self.attendant.is_some()
+    }
+
+    /// The connection itself.
+    pub(crate) fn inner(&self) -> &C {
+        &self.inner
     }
 
     /// Has reads take no longer than that from now on.
@@ -175,7 +190,6 @@ impl<C: Connection> Timed<C> {
     pub(crate) fn begun(&self) -> Option<Instant> {
         match self.patience {
             Patience::Message { begun, .. } => begun,
-            #[cfg(target_os = "linux")]
             Patience::Each(_) => None,
             Patience::Until(_) => None,
         }
@@ -188,19 +202,47 @@ impl<C: Connection> Timed<C> {
             self.inner.set_read_timeout(timeout)?;
             self.read_timeout = timeout;
         }
-        loop {
-            match self.inner.read(buffer) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Err(ErrorKind::TimedOut.into());
-                }
-                done => return done,
-            }
+        self.waiting(|inner| uninterrupted(|| inner.read(buffer)))
+            .map_err(timed_out)
+    }
+
+    /// Reads the first octets of something within `time`. Where somebody else waits for them, they
+    /// are there already, or it fails with [`ErrorKind::WouldBlock`].
+    fn read_first(&mut self, buffer: &mut [u8], time: Duration) -> io::Result<usize> {
+        if self.is_attended() {
+            return uninterrupted(|| self.inner.read(buffer));
         }
+        self.read(buffer, time)
+    }
+
+    /// Calls the transport; has others served while that waits.
+    fn waiting<T>(&mut self, mut call: impl FnMut(&mut C) -> io::Result<T>) -> io::Result<T> {
+        let Some(attendant) = &self.attendant else {
+            return call(&mut self.inner);
+        };
+        match call(&mut self.inner) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            done => return done,
+        }
+        self.inner.set_nonblocking(false)?;
+        attendant.begins_to_wait();
+        let called = call(&mut self.inner);
+        attendant.has_waited();
+        self.inner.set_nonblocking(true)?;
+        called
     }
 
     /// Writes all of `bytes` within `time`, however little the client takes at once.
     pub(crate) fn write_all(&mut self, mut bytes: &[u8], time: Duration) -> io::Result<()> {
+        if self.is_attended() {
+            // Mostly there is room, and no clock need be asked.
+            match uninterrupted(|| self.inner.write(bytes)) {
+                Ok(written) if written == bytes.len() => return Ok(()),
+                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
         let start = Instant::now();
         let mut left = time;
         while !bytes.is_empty() {
@@ -209,11 +251,9 @@ impl<C: Connection> Timed<C> {
                 self.inner.set_write_timeout(timeout)?;
                 self.write_timeout = timeout;
             }
-            match self.inner.write(bytes) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            match self.waiting(|inner| uninterrupted(|| inner.write(bytes)))? {
+                0 => return Err(ErrorKind::WriteZero.into()),
+                written => bytes = bytes.get(written..).unwrap_or_default(),
             }
             if !bytes.is_empty() {
                 left = time.saturating_sub(start.elapsed());
@@ -225,26 +265,52 @@ impl<C: Connection> Timed<C> {
         Ok(())
     }
 
-    /// Closes in stages: ends the sending direction, reads away what the client still sends, for
-    /// at most `time` and `octets`, until it closes its side, and only then lets go.
+    /// The first stage of closing: ends the sending direction. Says whether there is a second one.
     //= https://www.rfc-editor.org/rfc/rfc9112#section-9.6
     //# To avoid the TCP reset problem, servers typically close a connection
     //# in stages.
-    pub(crate) fn linger(mut self, scratch: &mut [u8], time: Duration, octets: usize) {
-        if self.inner.shutdown_write().is_err() {
-            return;
-        }
-        let (start, mut drained) = (Instant::now(), 0);
-        while drained < octets {
-            let left = time.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return;
+    pub(crate) fn begin_to_close(&self) -> bool {
+        self.inner.shutdown_write().is_ok()
+    }
+
+    /// The second stage: reads away what the client still sends, until `deadline` and at most
+    /// `octets` of it, until it closes its side. Says whether it is over: if not, it is to be called
+    /// again when there is more.
+    pub(crate) fn linger(
+        &mut self,
+        scratch: &mut [u8],
+        deadline: Instant,
+        octets: &mut usize,
+    ) -> bool {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || *octets == 0 {
+                return true;
             }
-            match self.read(scratch, left) {
-                Ok(0) | Err(_) => return,
-                Ok(read) => drained += read,
+            match self.read_first(scratch, left) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Ok(0) | Err(_) => return true,
+                Ok(read) => *octets = octets.saturating_sub(read),
             }
         }
+    }
+}
+
+/// Calls until no signal interrupts.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// What transports call a time-out, by either of its names.
+fn timed_out(error: io::Error) -> io::Error {
+    match error.kind() {
+        ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
+        _ => error,
     }
 }
 
@@ -253,14 +319,22 @@ impl<C: Connection> Transport for Timed<C> {
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError<io::Error>> {
         let time = self.patience.left().ok_or(StreamError::WouldBlock)?;
-        match self.read(buffer, time) {
+        let is_first = matches!(self.patience, Patience::Message { begun: None, .. });
+        let read = if is_first {
+            self.read_first(buffer, time)
+        } else {
+            self.read(buffer, time)
+        };
+        match read {
             Ok(read) => {
                 if let Patience::Message { begun, .. } = &mut self.patience {
                     *begun = begun.or_else(|| (read > 0).then(Instant::now));
                 }
                 Ok(read)
             }
-            Err(error) if error.kind() == ErrorKind::TimedOut => Err(StreamError::WouldBlock),
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
+                Err(StreamError::WouldBlock)
+            }
             Err(error) => Err(StreamError::Failed(error)),
         }
     }

@@ -1,4 +1,4 @@
-//! Waiting for many sockets: by the stack's own poll, by poll(2) and epoll(7), and by mio.
+//! Waiting for many sockets: by the stack's own poll and sets, by poll(2) and epoll(7), and by mio.
 #![cfg(target_os = "linux")]
 
 use std::collections::HashMap;
@@ -96,6 +96,96 @@ fn polling_waits_for_any_of_many() {
     assert!(entries[0].ready().readable);
     let foreign = a.poll(&mut entries, None).unwrap_err();
     assert_eq!(foreign.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_set_tells_of_each_socket_once() {
+    let (a, b) = pair();
+    let (mut client, mut server) = connected(&a, &b);
+    let set = b.poll_set();
+    assert_eq!(set.wait(Some(Duration::ZERO)).unwrap(), None);
+    // What is ready already is told at once.
+    set.arm(&server, Interest::WRITABLE, 1).unwrap();
+    let (token, ready) = set.wait(PATIENCE).unwrap().unwrap();
+    assert!(token == 1 && ready.writable && !ready.readable);
+    assert_eq!(set.wait(Some(Duration::ZERO)).unwrap(), None);
+    set.arm(&server, Interest::READABLE, 2).unwrap();
+    let start = Instant::now();
+    assert_eq!(set.wait(SHORT).unwrap(), None);
+    assert!(start.elapsed() >= SHORT.unwrap());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(20));
+            client.write_all(b"x").unwrap();
+        });
+        let (token, ready) = set.wait(PATIENCE).unwrap().unwrap();
+        assert!(token == 2 && ready.readable);
+    });
+    assert_eq!(set.wait(Some(Duration::ZERO)).unwrap(), None, "told twice");
+    assert_eq!(server.read(&mut [0; 8]).unwrap(), 1);
+    // What is armed anew forgets what it was armed with.
+    set.arm(&server, Interest::READABLE, 3).unwrap();
+    set.arm(&server, Interest::default(), 4).unwrap();
+    client.abort().unwrap();
+    let (token, ready) = set.wait(PATIENCE).unwrap().unwrap();
+    assert!(token == 4 && ready.closed);
+    assert_eq!(set.wait(Some(Duration::ZERO)).unwrap(), None);
+    let foreign = set.arm(&client, Interest::READABLE, 5).unwrap_err();
+    assert_eq!(foreign.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_set_forgets_what_is_disarmed_or_dropped() {
+    let (a, b) = pair();
+    let (client, server) = connected(&a, &b);
+    let set = a.poll_set();
+    assert!(!set.disarm(&client));
+    set.arm(&client, Interest::READABLE, 1).unwrap();
+    assert!(set.disarm(&client) && !set.disarm(&client));
+    set.arm(&client, Interest::WRITABLE, 2).unwrap();
+    assert!(!set.disarm(&client), "its token waits to be taken");
+    assert_eq!(set.wait(PATIENCE).unwrap().unwrap().0, 2);
+    set.arm(&client, Interest::READABLE, 3).unwrap();
+    drop((client, server));
+    assert_eq!(set.wait(SHORT).unwrap(), None);
+}
+
+#[test]
+fn threads_that_share_a_set_do_not_meet_at_a_socket() {
+    const CLIENTS: u64 = 200;
+    let (a, b) = pair();
+    let listener = b.tcp_listen("10.0.0.2:80").unwrap();
+    let set = b.poll_set();
+    let told = std::sync::Mutex::new(Vec::new());
+    let pairs: Vec<_> = (0..CLIENTS)
+        .map(|token| {
+            let client = a.tcp_connect("10.0.0.2:80").unwrap();
+            let server = listener.accept().unwrap().0;
+            set.arm(&server, Interest::READABLE, token).unwrap();
+            (client, server)
+        })
+        .collect();
+    let start = Instant::now();
+    let is_over =
+        || told.lock().unwrap().len() >= CLIENTS as usize || start.elapsed() > PATIENCE.unwrap();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_over() {
+                    if let Some((token, ready)) = set.wait(SHORT).unwrap() {
+                        assert!(ready.readable);
+                        told.lock().unwrap().push(token);
+                    }
+                }
+            });
+        }
+        for (client, _) in &pairs {
+            (&mut &*client).write_all(b"x").unwrap();
+        }
+    });
+    let mut told = told.into_inner().unwrap();
+    told.sort_unstable();
+    assert_eq!(told, Vec::from_iter(0..CLIENTS));
 }
 
 /// Waits with poll(2) on a socket's descriptor; says whether it is readable, writable, hung up.

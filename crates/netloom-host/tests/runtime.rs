@@ -9,7 +9,7 @@ use std::thread;
 
 use common::{Need, carries, eventually, in_namespace, run};
 use netloom_host::device::{KernelEnd, PacketSocket, Tap, Tun, create_veth_pair};
-use netloom_host::net::Net;
+use netloom_host::net::{Interest, Net};
 use netloom_stack::CloseReason;
 
 fn on_tap(name: &str) -> Net {
@@ -153,7 +153,10 @@ fn a_removed_device_ends_all_blocked_calls() {
             client.write_all(b"kept").unwrap();
             stream.peek(&mut [0; 1]).unwrap();
             let socket = net.udp_bind("10.71.0.2:9").unwrap();
+            let set = net.poll_set();
+            set.arm(&socket, Interest::READABLE, 7).unwrap();
             thread::scope(|scope| {
+                let waits = scope.spawn(|| (set.wait(None), set.wait(None)));
                 let accept = scope.spawn(|| listener.accept().map(drop));
                 let receive = scope.spawn(|| socket.recv(&mut [0; 1]).map(drop));
                 let connect = scope.spawn(|| net.tcp_connect("10.71.0.77:1").map(drop));
@@ -163,6 +166,10 @@ fn a_removed_device_ends_all_blocked_calls() {
                     assert_eq!(error.kind(), ErrorKind::NotConnected, "{error}");
                     assert!(error.to_string().contains("rt0"), "{error}");
                 }
+                // A set tells of what ended, then that nothing more can come.
+                let (told, error) = waits.join().unwrap();
+                assert_eq!(told.unwrap().unwrap().0, 7);
+                assert_eq!(error.unwrap_err().kind(), ErrorKind::NotConnected);
                 // It may have found out by itself that nobody is there.
                 connect.join().unwrap().unwrap_err();
             });

@@ -130,10 +130,11 @@ fn start(
             .tcp_listen((at, HTTP_PORT))
             .map_err(|error| cannot(&format!("listen at {at}"), error))?;
         let server = Server::new(root, Limits::default());
+        let stack = net.clone();
         thread::Builder::new()
             .name("accept".into())
             // It ends with the program.
-            .spawn(move || server.serve(&listener))
+            .spawn(move || server.serve(&stack, listener))
             .map_err(|error| cannot("start a thread", error))?;
     }
     let outside = Outside::default().with_host(&HOST);

@@ -119,7 +119,7 @@ impl ServeArgs {
         let root_path = root.path().display().to_string();
         say(&format!("serving {root_path} at {}", urls.join(" and ")));
         self.server(root, uploads)
-            .serve(&listener)
+            .serve(net, listener)
             .map_err(|error| {
                 let remedy = if device::is_fault(&error) {
                     ": start again once it is there"
@@ -151,7 +151,7 @@ impl ServeArgs {
         thread::Builder::new()
             .name("accept".into())
             // The stack outlives every connection, so it has always more to give.
-            .spawn(move || http.serve(&listener))
+            .spawn(move || http.serve(&far, listener))
             .map_err(failed)?;
         relay::run(&kernel, &near, server)
             .map_err(|error| Failure::new(format!("no more connections at {address}: {error}")))

@@ -1,11 +1,12 @@
 //! From a request to the response: which file or folder, which version, which octets of it.
 
 use std::fmt::Write as _;
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::hash::{BuildHasher, RandomState};
 use std::time::SystemTime;
 
 use super::condition::{Validators, verdict};
+use super::kept::Source;
 use super::listing;
 use super::mime;
 use super::path::{RelativePath, Target};
@@ -42,7 +43,7 @@ fn try_respond(root: &Root, request: &Request<'_>, now: SystemTime) -> Result<Re
     }
 }
 
-fn find_index(root: &Root, folder: &RelativePath) -> Result<Option<(File, Metadata)>, Refusal> {
+fn find_index(root: &Root, folder: &RelativePath) -> Result<Option<(Source, Metadata)>, Refusal> {
     match root.find(&folder.join(INDEX)) {
         Ok(Found::File(file, metadata)) => Ok(Some((file, metadata))),
         Ok(Found::Folder(_))
@@ -109,7 +110,7 @@ fn as_uri(target: &[u8]) -> String {
 }
 
 fn send_file(
-    file: File,
+    file: Source,
     metadata: &Metadata,
     name: &[u8],
     request: &Request<'_>,
@@ -164,7 +165,7 @@ fn send_file(
     Ok(response)
 }
 
-fn from_file(status: Status, file: File, octets: Octets) -> Response {
+fn from_file(status: Status, file: Source, octets: Octets) -> Response {
     Response::new(status, Content::File(FileContent { file, octets }))
 }
 
@@ -173,7 +174,7 @@ fn from_file(status: Status, file: File, octets: Octets) -> Response {
 //# response MUST generate a Content-Range header field, describing what
 //# range of the selected representation is enclosed, and a content
 //# consisting of the range.
-fn single_part(file: File, range: ByteRange, size: u64, content_type: &str) -> Response {
+fn single_part(file: Source, range: ByteRange, size: u64, content_type: &str) -> Response {
     let mut response = from_file(Status::PARTIAL_CONTENT, file, Octets::One(range));
     response.field("Content-Type", content_type);
     response.field("Content-Range", ContentRange::of(range, size));
@@ -185,7 +186,7 @@ fn single_part(file: File, range: ByteRange, size: u64, content_type: &str) -> R
 //# MUST NOT generate a Content-Range header field in the HTTP header
 //# section of a multiple part response (this field will be sent in each
 //# part instead).
-fn multipart(file: File, parts: Parts) -> Response {
+fn multipart(file: Source, parts: Parts) -> Response {
     let content_type = parts.content_type();
     let mut response = from_file(
         Status::PARTIAL_CONTENT,

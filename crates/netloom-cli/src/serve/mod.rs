@@ -1,37 +1,49 @@
-//! An HTTP/1.1 server of static files over any blocking byte stream: `netloom serve`.
+//! An HTTP/1.1 server of static files: `netloom serve`.
 //!
-//! [`Server::serve`] takes connections from a [`Listener`], gives each a thread, and answers GET
+//! [`Server::serve`] takes the connections of a listener and answers GET
 //! and HEAD with files and folder listings of one [`Root`], never with anything outside it, and
 //! stores what is sent with PUT, if it is told where ([`Uploads`]). What
 //! it speaks is RFC 9110 (semantics: ranges, conditions) and RFC 9112 (messages, connections).
 //!
+//! One thread for each processor serves all connections in turn: those between two requests have
+//! none, and those whose client is waited for in the middle of something keep the thread they are
+//! on, in whose place another serves on. A request that comes and is answered at once costs no
+//! change of threads.
+//!
 //! | file | what is in it |
 //! |---|---|
 //! | `session` | one connection: receive, answer, keep or close |
-//! | `path`, `root` | from a target to a path; from a path to an open file, inside the folder |
+//! | `path`, `root`, `kept` | from a target to a path; from a path to a file, inside the folder; small files that need not be opened again |
 //! | `file`, `condition`, `mime`, `listing` | from a request to its response |
 //! | `upload`, `temporary` | files that clients send, complete or not at all |
 //! | `response`, `wire` | what is sent, and how |
-//! | `pool` | threads |
+//! | `service` | all connections: accept, wait for all of them, time them out |
+//! | `idle` | those that nobody serves now |
+//! | `crew`, `pool` | threads |
 //! | `command` | the command line |
 //!
 //! # Against clients that mean harm
 //!
-//! A connection takes one thread of [`Limits::threads`] with a small stack and two buffers (96 KiB,
-//! touched as far as used). Time is bounded as a whole, not for each octet: a head, a body and each
-//! full buffer sent must be through in their time. While connections wait for a thread, none is
+//! A client that is waited for in the middle of something holds one thread of [`Limits::threads`]
+//! with a small stack and two buffers (96 KiB, touched as far as used), one that says nothing holds
+//! neither. Time is bounded as a whole, not for each octet: a head, a body and each
+//! full buffer sent must be through in their time. Where there are [`Limits::connections`], whoever
+//! has waited longest for a request makes room for the next; if none does, none is
 //! kept alive. A request outside the grammar is refused, and its connection closed.
 
-#[cfg(target_os = "linux")]
 pub mod command;
 mod condition;
+mod crew;
 mod file;
+mod idle;
+mod kept;
 mod listing;
 mod mime;
 mod path;
 mod pool;
 mod response;
 mod root;
+mod service;
 mod session;
 mod temporary;
 mod upload;
@@ -40,13 +52,12 @@ mod wire;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
+use netloom::{Net, TcpListener};
 use rustix::io::Errno;
 
-pub use crate::stream::{Connection, Listener};
+pub use crate::stream::Connection;
 pub use netloom_services::http::{HeadLimits, Status};
 pub use root::Root;
 pub use upload::Uploads;
@@ -74,8 +85,10 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long a closed connection waits for the client to close its side.
     pub linger_timeout: Duration,
-    /// Connections served at once; further ones wait.
+    /// Clients waited for at once in the middle of something, each on a thread; others wait then.
     pub threads: usize,
+    /// Connections at once; further ones wait until there is room.
+    pub connections: usize,
 }
 
 impl Default for Limits {
@@ -90,6 +103,7 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(60),
             linger_timeout: Duration::from_secs(2),
             threads: 1024,
+            connections: 10_000,
         }
     }
 }
@@ -191,30 +205,14 @@ impl Server {
         self
     }
 
-    /// Serves the connections of `listener` until it has no more to give. Connections already
-    /// accepted go on after that.
+    /// Serves the connections of `listener`, a socket of `net`, until it has no more to give.
+    /// Connections already accepted go on after that.
     ///
     /// # Errors
     ///
-    /// What [`Listener::accept`] ended with.
-    pub fn serve<L: Listener>(self, listener: &L) -> io::Result<()> {
-        /// While there is no descriptor or memory for another connection.
-        const BACK_OFF: Duration = Duration::from_millis(50);
-        let server = Arc::new(self);
-        let pool = Pool::new(server.limits.threads);
-        loop {
-            match listener.accept() {
-                Ok((connection, peer)) => {
-                    let server = Arc::clone(&server);
-                    pool.run(move |pressure| session::run(&server, connection, peer, pressure));
-                }
-                Err(error) => match Failure::of(&error) {
-                    Failure::OfConnection => {}
-                    Failure::Passing => thread::sleep(BACK_OFF),
-                    Failure::Final => return Err(error),
-                },
-            }
-        }
+    /// What accepting ended with; no thread can be had.
+    pub fn serve(self, net: &Net, listener: TcpListener) -> io::Result<()> {
+        service::run(self, net, listener)
     }
 }
 

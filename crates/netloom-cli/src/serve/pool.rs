@@ -1,6 +1,5 @@
-//! A thread for each connection, and a bound on their number.
+//! Threads, and a bound on their number.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -26,23 +25,6 @@ pub(crate) struct Pool {
 struct Shared {
     running: Mutex<usize>,
     ended: Condvar,
-    pressure: Pressure,
-}
-
-/// Whether a job waits for a thread.
-#[derive(Debug, Default)]
-pub(crate) struct Pressure(AtomicBool);
-
-impl Pressure {
-    /// Whether a thread that could end should: another connection waits for it.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn crowded() -> Self {
-        Self(AtomicBool::new(true))
-    }
 }
 
 impl Pool {
@@ -57,7 +39,7 @@ impl Pool {
     /// Runs `job` on a thread, waiting first until there may be one more.
     ///
     /// A job that panics ends its own thread only.
-    pub(crate) fn run<F: FnOnce(&Pressure) + Send + 'static>(&self, job: F) {
+    pub(crate) fn run<F: FnOnce() + Send + 'static>(&self, job: F) {
         // The job is handed over only once there is a thread, so that a thread the system refuses
         // does not take the job with it.
         let thread = loop {
@@ -65,34 +47,38 @@ impl Pool {
             let (give, take) = sync_channel::<F>(1);
             let body = move || {
                 if let Ok(job) = take.recv() {
-                    job(&permit.0.pressure);
+                    job();
                 }
             };
-            let builder = thread::Builder::new()
-                .name("serve".into())
-                .stack_size(STACK_SIZE);
-            match builder.spawn(body) {
-                Ok(_) => break give,
-                Err(_) => self.wait_for_an_end(),
+            if spawn(permit, body) {
+                break give;
             }
+            self.wait_for_an_end();
         };
         // It fails only if the thread is gone, and a thread waits for its job.
         let _ = thread.send(job);
     }
 
+    /// Runs `job` on a thread if there may be one more. Says whether it does.
+    pub(crate) fn try_run<F: FnOnce() + Send + 'static>(&self, job: F) -> bool {
+        let permit = {
+            let mut running = lock(&self.shared.running);
+            if *running >= self.limit {
+                return false;
+            }
+            *running += 1;
+            Permit(Arc::clone(&self.shared))
+        };
+        spawn(permit, job)
+    }
+
     /// Waits until fewer threads run than may.
     fn permit(&self) -> Permit {
-        let Shared {
-            running,
-            ended,
-            pressure,
-        } = &*self.shared;
+        let Shared { running, ended } = &*self.shared;
         let mut running = lock(running);
         while *running >= self.limit {
-            pressure.0.store(true, Ordering::Relaxed);
             running = ended.wait(running).unwrap_or_else(PoisonError::into_inner);
         }
-        pressure.0.store(false, Ordering::Relaxed);
         *running += 1;
         Permit(Arc::clone(&self.shared))
     }
@@ -111,6 +97,18 @@ impl Drop for Permit {
         *lock(&self.0.running) -= 1;
         self.0.ended.notify_one();
     }
+}
+
+/// Runs `body` on a thread of its own, which has the permit. Says whether the system gave one.
+fn spawn<F: FnOnce() + Send + 'static>(permit: Permit, body: F) -> bool {
+    let thread = thread::Builder::new()
+        .name("serve".into())
+        .stack_size(STACK_SIZE);
+    let run = move || {
+        let _permit = permit;
+        body();
+    };
+    thread.spawn(run).is_ok()
 }
 
 /// The number under this lock is right whoever panicked with it.

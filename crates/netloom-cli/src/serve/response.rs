@@ -1,9 +1,9 @@
 //! A response: status, fields, and what its content comes from.
 
 use std::fmt::{Display, Write as _};
-use std::fs::File;
 use std::time::SystemTime;
 
+use super::kept::Source;
 use netloom_services::http::{
     ByteRange, ByteRanges, HeadError, HttpDate, Output, Persistence, Refusal, Status,
 };
@@ -32,7 +32,7 @@ pub(crate) enum Content {
 /// Octets of a file.
 #[derive(Debug)]
 pub(crate) struct FileContent {
-    pub(crate) file: File,
+    pub(crate) file: Source,
     pub(crate) octets: Octets,
 }
 
@@ -52,12 +52,15 @@ pub(crate) enum Octets {
     Several(Box<Parts>),
 }
 
+/// What the fields of most responses need, in octets.
+const FIELDS: usize = 256;
+
 impl Response {
     /// A response without fields of its own.
     pub(crate) fn new(status: Status, content: Content) -> Self {
         Self {
             status,
-            fields: String::new(),
+            fields: String::with_capacity(FIELDS),
             content,
         }
     }

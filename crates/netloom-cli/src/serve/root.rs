@@ -14,10 +14,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 
+use super::kept::{KeptFiles, Source};
 use super::path::RelativePath;
 use netloom_services::http::{Refusal, Status};
 
@@ -30,22 +32,20 @@ pub struct Root {
     folder: OwnedFd,
     /// Where it was when it was opened, without symbolic links.
     path: PathBuf,
+    kept: KeptFiles,
 }
 
 /// What a path names.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// A regular file, open for reading.
-    File(File, Metadata),
+    /// A regular file, to be read.
+    File(Source, Metadata),
     /// A folder, open for [`listing`](super::listing) or only for looking up names in it.
     Folder(OwnedFd),
 }
 
-/// A folder handle needs no more rights than looking names up takes, where the system offers that.
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+/// A folder handle needs no more rights than looking names up takes.
 pub(super) const LOOK_UP: OFlags = OFlags::PATH;
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-pub(super) const LOOK_UP: OFlags = OFlags::RDONLY;
 
 impl Root {
     /// Opens the folder at `path`.
@@ -57,7 +57,8 @@ impl Root {
         let path = path.canonicalize()?;
         let flags = LOOK_UP | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(&path, flags, Mode::empty())?;
-        Ok(Self { folder, path })
+        let kept = KeptFiles::default();
+        Ok(Self { folder, path, kept })
     }
 
     /// Where the folder was when it was opened: an absolute path without symbolic links.
@@ -66,7 +67,7 @@ impl Root {
         &self.path
     }
 
-    /// Opens what `path` names.
+    /// Finds what `path` names.
     pub(crate) fn find(&self, path: &RelativePath) -> Result<Found, Refusal> {
         match self.walk(path.names()) {
             Err(Stop::Link) => {}
@@ -95,8 +96,12 @@ impl Root {
                 FileType::Symlink => return Err(Stop::Link),
                 FileType::Directory => below = Some(open_folder(folder, name)?),
                 FileType::RegularFile if names.peek().is_none() => {
+                    if let Some((source, metadata)) = self.kept.find(&stat) {
+                        return Ok(Found::File(source, metadata));
+                    }
                     let (file, metadata) = open_file(folder, name)?;
-                    return Ok(Found::File(file, metadata));
+                    let source = self.kept.keep(file, &metadata, SystemTime::now());
+                    return Ok(Found::File(source, metadata));
                 }
                 FileType::RegularFile => return Err(Stop::Refused(not_found())),
                 FileType::Fifo

@@ -8,12 +8,12 @@ use netloom_services::http::{
     Framing, Head, Method, Output, Persistence, ReadError, Refusal, Request, Status,
 };
 
+use super::crew::Pressure;
 use super::file;
-use super::pool::Pressure;
 use super::response::{Content, FileContent, Octets, Response};
 use super::upload::Upload;
 use super::wire::Wire;
-use super::{AccessRecord, Server};
+use super::{AccessRecord, Limits, Server};
 use crate::stream::{Connection, Patience, Timed};
 
 #[cfg(test)]
@@ -29,35 +29,76 @@ const BODY_BUFFER: usize = 16 * 1024;
 const UPLOAD_STEP: usize = 64 * 1024;
 
 /// What is read away at most while a connection closes.
-const MAX_LINGER: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_LINGER: usize = 16 * 1024 * 1024;
 
-/// Serves the requests of `connection`, one after the other, until it ends.
-pub(crate) fn run<C: Connection>(
+/// What a thread serves connections with, one after the other.
+pub(crate) struct Buffers {
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Buffers {
+    /// Each is allocated once, and its pages are touched only as far as they are used.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            input: vec![0; limits.head.head + BODY_BUFFER],
+            output: vec![0; OUTPUT_BUFFER],
+        }
+    }
+
+    /// Memory for what is read away.
+    pub(crate) fn scratch(&mut self) -> &mut [u8] {
+        &mut self.input
+    }
+}
+
+/// Where a connection stands.
+#[derive(Debug)]
+pub(crate) enum Turn<C> {
+    /// All that came is answered: whoever attends the connection waits for the next request. Says
+    /// whether there was any.
+    Waits(Timed<C>, bool),
+    /// It is to be closed in order.
+    Closes(Timed<C>),
+    /// It has failed: there is nobody to say it to.
+    Over,
+}
+
+/// Serves the requests of `connection`, one after the other, until it ends or its attendant is to
+/// wait for the next. The first may take `wait` to begin.
+pub(crate) fn turn<C: Connection>(
     server: &Server,
-    connection: C,
+    connection: Timed<C>,
     peer: SocketAddr,
     pressure: &Pressure,
-) {
-    let limits = &server.limits;
-    // Each is allocated once, and its pages are touched only as far as they are used.
-    let mut input = vec![0; limits.head.head + BODY_BUFFER];
-    let mut output = vec![0; OUTPUT_BUFFER];
+    buffers: &mut Buffers,
+    wait: Duration,
+) -> Turn<C> {
     let mut session = Session {
         server,
         peer,
         pressure,
-        head: Head::with_limits(&mut input, limits.head),
+        head: Head::with_limits(&mut buffers.input, server.limits.head),
         wire: Wire {
-            connection: Timed::new(connection, limits.write_timeout),
-            output: Output::with_buffer(&mut output),
+            connection,
+            output: Output::with_buffer(&mut buffers.output),
         },
     };
-    let ended = session.exchange_all();
+    let ended = session.exchange_all(wait);
     let connection = session.wire.connection;
-    // After an error of the transport there is nobody to say it to.
-    if ended.is_ok() {
-        connection.linger(&mut input, limits.linger_timeout, MAX_LINGER);
+    match ended {
+        Ok(Ended::Idle { served }) => Turn::Waits(connection, served),
+        Ok(Ended::Done) => Turn::Closes(connection),
+        Err(_) => Turn::Over,
     }
+}
+
+/// Why a session served no further request.
+enum Ended {
+    /// Its attendant waits for the next. Says whether it served any.
+    Idle { served: bool },
+    /// There is no further one, or it is not to be served.
+    Done,
 }
 
 struct Session<'s, 'b, C> {
@@ -75,6 +116,8 @@ enum Received {
     Refused(Refusal, Option<Instant>),
     /// The client closed or fell silent between requests.
     Nothing,
+    /// Nothing yet: the connection's attendant waits for it.
+    Idle,
 }
 
 /// What a request calls for, once its head is understood.
@@ -91,35 +134,46 @@ struct Exchange {
     is_head: bool,
     /// What the client wishes.
     persistence: Persistence,
+    has_body: bool,
     /// The client may hold back the body until it is told to go on.
     expects_continue: bool,
+    /// When the head was understood.
+    now: SystemTime,
     started: Instant,
     /// The request line, if it is to be logged.
     line: Option<String>,
 }
 
 impl<C: Connection> Session<'_, '_, C> {
-    /// Returns when the connection is to be closed in order.
+    /// Returns when the connection is to be closed in order, or its attendant to wait. The first
+    /// request may take `wait` to begin.
     //= https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2
     //# A server MAY process a sequence of pipelined requests in
     //# parallel if they all have safe methods (Section 9.2.1 of [HTTP]), but
     //# it MUST send the corresponding responses in the same order that the
     //# requests were received.
-    fn exchange_all(&mut self) -> io::Result<()> {
-        let mut wait = self.server.limits.head_timeout;
+    fn exchange_all(&mut self, mut wait: Duration) -> io::Result<Ended> {
+        let mut served = false;
         loop {
             let persistence = match self.receive(wait)? {
                 Received::Request(exchange) => self.answer(exchange)?,
                 Received::Refused(refusal, started) => self.refuse(refusal, started)?,
                 Received::Nothing => Persistence::Close,
+                Received::Idle => return Ok(Ended::Idle { served }),
             };
             //= https://www.rfc-editor.org/rfc/rfc9112#section-9.6
             //# The server MUST NOT process any
             //# further requests received on that connection.
             if persistence == Persistence::Close {
-                return self.wire.flush();
+                self.wire.flush()?;
+                return Ok(Ended::Done);
             }
             self.head.reset();
+            served = true;
+            if self.wire.connection.is_attended() && self.head.unread().is_empty() {
+                self.wire.flush()?;
+                return Ok(Ended::Idle { served });
+            }
             wait = self.server.limits.idle_timeout;
         }
     }
@@ -146,7 +200,13 @@ impl<C: Connection> Session<'_, '_, C> {
                 let refusal = Refusal::bad("the connection ended within the request head");
                 Received::Refused(refusal, started)
             }
-            Err(ReadError::WouldBlock) if started.is_none() => Received::Nothing,
+            Err(ReadError::WouldBlock) if started.is_none() => {
+                if self.wire.connection.is_attended() {
+                    Received::Idle
+                } else {
+                    Received::Nothing
+                }
+            }
             Err(ReadError::WouldBlock) => Received::Refused(timeout(), started),
             Err(ReadError::Failed(error)) => return Err(error),
         })
@@ -158,11 +218,14 @@ impl<C: Connection> Session<'_, '_, C> {
             action,
             is_head,
             mut persistence,
+            has_body,
             expects_continue,
+            now,
             started,
             line,
         } = exchange;
         let (response, is_in_step) = match action {
+            Action::Respond(response) if !has_body => (response, true),
             Action::Respond(response) => self.discard_body(response, expects_continue)?,
             Action::Store(upload) => match self.store(upload, expects_continue)? {
                 Ok(response) => (response, true),
@@ -172,7 +235,9 @@ impl<C: Connection> Session<'_, '_, C> {
         if !is_in_step || self.pressure.is_crowded() {
             persistence = Persistence::Close;
         }
-        let sent = self.send(&response, persistence, is_head);
+        // The body may have taken its time.
+        let now = if has_body { SystemTime::now() } else { now };
+        let sent = self.send(&response, persistence, is_head, now);
         if let Some(line) = line {
             self.log(&line, &response, is_head, sent.is_ok(), started);
         }
@@ -275,7 +340,7 @@ impl<C: Connection> Session<'_, '_, C> {
     /// Answers what was not understood. Where the next request would begin nobody knows.
     fn refuse(&mut self, refusal: Refusal, started: Option<Instant>) -> io::Result<Persistence> {
         let response = Response::refusal(refusal);
-        let sent = self.send(&response, Persistence::Close, false);
+        let sent = self.send(&response, Persistence::Close, false, SystemTime::now());
         if self.server.log.is_some() {
             let started = started.unwrap_or_else(Instant::now);
             self.log("-", &response, false, sent.is_ok(), started);
@@ -288,9 +353,9 @@ impl<C: Connection> Session<'_, '_, C> {
         response: &Response,
         persistence: Persistence,
         is_head: bool,
+        now: SystemTime,
     ) -> io::Result<()> {
         let wire = &mut self.wire;
-        let now = SystemTime::now();
         if response
             .write_head(&mut wire.output, now, persistence)
             .is_err()
@@ -341,17 +406,20 @@ impl<C: Connection> Session<'_, '_, C> {
 impl Server {
     /// Decides everything about `request` that can be decided before its body is read.
     fn begin(&self, request: &Request<'_>, started: Instant) -> Exchange {
+        let now = SystemTime::now();
         let persistence = Persistence::of(request.version(), request.persists());
         let has_body = request.framing() != Framing::Length(0);
         let (action, expects_continue) = match request.expects_continue() {
-            Ok(expects) => (self.choose(request), expects),
+            Ok(expects) => (self.choose(request, now), expects),
             Err(refusal) => (Action::Respond(Response::refusal(refusal)), true),
         };
         Exchange {
             action,
             is_head: request.method() == Method::Head,
             persistence,
+            has_body,
             expects_continue: expects_continue && has_body,
+            now,
             started,
             line: self.log.as_ref().map(|_| request_line(request)),
         }
@@ -360,8 +428,7 @@ impl Server {
 
 impl Server {
     /// What a request's method calls for.
-    fn choose(&self, request: &Request<'_>) -> Action {
-        let now = SystemTime::now();
+    fn choose(&self, request: &Request<'_>, now: SystemTime) -> Action {
         Action::Respond(match (request.method(), &self.uploads) {
             (Method::Get | Method::Head, _) => file::respond(&self.root, request, now),
             (Method::Put, Some(uploads)) => match uploads.begin(request, now) {

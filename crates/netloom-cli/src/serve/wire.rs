@@ -1,11 +1,10 @@
 //! A connection and what is to be sent on it.
 
-use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
 
 use netloom_services::http::{ByteRange, Output, StreamError, Transport};
 
+use super::kept::Source;
 use super::response::Parts;
 use crate::stream::{Connection, Timed};
 
@@ -29,16 +28,16 @@ impl<C: Connection> Wire<'_, C> {
     }
 
     /// Appends `range` of `file`; an error if the file has become shorter than that.
-    pub(super) fn push_file(&mut self, file: &File, range: ByteRange) -> io::Result<()> {
+    pub(super) fn push_file(&mut self, file: &Source, range: ByteRange) -> io::Result<()> {
         self.push_made(range.len(), |offset, room| {
-            read_at(file, range.first + offset, room)
+            file.read_at(range.first + offset, room)
         })
     }
 
     /// Appends parts of `file`; an error if the file has become shorter.
-    pub(super) fn push_parts(&mut self, file: &File, parts: &Parts) -> io::Result<()> {
+    pub(super) fn push_parts(&mut self, file: &Source, parts: &Parts) -> io::Result<()> {
         self.push_made(parts.len(), |offset, room| {
-            parts.fill(offset, room, |at, room| read_at(file, at, room))
+            parts.fill(offset, room, |at, room| file.read_at(at, room))
         })
     }
 
@@ -82,16 +81,6 @@ impl<C: Connection> Transport for Wire<'_, C> {
 
     fn send(&mut self, data: &[u8]) -> Result<usize, StreamError<io::Error>> {
         self.connection.send(data)
-    }
-}
-
-/// Reads from a place of a file on.
-fn read_at(file: &File, at: u64, room: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match file.read_at(room, at) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            done => return done,
-        }
     }
 }
 

@@ -1,19 +1,19 @@
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
 
 const LONG: Duration = Duration::from_secs(60);
 
+fn after(time: Duration) -> Instant {
+    Instant::now() + time
+}
+
 fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    (client, Listener::accept(&listener).unwrap().0)
-}
-
-#[test]
-fn small_writes_leave_at_once() {
-    assert!(pair().1.nodelay().unwrap());
+    (client, listener.accept().unwrap().0)
 }
 
 #[test]
@@ -51,6 +51,9 @@ fn a_write_ends_with_its_time_however_it_is_taken() {
             assert!(timeout.is_some_and(|timeout| !timeout.is_zero()));
             Ok(())
         }
+        fn set_nonblocking(&self, _: bool) -> io::Result<()> {
+            Ok(())
+        }
         fn shutdown_write(&self) -> io::Result<()> {
             Ok(())
         }
@@ -77,7 +80,9 @@ fn closing_in_stages_does_not_reset() {
         timed
             .write_all(b"response", Duration::from_secs(60))
             .unwrap();
-        timed.linger(&mut [0; 4096], Duration::from_secs(60), usize::MAX);
+        assert!(timed.begin_to_close());
+        let mut octets = usize::MAX;
+        assert!(timed.linger(&mut [0; 4096], after(LONG), &mut octets));
     });
     for _ in 0..64 {
         client.write_all(&[0; 65536]).unwrap();
@@ -93,8 +98,75 @@ fn closing_in_stages_does_not_reset() {
 fn lingering_has_bounds() {
     let (mut client, server) = pair();
     client.write_all(&[0; 1000]).unwrap();
-    // Neither the octets nor the end of the stream ever come.
-    Timed::new(server, LONG).linger(&mut [0; 100], Duration::from_secs(3600), 1000);
+    // The end of the stream never comes.
+    let mut octets = 1000;
+    assert!(Timed::new(server, LONG).linger(&mut [0; 100], after(LONG), &mut octets));
+    assert_eq!(octets, 0);
     let (_client, server) = pair();
-    Timed::new(server, LONG).linger(&mut [0; 100], Duration::ZERO, 1000);
+    assert!(Timed::new(server, LONG).linger(&mut [0; 100], Instant::now(), &mut octets));
+}
+
+/// Counts who waits, and who has.
+#[derive(Debug, Default)]
+struct Counting(AtomicUsize, AtomicUsize);
+
+impl Attendant for Counting {
+    fn begins_to_wait(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+    fn has_waited(&self) {
+        self.1.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn an_attendant_is_told_of_waits_and_waits_for_what_comes_first() {
+    let (mut client, server) = pair();
+    let attendant = Arc::new(Counting::default());
+    let counted = || {
+        let Counting(begun, ended) = &*attendant;
+        (begun.load(Ordering::SeqCst), ended.load(Ordering::SeqCst))
+    };
+    let attended: Arc<dyn Attendant> = attendant.clone();
+    let mut timed = Timed::attended(server, LONG, attended).unwrap();
+    timed.set_patience(Patience::Message {
+        first: LONG,
+        all: LONG,
+        begun: None,
+    });
+    // Nothing has come, and nobody waits for it here.
+    let nothing = timed.receive(&mut [0; 8]);
+    assert!(matches!(nothing, Err(StreamError::WouldBlock)) && timed.begun().is_none());
+    assert!(!timed.linger(&mut [0; 8], after(LONG), &mut 1));
+    assert_eq!(counted(), (0, 0));
+    client.write_all(b"a").unwrap();
+    while timed.receive(&mut [0; 8]).is_err() {
+        thread::yield_now();
+    }
+    assert!(timed.begun().is_some());
+    // The rest of the message is waited for.
+    let writing = thread::spawn({
+        let attendant = Arc::clone(&attendant);
+        move || {
+            while attendant.0.load(Ordering::SeqCst) == 0 {
+                thread::yield_now();
+            }
+            client.write_all(b"bc").unwrap();
+            client
+        }
+    });
+    assert!(timed.receive(&mut [0; 8]).unwrap() > 0);
+    assert_eq!(counted(), (1, 1));
+    let client = writing.join().unwrap();
+    // So is room.
+    let reading = thread::spawn(move || {
+        while attendant.0.load(Ordering::SeqCst) == 1 {
+            thread::yield_now();
+        }
+        io::copy(&mut &client, &mut io::sink()).unwrap()
+    });
+    let large = vec![0; 64 << 20];
+    timed.write_all(&large, LONG).unwrap();
+    drop(timed);
+    assert_eq!(reading.join().unwrap(), large.len() as u64);
 }

@@ -15,6 +15,7 @@ use super::descriptor::{Descriptor, Level};
 use super::error::{Error, Reason};
 use super::parking::{Parking, Side};
 use super::places::{Places, SocketId};
+use super::poll_set::Armed;
 use super::poller::{Holder, Poller, Polling};
 use super::services::Services;
 use super::wakes::Wakes;
@@ -31,6 +32,9 @@ const TURNS: usize = 8;
 /// is held meanwhile; what is left over is sent by who polls the device, after others had the lock.
 const CALL_FRAMES: usize = 64;
 const POLL_FRAMES: usize = 256;
+
+/// Calls whose frames leave together at most.
+const HOLDS: usize = 8;
 
 /// Batches of received frames in one turn at most, so that timers and other threads get their turn
 /// on a flooded device.
@@ -55,6 +59,10 @@ pub(super) struct Engine {
     serial: u64,
     /// The last transmission was cut short, by its budget rather than by the device.
     more_to_send: bool,
+    /// What calls make due waits for what the next ones will: see [`Engine::hold`].
+    held: bool,
+    /// How often in a row it was held.
+    holds: usize,
     /// Flows that wait to be taken or to open.
     #[cfg(feature = "tokio")]
     pub(super) desk: super::tokio::Desk,
@@ -114,6 +122,8 @@ impl Engine {
             wakes: Wakes::default(),
             serial: 0,
             more_to_send: false,
+            held: false,
+            holds: 0,
             #[cfg(feature = "tokio")]
             desk: super::tokio::Desk::default(),
             #[cfg(feature = "channel")]
@@ -197,6 +207,48 @@ impl Engine {
         } else {
             place.watchers.retain(|known| !Arc::ptr_eq(known, watcher));
         }
+    }
+
+    /// Has a set tell of a socket once it is ready for what it is armed for: at once, if it is.
+    pub(super) fn arm(&mut self, socket: SocketId, armed: Armed) {
+        let Some(place) = self.places.get(socket) else {
+            return;
+        };
+        place.armed.retain(|known| !known.is_of_set(&armed));
+        place.armed.push(armed);
+        self.tell_sets(socket);
+    }
+
+    /// Has the set `is_it` finds not tell of a socket any more. Says whether it would have.
+    pub(super) fn disarm(&mut self, socket: SocketId, is_it: impl Fn(&Armed) -> bool) -> bool {
+        let Some(place) = self.places.get(socket) else {
+            return false;
+        };
+        let before = place.armed.len();
+        place.armed.retain(|known| !is_it(known));
+        place.armed.len() < before
+    }
+
+    /// Has the sets tell of a socket that wait for what it is ready for.
+    fn tell_sets(&mut self, socket: SocketId) {
+        let (now, level) = (self.stack.now(), self.level(socket));
+        let Some(place) = self.places.get(socket) else {
+            return;
+        };
+        let (poller, wakes) = (&mut self.poller, &mut self.wakes);
+        place.armed.retain(|armed| {
+            let told = armed.tell(level);
+            if told {
+                wake_one(poller, wakes, now, armed.parking());
+            }
+            !told
+        });
+    }
+
+    /// Has another of the threads woken that wait in one place.
+    pub(super) fn wake_one(&mut self, parking: &Arc<Parking>) {
+        let now = self.stack.now();
+        wake_one(&mut self.poller, &mut self.wakes, now, parking);
     }
 
     /// What can be done with a socket now.
@@ -288,6 +340,9 @@ impl Engine {
                 self.poller.concerns(watcher.lane(Side::Read).waiter(), now);
                 self.wakes.add(watcher, Side::Read);
             }
+            if !place.armed.is_empty() {
+                self.tell_sets(socket);
+            }
         }
         self.refresh(socket);
     }
@@ -360,17 +415,38 @@ impl Engine {
             .then(|| Error::from(Reason::Device("the stack has stopped".into())))
     }
 
+    /// Whether the thread that calls now will call again at once, for another socket: then what the
+    /// calls make due leaves together, so that the receiver is woken once for all of it. Not for
+    /// long: after [`HOLDS`] times, when the thread sleeps, and when somebody else polls the device,
+    /// which happens within [`GRACE`](super::poller::GRACE) and as much again if the thread has
+    /// stalled.
+    pub(super) fn hold(&mut self, more: bool) {
+        self.holds = if more { self.holds + 1 } else { 0 };
+        self.held = more && self.holds % HOLDS != 0;
+    }
+
+    /// Holds nothing any more: the thread that calls is going to sleep.
+    pub(super) fn let_go(&mut self) {
+        if std::mem::take(&mut self.held) {
+            self.settle();
+        }
+    }
+
     /// Sends what is owed and collects the news, after a call.
     pub(super) fn settle(&mut self) {
-        if self.stack.has_work(IFACE) || self.stack.has_any_work() {
+        // Who sleeps at the device would not learn of what is held.
+        let held = self.held && self.poller.sleeper().is_none();
+        if !held && (self.stack.has_work(IFACE) || self.stack.has_any_work()) {
             self.transmit(CALL_FRAMES);
         }
         self.collect_news();
-        let interest = self.device.interest();
         let surprised = if self.more_to_send || self.services.are_due() {
             self.poller.awaken()
-        } else {
+        } else if self.poller.sleeper().is_some() {
+            let interest = self.device.interest();
             self.poller.surprised(self.next_deadline(), interest)
+        } else {
+            None
         };
         match surprised {
             Some(Holder::Thread) => self.wakes.thread = true,
@@ -563,11 +639,16 @@ impl Engine {
         self.wake_services();
         #[cfg(feature = "tokio")]
         self.desk.wake_all(&mut self.wakes.tasks);
-        #[cfg(any(feature = "channel", feature = "tokio"))]
+        // Whatever is tried fails at once.
+        let level = Level {
+            readable: true,
+            writable: true,
+            read_closed: true,
+            closed: true,
+        };
         for place in self.places.iter_mut() {
+            #[cfg(any(feature = "channel", feature = "tokio"))]
             place.tasks.wake(true, true, &mut self.wakes.tasks);
-        }
-        for place in self.places.iter() {
             for side in [Side::Read, Side::Write] {
                 let lane = place.parking.lane(side);
                 if lane.is_occupied() {
@@ -578,14 +659,11 @@ impl Engine {
             for watcher in &place.watchers {
                 self.wakes.add(watcher, Side::Read);
             }
+            for armed in place.armed.drain(..) {
+                armed.tell(level);
+                self.wakes.add(armed.parking(), Side::Read);
+            }
             if let Some(descriptor) = &place.descriptor {
-                // Whatever is tried fails at once.
-                let level = Level {
-                    readable: true,
-                    writable: true,
-                    read_closed: true,
-                    closed: true,
-                };
                 self.wakes.show(descriptor, level, u64::MAX);
             }
         }
@@ -608,5 +686,21 @@ fn wake(
             wakes.caller = true;
         }
     }
-    wakes.add(parking, side);
+    if lane.is_waited_at() {
+        wakes.add(parking, side);
+    }
+}
+
+/// Wakes one of the threads that wait for the same: who polls the device, if nothing was left for
+/// him yet, else one that sleeps.
+fn wake_one(poller: &mut Poller, wakes: &mut Wakes, now: StackInstant, parking: &Arc<Parking>) {
+    let lane = parking.lane(Side::Read);
+    poller.concerns(lane.waiter(), now);
+    if lane.is_polling() && lane.leave_news() {
+        if poller.sleeper() == Some(Holder::Caller) {
+            wakes.caller = true;
+        }
+    } else if lane.is_waited_at() {
+        wakes.add_one(parking);
+    }
 }

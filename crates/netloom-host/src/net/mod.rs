@@ -54,6 +54,7 @@ mod options;
 mod parking;
 mod places;
 mod poll;
+mod poll_set;
 mod poller;
 mod remote;
 mod runtime;
@@ -105,6 +106,7 @@ pub use netloom_services::ntp::{
 pub use ntp::{NtpClient, NtpServer};
 pub use options::Keepalive;
 pub use poll::{Interest, PollEntry, Ready, Source};
+pub use poll_set::PollSet;
 pub use poller::Polling;
 pub use remote::{Remote, Resolve};
 pub use tcp_connection::{PartialWrite, TcpConnection};

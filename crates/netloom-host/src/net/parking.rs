@@ -51,7 +51,12 @@ impl Parking {
 impl Lane {
     /// Whether a thread waits here. Under the engine's lock it stays true.
     pub(super) fn is_occupied(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0 || self.is_polling()
+        self.is_waited_at() || self.is_polling()
+    }
+
+    /// Whether a thread waits at the condition variable, to be woken by [`Lane::notify`].
+    pub(super) fn is_waited_at(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Whether a thread of this side waits at the device.
@@ -69,9 +74,14 @@ impl Lane {
         self.condvar.notify_all();
     }
 
-    /// Notes news for the thread at the device.
-    pub(super) fn leave_news(&self) {
-        self.news.store(true, Ordering::Relaxed);
+    /// Wakes one of those at the condition variable. To be called without the engine's lock.
+    pub(super) fn notify_one(&self) {
+        self.condvar.notify_one();
+    }
+
+    /// Notes news for the thread at the device. Says whether there was none yet.
+    pub(super) fn leave_news(&self) -> bool {
+        !self.news.swap(true, Ordering::Relaxed)
     }
 
     /// Whether there was news, which is forgotten by asking.

@@ -6,6 +6,7 @@ use netloom_stack::{EchoHandle, ListenerHandle, TcpHandle, UdpHandle};
 
 use super::descriptor::{Descriptor, Level};
 use super::parking::Parking;
+use super::poll_set::Armed;
 
 /// A socket of any kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub(super) struct Place {
     pub(super) shown: Option<Level>,
     /// Threads that wait for this socket among others.
     pub(super) watchers: Vec<Arc<Parking>>,
+    /// The sets that are to tell of it, once each.
+    pub(super) armed: Vec<Armed>,
     /// Tasks that wait for it.
     #[cfg(any(feature = "channel", feature = "tokio"))]
     pub(super) tasks: super::tasks::Tasks,
@@ -103,7 +106,6 @@ impl Places {
         removed
     }
 
-    #[cfg(any(feature = "channel", feature = "tokio"))]
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Place> {
         let Places {
             tcp,
@@ -113,10 +115,5 @@ impl Places {
         } = self;
         let all = [tcp, listeners, udp, echo];
         all.into_iter().flat_map(|table| table.iter_mut().flatten())
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Place> {
-        let all = [&self.tcp, &self.listeners, &self.udp, &self.echo];
-        all.into_iter().flat_map(|table| table.iter().flatten())
     }
 }

@@ -51,7 +51,7 @@ pub struct Ready {
 }
 
 impl Ready {
-    fn of(level: Level, interest: Interest) -> Ready {
+    pub(super) fn of(level: Level, interest: Interest) -> Ready {
         Ready {
             readable: level.readable && interest.contains(Interest::READABLE),
             writable: level.writable && interest.contains(Interest::WRITABLE),
@@ -61,7 +61,7 @@ impl Ready {
     }
 
     /// Whether anything is to be told.
-    fn any(self) -> bool {
+    pub(super) fn any(self) -> bool {
         self.readable || self.writable || self.closed
     }
 }
@@ -117,7 +117,7 @@ impl<'s> PollEntry<'s> {
 impl Net {
     /// Waits until at least one of the sockets is ready for what its entry says, or `timeout` has
     /// passed (`None`: for ever); says how many are. Like poll(2), it looks at every entry: for
-    /// thousands, wait on their descriptors with epoll.
+    /// thousands, there is [`Net::poll_set`].
     ///
     /// ```no_run
     /// # fn f(net: netloom_host::net::Net, a: netloom_host::net::TcpStream,

@@ -174,6 +174,9 @@ impl Shared {
 
     /// Gives up the lock and wakes whom that concerns.
     pub(super) fn release(&self, mut engine: MutexGuard<'_, Engine>) {
+        if engine.wakes_nobody() {
+            return;
+        }
         let wakes = engine.take_wakes();
         drop(engine);
         wakes.deliver(&self.wakers);
@@ -234,6 +237,7 @@ impl Shared {
         mut engine: MutexGuard<'e, Engine>,
         deadline: Option<Instant>,
     ) -> (MutexGuard<'e, Engine>, bool) {
+        engine.let_go();
         let thread = thread_number();
         let now = engine.stack.now();
         let Some(disturb) = engine.poller.take(thread, now) else {

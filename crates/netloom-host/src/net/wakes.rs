@@ -49,6 +49,8 @@ impl<T> Few<T> {
 #[must_use = "the threads wait until `deliver`"]
 pub(super) struct Wakes {
     lanes: Few<(Arc<Parking>, Side)>,
+    /// Where one of those who read is enough.
+    singles: Few<Arc<Parking>>,
     levels: Few<(Arc<Descriptor>, Level, u64)>,
     /// Tasks to be woken.
     #[cfg(any(feature = "channel", feature = "tokio"))]
@@ -64,6 +66,7 @@ impl Wakes {
     pub(super) fn is_empty(&self) -> bool {
         let Wakes {
             lanes,
+            singles,
             levels,
             #[cfg(any(feature = "channel", feature = "tokio"))]
             tasks,
@@ -74,12 +77,18 @@ impl Wakes {
         if !tasks.is_empty() {
             return false;
         }
-        lanes.first.is_none() && levels.first.is_none() && !thread && !caller
+        let idle = lanes.first.is_none() && singles.first.is_none() && levels.first.is_none();
+        idle && !thread && !caller
     }
 
     /// Has everybody woken who waits at that condition variable.
     pub(super) fn add(&mut self, parking: &Arc<Parking>, side: Side) {
         self.lanes.push((Arc::clone(parking), side));
+    }
+
+    /// Has one of those woken who wait there to read.
+    pub(super) fn add_one(&mut self, parking: &Arc<Parking>) {
+        self.singles.push(Arc::clone(parking));
     }
 
     /// Has a socket's descriptor show what can be done with the socket. `serial` tells which of
@@ -92,6 +101,9 @@ impl Wakes {
     pub(super) fn deliver(self, wakers: &Wakers) {
         for (parking, side) in self.lanes.into_iter() {
             parking.lane(side).notify();
+        }
+        for parking in self.singles.into_iter() {
+            parking.lane(Side::Read).notify_one();
         }
         for (descriptor, level, serial) in self.levels.into_iter() {
             descriptor.show(level, serial);

@@ -104,11 +104,29 @@ impl fmt::Display for HttpDate {
         };
         let weekday = name(&DAYS, weekday).unwrap_or_default();
         let month = name(&MONTHS, month.wrapping_sub(1)).unwrap_or_default();
-        write!(
-            f,
-            "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
-        )
+        // Every response has one or two of these, and formatting number by number is slow.
+        let mut text = *b"day, dd mon yyyy hh:mm:ss GMT";
+        let mut put = |at: usize, what: &[u8]| {
+            if let Some(place) = text.get_mut(at..at.saturating_add(what.len())) {
+                place.copy_from_slice(what);
+            }
+        };
+        put(0, weekday.as_bytes());
+        put(5, &two_digits(day));
+        put(8, month.as_bytes());
+        put(12, &two_digits(year / 100));
+        put(14, &two_digits(year % 100));
+        put(17, &two_digits(hour));
+        put(20, &two_digits(minute));
+        put(23, &two_digits(second));
+        f.write_str(core::str::from_utf8(&text).unwrap_or_default())
     }
+}
+
+/// A number below 100 in decimal.
+fn two_digits(number: u64) -> [u8; 2] {
+    let digit = |digit: u64| b'0'.wrapping_add((digit % 10) as u8);
+    [digit(number / 10), digit(number)]
 }
 
 impl Civil {

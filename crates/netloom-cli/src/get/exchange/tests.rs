@@ -52,6 +52,10 @@ impl Connection for Says {
         Ok(())
     }
 
+    fn set_nonblocking(&self, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+
     fn shutdown_write(&self) -> io::Result<()> {
         Ok(())
     }

@@ -1,5 +1,4 @@
-use std::fs;
-use std::os::unix::fs::FileExt;
+use std::fs::{self, File};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -50,7 +49,11 @@ fn ask(root: &Root, request_line: &str, fields: &str) -> (String, Vec<u8>) {
         Content::None => {}
         Content::Bytes(bytes) => content = bytes,
         Content::File(FileContent { file, octets }) => {
-            let read = |at, room: &mut [u8]| file.read_exact_at(room, at).map(|()| room.len());
+            let read = |at, room: &mut [u8]| {
+                let read = file.read_at(at, room)?;
+                assert_eq!(read, room.len());
+                std::io::Result::Ok(read)
+            };
             match octets {
                 Octets::None => {}
                 Octets::One(range) => {

@@ -38,7 +38,7 @@ fn lengths() {
     assert_eq!(Content::None.len(), None);
     assert_eq!(Content::Bytes(Vec::new()).len(), Some(0));
     let of_file = |octets| {
-        let file = tempfile::tempfile().unwrap();
+        let file = Source::File(tempfile::tempfile().unwrap());
         Content::File(FileContent { file, octets })
     };
     assert_eq!(of_file(Octets::None).len(), Some(0));

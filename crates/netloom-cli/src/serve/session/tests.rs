@@ -89,6 +89,10 @@ impl Connection for Script {
         Ok(())
     }
 
+    fn set_nonblocking(&self, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+
     fn shutdown_write(&self) -> io::Result<()> {
         self.seen.lock().unwrap().was_shut_down = true;
         Ok(())
@@ -113,6 +117,25 @@ fn server(limits: Limits) -> (TempDir, Server, Arc<Mutex<Vec<String>>>) {
     (folder, server, lines)
 }
 
+/// Serves a connection that nobody attends until it is closed.
+fn run(server: &Server, script: Script, pressure: &Pressure) {
+    let limits = &server.limits;
+    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+    let connection = Timed::new(script, limits.write_timeout);
+    let mut buffers = Buffers::new(limits);
+    let wait = limits.head_timeout;
+    match turn(server, connection, peer, pressure, &mut buffers, wait) {
+        Turn::Closes(mut connection) => {
+            let deadline = Instant::now() + limits.linger_timeout;
+            if connection.begin_to_close() {
+                connection.linger(buffers.scratch(), deadline, &mut MAX_LINGER.clone());
+            }
+        }
+        Turn::Over => {}
+        Turn::Waits(..) => panic!("nobody waits for it"),
+    }
+}
+
 fn play_with(limits: Limits, steps: Vec<Step>) -> (Seen, Vec<String>) {
     let (_folder, server, lines) = server(limits);
     let seen = Arc::new(Mutex::new(Seen::default()));
@@ -120,8 +143,7 @@ fn play_with(limits: Limits, steps: Vec<Step>) -> (Seen, Vec<String>) {
         steps: steps.into(),
         seen: Arc::clone(&seen),
     };
-    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-    run(&server, script, peer, &Pressure::default());
+    run(&server, script, &Pressure::default());
     let seen = std::mem::take(&mut *seen.lock().unwrap());
     let lines = lines.lock().unwrap().clone();
     (seen, lines)
@@ -366,12 +388,7 @@ fn nobody_is_kept_while_others_wait() {
         seen: Arc::clone(&seen),
     };
     let pressure = Pressure::crowded();
-    run(
-        &server,
-        script,
-        SocketAddr::from(([127, 0, 0, 1], 1)),
-        &pressure,
-    );
+    run(&server, script, &pressure);
     assert_eq!(lines.lock().unwrap().len(), 1);
     let received = String::from_utf8(seen.lock().unwrap().received.clone()).unwrap();
     assert!(received.contains("\r\nConnection: close\r\n"));

@@ -16,6 +16,7 @@ fn a_file_that_shrank_is_an_error() {
     let (_client, connection) = pair();
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(b"0123456789").unwrap();
+    let file = Source::File(file);
     let mut buffer = [0; 4];
     let output = Output::with_buffer(&mut buffer);
     let mut wire = Wire { connection, output };
@@ -29,6 +30,7 @@ fn output_leaves_in_order() {
     let (mut client, connection) = pair();
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(b"0123456789").unwrap();
+    let file = Source::File(file);
     let mut buffer = [0; 4];
     let output = Output::with_buffer(&mut buffer);
     let mut wire = Wire { connection, output };

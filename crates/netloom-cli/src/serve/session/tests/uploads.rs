@@ -20,8 +20,7 @@ fn upload(folder: &Path, steps: Vec<Step>) -> String {
         steps: steps.into(),
         seen: Arc::clone(&seen),
     };
-    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-    run(&server, script, peer, &Pressure::default());
+    run(&server, script, &Pressure::default());
     let received = std::mem::take(&mut seen.lock().unwrap().received);
     String::from_utf8(received).unwrap()
 }

@@ -1,0 +1,185 @@
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+
+use netloom::LinkEnd;
+use tempfile::TempDir;
+
+use super::super::{Limits, Root};
+use super::*;
+
+/// How long to wait for what must come. Only a failing test waits this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(50);
+const LARGE: usize = 8 << 20;
+
+/// Limits that no test reaches unless it sets others.
+fn limits() -> Limits {
+    Limits {
+        head_timeout: PATIENCE,
+        body_timeout: PATIENCE,
+        idle_timeout: PATIENCE,
+        write_timeout: PATIENCE,
+        linger_timeout: PATIENCE,
+        ..Limits::default()
+    }
+}
+
+/// A server of `small` and `large`, and a net from which it is reached.
+struct Served {
+    net: Net,
+    at: SocketAddr,
+    _folder: TempDir,
+}
+
+fn serve(limits: Limits) -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("small"), "small").unwrap();
+    std::fs::write(folder.path().join("large"), vec![b'x'; LARGE]).unwrap();
+    let server = Server::new(Root::open(folder.path()).unwrap(), limits);
+    let (near, far) = LinkEnd::pair(1500).unwrap();
+    let net = near.address("10.0.0.1/24").start().unwrap();
+    let stack = far.address("10.0.0.2/24").start().unwrap();
+    let listener = stack.tcp_listen("10.0.0.2:80").unwrap();
+    let at = listener.local_addr().unwrap();
+    thread::spawn(move || server.serve(&stack, listener));
+    Served {
+        net,
+        at,
+        _folder: folder,
+    }
+}
+
+impl Served {
+    fn connect(&self) -> TcpStream {
+        let stream = self.net.tcp_connect(self.at).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+}
+
+fn ask(stream: &mut TcpStream, name: &str) {
+    write!(stream, "GET /{name} HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+}
+
+/// The whole response with the content `small`.
+fn small(stream: &mut TcpStream) -> String {
+    let (mut response, mut octet) = (Vec::new(), [0]);
+    while !response.ends_with(b"\r\n\r\nsmall") {
+        assert_eq!(stream.read(&mut octet).unwrap(), 1, "it ended too early");
+        response.push(octet[0]);
+    }
+    String::from_utf8(response).unwrap()
+}
+
+#[test]
+fn who_says_nothing_holds_no_thread() {
+    let served = serve(Limits {
+        threads: 1,
+        ..limits()
+    });
+    let silent = Vec::from_iter((0..100).map(|_| served.connect()));
+    let mut stream = served.connect();
+    for _ in 0..3 {
+        ask(&mut stream, "small");
+        small(&mut stream);
+    }
+    drop(silent);
+}
+
+#[test]
+fn whose_client_is_waited_for_stops_nobody_else() {
+    let served = serve(limits());
+    // One does not read, one has sent half of its head.
+    let mut stuck = served.connect();
+    ask(&mut stuck, "large");
+    let mut slow = served.connect();
+    slow.write_all(b"GET /small HT").unwrap();
+    let mut stream = served.connect();
+    for _ in 0..3 {
+        ask(&mut stream, "small");
+        small(&mut stream);
+    }
+    slow.write_all(b"TP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    small(&mut slow);
+    // All of it comes once it is read, and the connection goes on.
+    let (mut left, mut buffer) = (LARGE, [0; 65536]);
+    while left > 0 {
+        let read = stuck.read(&mut buffer).unwrap();
+        assert!(read > 0);
+        let content = buffer[..read]
+            .iter()
+            .filter(|&&octet| octet == b'x')
+            .count();
+        left -= content;
+    }
+    ask(&mut stuck, "small");
+    small(&mut stuck);
+}
+
+#[test]
+fn who_has_waited_longest_makes_room() {
+    let served = serve(Limits {
+        connections: 3,
+        ..limits()
+    });
+    let mut streams = Vec::from_iter((0..4).map(|_| {
+        let mut stream = served.connect();
+        ask(&mut stream, "small");
+        let response = small(&mut stream);
+        assert!(!response.contains("Connection: close"), "{response}");
+        stream
+    }));
+    assert_eq!(streams[0].read(&mut [0]).unwrap(), 0, "closed");
+    for stream in &mut streams[1..] {
+        ask(stream, "small");
+        small(stream);
+    }
+}
+
+#[test]
+fn who_is_served_is_not_pushed_out() {
+    let served = serve(Limits {
+        connections: 1,
+        ..limits()
+    });
+    let mut first = served.connect();
+    ask(&mut first, "large");
+    assert_eq!(first.read(&mut [0]).unwrap(), 1);
+    // It is being served when the next one comes.
+    let mut next = served.connect();
+    ask(&mut next, "small");
+    next.set_read_timeout(Some(SHORT)).unwrap();
+    assert!(next.read(&mut [0]).is_err(), "there was no room");
+    next.set_read_timeout(Some(PATIENCE)).unwrap();
+    // Once it is served it makes room.
+    let mut all = Vec::new();
+    first.read_to_end(&mut all).unwrap();
+    assert!(all.len() > LARGE && all.ends_with(b"x"));
+    small(&mut next);
+}
+
+#[test]
+fn silence_has_its_time() {
+    let served = serve(Limits {
+        head_timeout: SHORT,
+        idle_timeout: SHORT,
+        linger_timeout: SHORT,
+        ..limits()
+    });
+    let mut silent = served.connect();
+    assert_eq!(
+        silent.read(&mut [0]).unwrap(),
+        0,
+        "before the first request"
+    );
+    let mut stream = served.connect();
+    // It may have taken too long itself.
+    let asked = write!(stream, "GET /small HTTP/1.1\r\nHost: h\r\n\r\n");
+    let mut response = String::new();
+    if asked.is_ok() && stream.read_to_string(&mut response).is_ok() {
+        assert!(
+            response.is_empty() || response.ends_with("small"),
+            "{response}"
+        );
+    }
+}
