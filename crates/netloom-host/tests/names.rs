@@ -96,6 +96,13 @@ fn reply(query: &[u8], log: &Mutex<Vec<String>>) -> Option<Vec<u8>> {
     Some(message.as_octets().to_vec())
 }
 
+/// Has the server asked once, however slowly this machine answers: where questions are counted.
+fn patient(builder: netloom_host::net::Builder) -> netloom_host::net::Builder {
+    let mut config = DnsConfig::new().server("10.0.0.2:53".parse().unwrap());
+    config.timeout = Duration::from_secs(20);
+    builder.dns_config(config)
+}
+
 /// An echo on every address of a stack.
 fn echo(net: &Net) {
     let listener = net.tcp_listen("[::]:7").unwrap();
@@ -118,8 +125,13 @@ fn failure(error: &std::io::Error) -> Option<DnsFailure> {
 
 #[test]
 fn a_name_is_connected_to() {
-    let (near, far, asked) = world(|builder| builder.dns("10.0.0.2"));
+    let (near, far, asked) = world(patient);
     echo(&far);
+    // Once it is connected, the answer that is still on its way is not waited for nor remembered:
+    // both are looked up before questions are counted.
+    near.lookup_host("dual.test").unwrap();
+    // Nor does the search for the neighbor give version 4 a start.
+    near.tcp_connect("[2001:db8::2]:7").unwrap();
     for name in ["dual.test:7", "v4.test:7", "DUAL.test.:7"] {
         let mut stream = near.tcp_connect(name).unwrap();
         stream.write_all(b"hello").unwrap();
@@ -141,7 +153,7 @@ fn a_name_is_connected_to() {
     }
     // From memory: nobody was asked again.
     assert_eq!(asked.lock().unwrap().len(), before);
-    assert!(near.dns_counters().unwrap().from_memory >= 8);
+    assert!(near.dns_counters().unwrap().from_memory >= 12);
 }
 
 #[test]
@@ -300,14 +312,16 @@ fn datagrams_to_names() {
 /// More threads than the resolver has places: they wait for each other.
 #[test]
 fn many_threads_at_once() {
-    let (near, far, asked) = world(|builder| builder.dns("10.0.0.2"));
+    let (near, far, asked) = world(patient);
     echo(&far);
     let threads: Vec<_> = (0..40)
         .map(|number| {
             let near = near.clone();
             thread::spawn(move || {
                 if number % 2 == 0 {
-                    near.tcp_connect("dual.test:7").map(drop)
+                    // Connecting alone does not wait for the answer to the second question.
+                    let found = near.lookup_host("dual.test");
+                    found.and_then(|_| near.tcp_connect("dual.test:7").map(drop))
                 } else {
                     near.lookup_host("v4.test").map(drop)
                 }
