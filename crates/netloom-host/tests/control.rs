@@ -342,9 +342,14 @@ fn instances_are_found_and_what_is_left_of_dead_ones_is_removed() {
     drop(std::os::unix::net::UnixListener::bind(&left_over).unwrap());
     let no_socket = path.with_file_name(format!("{}-notes.sock", std::process::id()));
     std::fs::write(&no_socket, "kept").unwrap();
-    let found = instances().unwrap();
-    assert!(found.contains(&path));
-    assert!(!left_over.exists());
+    // A program that another test is just starting holds the listener until it runs: so long it
+    // seems to live.
+    let mut found = Vec::new();
+    eventually("what a dead one left was never removed", || {
+        found = instances().unwrap();
+        assert!(found.contains(&path));
+        !left_over.exists()
+    });
     assert!(no_socket.exists() && !found.contains(&no_socket));
     std::fs::remove_file(no_socket).unwrap();
     drop(a);
@@ -370,10 +375,24 @@ fn a_file_in_the_way_is_left_alone() {
     std::fs::remove_file(&path).unwrap();
     // What is left of a dead instance is not in the way.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    let (a, _b) = LinkEnd::pair(1500).unwrap();
-    let a = a.address("10.0.0.1/24").control(Control::At(path.clone()));
-    let _a = a.start().unwrap();
+    // A program that another test is just starting holds the listener until it runs.
+    let mut started = None;
+    eventually("a dead instance is in the way", || {
+        let (a, b) = LinkEnd::pair(1500).unwrap();
+        let a = a.address("10.0.0.1/24").control(Control::At(path.clone()));
+        started = a.start().ok().map(|a| (a, b));
+        started.is_some()
+    });
     assert!(Client::connect(&path).unwrap().instance().is_ok());
+}
+
+/// Ends what looks at it, also when a test panics.
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Who looks for instances while one begins does not take it for dead.
@@ -381,6 +400,7 @@ fn a_file_in_the_way_is_left_alone() {
 fn an_instance_that_begins_is_not_taken_for_a_dead_one() {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stops = SetWhenDropped(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 let _ = instances();
@@ -392,7 +412,6 @@ fn an_instance_that_begins_is_not_taken_for_a_dead_one() {
             let a = a.start().unwrap();
             a.control_path().is_none_or(Path::exists)
         });
-        stop.store(true, Ordering::Relaxed);
         assert!(begun, "its socket was removed");
     });
 }
