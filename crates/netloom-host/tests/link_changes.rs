@@ -5,6 +5,7 @@ mod common;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,14 +65,17 @@ fn while_sending(net: &Net, meanwhile: impl FnOnce()) {
             }
         });
         let block: Vec<u8> = (0..1 << 16).map(|at: u32| at as u8).collect();
-        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let (stop, stopped) = mpsc::channel::<()>();
         let writer = scope.spawn(move || {
             let mut count = 0;
-            while let Err(std::sync::mpsc::TryRecvError::Empty) = stopped.try_recv() {
+            // Once at least, however late this thread runs first.
+            loop {
                 ours.write_all(&block).expect("it is open");
                 count += block.len();
+                if stopped.try_recv() != Err(TryRecvError::Empty) {
+                    return count;
+                }
             }
-            count
         });
         thread::sleep(Duration::from_millis(50));
         meanwhile();
