@@ -273,7 +273,7 @@ async fn streams_are_copied_between_two_stacks() {
 #[tokio::test]
 async fn datagrams_are_flows() {
     let timeouts = FlowTimeouts {
-        udp_idle: Duration::from_millis(300),
+        udp_idle: Duration::from_secs(2),
         ..FlowTimeouts::default()
     };
     let (client, mut flows) = world(FlowConfig::default().timeouts(timeouts));
