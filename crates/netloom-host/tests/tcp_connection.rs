@@ -185,14 +185,14 @@ fn a_silent_peer_is_found_out_by_keepalive() {
     let second = Duration::from_secs(1);
     let mut plc = TcpConnection::connect(&a, "10.0.0.2:502", PATIENCE).unwrap();
     let _server = listener.accept().unwrap();
+    loss.set(1_000_000);
+    assert!(plc.is_connected(), "nothing is known of it yet");
     plc.set_keepalive(Some(Keepalive {
         idle: second,
         interval: second,
         count: 2,
     }))
     .unwrap();
-    loss.set(1_000_000);
-    assert!(plc.is_connected(), "nothing is known of it yet");
     let error = plc.read_at_least_one(&mut [0], PATIENCE).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     // Not that the time was over, but that the connection is.
