@@ -117,15 +117,25 @@ fn patient(stream: TcpStream) -> TcpStream {
     stream
 }
 
+/// Ends what looks at it, also when a test panics.
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Whoever is not the one that converses must not wait until he comes back.
 #[test]
 fn a_busy_conversation_starves_nobody() {
     let (a, b) = pair(Polling::Adaptive);
     echo(b.tcp_listen("10.0.0.2:7").unwrap());
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = AtomicBool::new(false);
     let mut busy = a.tcp_connect("10.0.0.2:7").unwrap();
     let mut rare = a.tcp_connect("10.0.0.2:7").unwrap();
     thread::scope(|scope| {
+        let _stops = SetWhenDropped(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 converse(&mut busy, 10);
@@ -138,9 +148,8 @@ fn a_busy_conversation_starves_nobody() {
             converse(&mut rare, 10);
             thread::sleep(Duration::from_millis(3));
         }
-        stop.store(true, Ordering::Relaxed);
         // Generous: other tests take the processors too.
-        assert!(start.elapsed() < Duration::from_secs(10));
+        assert!(start.elapsed() < Duration::from_secs(60));
     });
 }
 
