@@ -229,6 +229,15 @@ fn a_cable_that_is_pulled() {
     });
 }
 
+/// Ends what looks at it, also when a test panics.
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn an_mtu_that_changes_under_way() {
     let needs = [Need::Tun, Need::Program("ip")];
@@ -239,6 +248,7 @@ fn an_mtu_that_changes_under_way() {
             let sent: Vec<u8> = (0..30_000_000_u32).map(|i| ((i * 31) >> 7) as u8).collect();
             let done = AtomicBool::new(false);
             thread::scope(|scope| {
+                let _stops = SetWhenDropped(&done);
                 scope.spawn(|| {
                     for mtu in [1280, 1500, 1000, 1400].into_iter().cycle() {
                         if done.load(Ordering::Relaxed) {
@@ -261,7 +271,6 @@ fn an_mtu_that_changes_under_way() {
                     });
                     read_all(&ours)
                 };
-                done.store(true, Ordering::Relaxed);
                 assert!(received == sent);
             });
             assert!(matches!(
