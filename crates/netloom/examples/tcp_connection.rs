@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = plc.tcp_listen("0.0.0.0:502")?;
 
     let seconds = Duration::from_secs;
-    let mut connection = TcpConnection::connect(&net, "plc.local:502", seconds(2))?;
+    let mut connection = TcpConnection::connect(&net, "plc.local:502", seconds(20))?;
     connection.set_keepalive(Some(Keepalive {
         idle: seconds(30),
         interval: seconds(5),
@@ -41,17 +41,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("connected: {}", connection.is_connected());
 
     // A write has a time in all, and says how much went if that was too short.
-    if let Err(partial) = connection.write_within(b"read coils", seconds(2)) {
+    if let Err(partial) = connection.write_within(b"read coils", seconds(20)) {
         println!("{} bytes went: {}", partial.written, partial.error);
     }
     there.read_exact(&mut buffer[..10])?;
     there.write_all(b"0110")?;
-    let length = connection.read_at_least_one(&mut buffer, seconds(2))?;
+    let length = connection.read_at_least_one(&mut buffer, seconds(20))?;
     println!("coils: {}", String::from_utf8_lossy(&buffer[..length]));
 
     // The other side restarts.
     there.abort()?;
-    match connection.read_at_least_one(&mut buffer, seconds(2)) {
+    match connection.read_at_least_one(&mut buffer, seconds(20)) {
         Err(error) if error.kind() == ErrorKind::ConnectionReset => println!("lost: {error}"),
         other => println!("unexpected: {other:?}"),
     }
