@@ -9,13 +9,22 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use common::Running;
 
+/// How long to wait for what must come. Only a failing test waits this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// `netloom serve` without rights: two instances, link0 and link1, in a runtime folder of its own.
+///
+/// Root's instances are found in other folders too, so these are named by process or by socket:
+/// whatever else runs on this machine is not meant.
 struct World {
     runtime: tempfile::TempDir,
     serve: Running,
+    process: String,
+    link1: String,
 }
 
 impl World {
@@ -26,10 +35,36 @@ impl World {
             .args(["serve", "--port", "0"])
             .env("XDG_RUNTIME_DIR", runtime.path())
             .arg(runtime.path());
-        World {
-            serve: Running::started(command),
+        let serve = Running::started(command);
+        let mut world = World {
+            process: serve.id().to_string(),
+            link1: String::new(),
+            serve,
             runtime,
-        }
+        };
+        world.link1 = world.socket_of("link1");
+        world
+    }
+
+    /// The socket of the instance with this device.
+    fn socket_of(&self, device: &str) -> String {
+        let folder = fs::read_dir(self.runtime.path().join("netloom")).unwrap();
+        let paths = folder.map(|entry| entry.unwrap().path().to_str().unwrap().to_owned());
+        let is_its = |path: &String| {
+            let json = self.ok(&["stat", "--json", "-I", path]);
+            let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+            json[0]["instance"]["device"] == device
+        };
+        paths.into_iter().find(is_its).expect("it has a socket")
+    }
+
+    fn link1(&self) -> &str {
+        &self.link1
+    }
+
+    /// Both instances.
+    fn process(&self) -> &str {
+        &self.process
     }
 
     fn netloom(&self, args: &[&str]) -> Output {
@@ -128,10 +163,10 @@ fn timers_are_listed_as_the_systems_ss_lists_them() {
     closed.write_all(b"HEAD / HTTP/1.0\r\n\r\n").unwrap();
     closed.read_to_end(&mut Vec::new()).unwrap();
     drop(closed);
-    let live = || world.ok(&["ss", "-I", "link1", "-tanoH"]);
-    let begun = std::time::Instant::now();
+    let live = || world.ok(&["ss", "-I", world.link1(), "-tanoH"]);
+    let begun = Instant::now();
     while !(live().contains("(persist,") && live().contains("(timewait,")) {
-        assert!(begun.elapsed().as_secs() < 30, "{}", live());
+        assert!(begun.elapsed() < PATIENCE, "{}", live());
         std::thread::yield_now();
     }
 
@@ -140,17 +175,19 @@ fn timers_are_listed_as_the_systems_ss_lists_them() {
     // It is looked at anew until nothing but time has passed between two looks.
     let (listed, theirs) = loop {
         let before = timeless(&live());
-        world.ok(&["ss", "-I", "link1", "--proc", folder]);
+        world.ok(&["ss", "-I", world.link1(), "--proc", folder]);
         let Some(theirs) = systems_ss(folder, &["-tano"]) else {
             return;
         };
-        if before == timeless(&live()) {
+        let after = timeless(&live());
+        if before == after {
             break (before, theirs);
         }
+        assert!(begun.elapsed() < PATIENCE, "{before:?} {after:?}");
     };
     let (header, theirs) = theirs.split_once('\n').unwrap();
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-    let ours = world.ok(&["ss", "-I", "link1", "-tano"]);
+    let ours = world.ok(&["ss", "-I", world.link1(), "-tano"]);
     assert_eq!(words(header), words(ours.lines().next().unwrap()));
     assert_eq!(timeless(theirs), listed);
     let kinds = |kind: &str| listed.iter().filter(|row| row.contains(kind)).count();
@@ -167,36 +204,37 @@ fn sockets_are_listed_as_the_systems_ss_lists_them() {
     let clients: Vec<_> = (0..5).map(|_| world.client()).collect();
     let proc = world.runtime.path().join("proc");
     let folder = proc.to_str().unwrap();
-    assert_eq!(world.ok(&["ss", "-I", "link1", "--proc", folder]), "");
-    for args in [
-        &["-tanH"][..],
-        &["-tlnH"],
-        &["-tnH"],
-        &["-uanH"],
-        &["-4tanH"],
-        &["-6tanH"],
-    ] {
-        let ours = world.ok(&[&["ss", "-I", "link1"], args].concat());
-        let Some(theirs) = systems_ss(folder, args) else {
+    let live = |option| rows(&world.ok(&["ss", "-I", world.link1(), option]));
+    let options = ["-tanH", "-tlnH", "-tnH", "-uanH", "-4tanH", "-6tanH"];
+    // It is looked at anew until nothing has changed between two looks.
+    let begun = Instant::now();
+    let listed = loop {
+        let before = options.map(live);
+        assert_eq!(world.ok(&["ss", "-I", world.link1(), "--proc", folder]), "");
+        let after = options.map(live);
+        if before == after {
+            break before;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{before:?} {after:?}");
+    };
+    for (option, ours) in options.iter().zip(&listed) {
+        let Some(theirs) = systems_ss(folder, &[option]) else {
             return;
         };
-        assert_eq!(rows(&ours), rows(&theirs), "{args:?}");
+        assert_eq!(*ours, rows(&theirs), "{option}");
     }
-    let open = world.ok(&["ss", "-I", "link1", "-tnH"]);
+    let open = world.ok(&["ss", "-I", world.link1(), "-tnH"]);
     assert_eq!(open.lines().count(), clients.len(), "{open}");
     assert!(open.lines().all(|row| row.starts_with("ESTAB")), "{open}");
-    let more = world.ok(&["ss", "-I", "link1", "-tni"]);
+    let more = world.ok(&["ss", "-I", world.link1(), "-tni"]);
     assert!(
         more.contains("mss:1448") && more.contains("cwnd:"),
         "{more}"
     );
     // What it wrote it decodes as it lists it.
     let file = format!("{folder}/net/tcp");
-    let listed = world.ok(&["ss", "-I", "link1", "-4tanH"]);
-    assert_eq!(
-        rows(&world.ok(&["ss", "-tanH", "--read", &file])),
-        rows(&listed)
-    );
+    let read = world.ok(&["ss", "-tanH", "--read", &file]);
+    assert_eq!(rows(&read), listed[4]);
     for name in [
         "tcp", "tcp6", "udp", "udp6", "arp", "route", "snmp", "netstat",
     ] {
@@ -221,7 +259,7 @@ fn nstat_reads_what_is_written() {
     let world = World::new();
     let _client = world.client();
     let proc = world.runtime.path().join("proc");
-    world.ok(&["ss", "-I", "link1", "--proc", proc.to_str().unwrap()]);
+    world.ok(&["ss", "-I", world.link1(), "--proc", proc.to_str().unwrap()]);
     let net = |name: &str| proc.join("net").join(name);
     let nstat = Command::new("nstat")
         .args(["-a", "-s", "-z"])
@@ -253,7 +291,7 @@ fn the_dead_are_listed_with_their_reasons() {
     // The relay has passed the end on once the other instance has seen it.
     let mut dead = String::new();
     for _ in 0..2000 {
-        dead = world.ok(&["ss", "-n", "--closed", "-I", "link1", "-H"]);
+        dead = world.ok(&["ss", "-n", "--closed", "-I", world.link1(), "-H"]);
         if !dead.is_empty() {
             break;
         }
@@ -261,7 +299,7 @@ fn the_dead_are_listed_with_their_reasons() {
     }
     assert_eq!(dead.lines().count(), 1, "{dead}");
     assert!(dead.contains("Finished"), "{dead}");
-    let json = world.ok(&["ss", "--closed", "--json"]);
+    let json = world.ok(&["ss", "--closed", "--json", "-I", world.process()]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json.as_array().unwrap().len(), 2);
 }
@@ -270,23 +308,24 @@ fn the_dead_are_listed_with_their_reasons() {
 fn counters_and_tunables_are_read_and_set() {
     let world = World::new();
     let _client = world.client();
-    let opens = world.ok(&["stat", "-I", "link1", "tcp.passive_opens"]);
+    let opens = world.ok(&["stat", "-I", world.link1(), "tcp.passive_opens"]);
     assert_eq!(opens, "tcp.passive_opens 1\n");
-    let all = world.ok(&["stat", "-a", "-I", "link1", "drop."]);
+    let all = world.ok(&["stat", "-a", "-I", world.link1(), "drop."]);
     assert!(
         all.lines().count() > 40 && all.contains("drop.tcp-checksum"),
         "{all}"
     );
-    world.fails(&["stat", "-I", "link1", "no.such"], 1, "no counter");
-    let both = world.ok(&["stat"]);
+    world.fails(&["stat", "-I", world.link1(), "no.such"], 1, "no counter");
+    let both = world.ok(&["stat", "-I", world.process()]);
     assert!(
         both.contains("link0 (netloom, process ") && both.contains("link1 ("),
         "{both}"
     );
-    let json: serde_json::Value = serde_json::from_str(&world.ok(&["stat", "--json"])).unwrap();
+    let json = world.ok(&["stat", "--json", "-I", world.process()]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json[1]["counters"]["tcp.passive_opens"], 1);
 
-    let ttl = |args: &[&str]| world.ok(&[&["sysctl", "-I", "link1"], args].concat());
+    let ttl = |args: &[&str]| world.ok(&[&["sysctl", "-I", world.link1()], args].concat());
     assert_eq!(ttl(&["ip_default_ttl"]), "ip_default_ttl = 64\n");
     assert_eq!(
         ttl(&["ip_default_ttl=7", "tcp_sack"]),
@@ -295,7 +334,7 @@ fn counters_and_tunables_are_read_and_set() {
     assert_eq!(ttl(&["-n", "ip_default_ttl"]), "7\n");
     assert!(ttl(&["-d", "ip_default_ttl"]).contains("# 1 to 255: "));
     assert!(ttl(&[]).lines().count() > 20);
-    let one = ["-I", "link1"];
+    let one = ["-I", world.link1()];
     let fails = |args: &[&str], code, says| {
         world.fails(&[&["sysctl"], &one[..], args].concat(), code, says);
     };
@@ -303,7 +342,15 @@ fn counters_and_tunables_are_read_and_set() {
     fails(&["no_such=1"], 1, "no_such");
     fails(&["no_such"], 1, "no tunable");
     fails(&["ip_default_ttl=many"], 2, "not a number");
-    world.fails(&["sysctl", "ip_default_ttl=9"], 1, "several instances");
+    let both = ["sysctl", "-I", world.process(), "ip_default_ttl=9"];
+    world.fails(&both, 1, "several instances");
+    // By device, whosever else there may be.
+    let named = world.ok(&["stat", "--json", "-I", "link1"]);
+    let named: serde_json::Value = serde_json::from_str(&named).unwrap();
+    let named: Vec<_> = named.as_array().unwrap().iter().collect();
+    assert!(named.iter().all(|one| one["instance"]["device"] == "link1"));
+    let ours = |one: &&serde_json::Value| one["instance"]["pid"] == world.serve.id();
+    assert_eq!(named.into_iter().filter(ours).count(), 1);
     world.fails(&["ss", "-I", "eth7"], 1, "no instance `eth7`");
 }
 
@@ -329,9 +376,9 @@ fn without_an_instance_it_says_so() {
     let left = folder.path().join("left.sock");
     drop(std::os::unix::net::UnixListener::bind(&left).unwrap());
     // A program that another test is just starting holds the listener until it runs.
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while !run(&["ss"], &left).contains("nobody is behind it") {
-        assert!(begun.elapsed().as_secs() < 30, "{}", run(&["ss"], &left));
+        assert!(begun.elapsed() < PATIENCE, "{}", run(&["ss"], &left));
     }
 }
 

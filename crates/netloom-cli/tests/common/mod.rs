@@ -29,6 +29,11 @@ impl Running {
         Self::started(command)
     }
 
+    /// Its process: that of the command it was started by.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What a command is that ends in running the program.
     pub(crate) fn started(mut command: Command) -> Self {
         let mut child = command
