@@ -21,7 +21,13 @@ fn skip(test: &str, why: &str) {
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_netloom"), folder.path().join("netloom")).unwrap();
+    // By a process of its own: what another test starts meanwhile would hold a file of this one's
+    // that is open for writing, and such a program cannot be run.
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_netloom"))
+        .arg(folder.path().join("netloom"))
+        .status();
+    assert!(copied.unwrap().success());
     fs::write(folder.path().join("small"), "small").unwrap();
     folder
 }

@@ -16,7 +16,13 @@ fn as_nobody(test: &str) -> Option<(tempfile::TempDir, Command)> {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let program = folder.path().join("netloom");
-    fs::copy(env!("CARGO_BIN_EXE_netloom"), &program).unwrap();
+    // By a process of its own: what another test starts meanwhile would hold a file of this one's
+    // that is open for writing, and such a program cannot be run.
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_netloom"))
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
     fs::write(folder.path().join("small"), "small").unwrap();
     let command = |program: &std::path::Path| {
         let mut command = Command::new("setpriv");
