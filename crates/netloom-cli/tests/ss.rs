@@ -295,7 +295,7 @@ fn the_dead_are_listed_with_their_reasons() {
         if !dead.is_empty() {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(dead.lines().count(), 1, "{dead}");
     assert!(dead.contains("Finished"), "{dead}");
