@@ -24,7 +24,7 @@ fn folder() -> tempfile::TempDir {
     // By a process of its own: what another test starts meanwhile would hold a file of this one's
     // that is open for writing, and such a program cannot be run.
     let copied = Command::new("cp")
-        .arg(env!("CARGO_BIN_EXE_netloom"))
+        .args(["-p", env!("CARGO_BIN_EXE_netloom")])
         .arg(folder.path().join("netloom"))
         .status();
     assert!(copied.unwrap().success());

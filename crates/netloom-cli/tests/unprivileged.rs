@@ -19,7 +19,7 @@ fn as_nobody(test: &str) -> Option<(tempfile::TempDir, Command)> {
     // By a process of its own: what another test starts meanwhile would hold a file of this one's
     // that is open for writing, and such a program cannot be run.
     let copied = Command::new("cp")
-        .arg(env!("CARGO_BIN_EXE_netloom"))
+        .args(["-p", env!("CARGO_BIN_EXE_netloom")])
         .arg(&program)
         .status();
     assert!(copied.unwrap().success());
