@@ -45,8 +45,16 @@ fn the_doctor_names_a_remedy_for_each_no() {
 
 #[test]
 fn the_bench_measures_both_ways() {
-    let output = run(&["bench", "--seconds", "0.2", "--json"]);
-    assert!(output.status.success(), "{output:?}");
+    let measure = |seconds: &str| {
+        let output = run(&["bench", "--seconds", seconds, "--json"]);
+        assert!(output.status.success(), "{output:?}");
+        output
+    };
+    let mut output = measure("0.2");
+    // While the processors are others' so short a measurement moves nothing: then a longer one.
+    if String::from_utf8_lossy(&output.stdout).contains(":0,") {
+        output = measure("5");
+    }
     let told = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<_> = told.lines().collect();
     assert!(
