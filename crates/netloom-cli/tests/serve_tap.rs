@@ -108,11 +108,19 @@ fn a_flood_of_pings_loses_none() {
     };
     for address in ["10.71.0.2", "fd71::2"] {
         let ping = ["ping", "-f", "-q", "-c", "10000", address];
-        let Some(output) = namespace.run(&ping) else {
-            return;
-        };
-        let report = String::from_utf8_lossy(&output.stdout);
-        assert!(report.contains(" 0% packet loss"), "{report}");
+        let mut reports = Vec::new();
+        // It waits for its last reply no longer than two round trips: on a machine that stands
+        // still just then it counts as lost.
+        let loses_none = (0..3).any(|_| {
+            let Some(output) = namespace.run(&ping) else {
+                return true;
+            };
+            let report = String::from_utf8_lossy(&output.stdout).into_owned();
+            let none = report.contains(" 0% packet loss");
+            reports.push(report);
+            none
+        });
+        assert!(loses_none, "{reports:?}");
     }
 }
 
