@@ -65,7 +65,8 @@ pub struct Tunables {
     /// Default CUBIC where it is compiled in. Linux: `tcp_congestion_control`.
     pub congestion_control: CongestionControl,
     /// Whether the congestion window begins anew when nothing was sent for longer than a
-    /// retransmission timeout. Default on. RFC 5681 §4.1. Linux: `tcp_slow_start_after_idle`.
+    /// retransmission timeout (RFC 5681 §4.1), and is halved when not half of it was used for five
+    /// minutes (RFC 7661 §4.4.3). Default on. Linux: `tcp_slow_start_after_idle`.
     #[cfg(feature = "cubic")]
     pub slow_start_after_idle: bool,
     /// Whether the path MTU is searched by segments of growing size. 0: no; 1: when data is lost

@@ -5,7 +5,7 @@
 //! carried over to the next acknowledgment.
 
 use super::hystart::{Growth, HyStart};
-use super::{Acked, Controller};
+use super::{Acked, Controller, UnusedSince};
 
 //= https://www.rfc-editor.org/rfc/rfc9438#section-4.6
 //# The parameter β__cubic_ SHOULD be set to 0.7, which is different from
@@ -37,9 +37,35 @@ const FIRST: u8 = if cfg!(feature = "bbr") { 3 } else { 1 };
 #[repr(u8)]
 enum Stage {
     /// The first slow start, before anything was lost.
-    First(HyStart) = FIRST,
+    First {
+        unused_since: UnusedSince,
+        start: HyStart,
+    } = FIRST,
     /// Anything later.
-    Later(Epoch) = FIRST + 1,
+    Later {
+        unused_since: UnusedSince,
+        epoch: Epoch,
+    } = FIRST + 1,
+}
+
+impl Stage {
+    const FIRST: Stage = Stage::First {
+        unused_since: UnusedSince::NEVER,
+        start: HyStart::NEW,
+    };
+
+    fn later(epoch: Epoch) -> Stage {
+        Stage::Later {
+            unused_since: UnusedSince::NEVER,
+            epoch,
+        }
+    }
+
+    fn unused_since(&mut self) -> &mut UnusedSince {
+        match self {
+            Stage::First { unused_since, .. } | Stage::Later { unused_since, .. } => unused_since,
+        }
+    }
 }
 
 const _: () = assert!(size_of::<super::Congestion>() <= 28);
@@ -195,16 +221,16 @@ impl Cubic {
         Cubic {
             cwnd: initial_window,
             ssthresh: u32::MAX,
-            stage: Stage::First(HyStart::NEW),
+            stage: Stage::FIRST,
         }
     }
 
     /// With the window another algorithm left.
     pub(crate) fn resuming(cwnd: u32, ssthresh: u32) -> Cubic {
         let stage = if ssthresh == u32::MAX {
-            Stage::First(HyStart::NEW)
+            Stage::FIRST
         } else {
-            Stage::Later(Epoch::NONE)
+            Stage::later(Epoch::NONE)
         };
         Cubic {
             cwnd,
@@ -215,8 +241,8 @@ impl Cubic {
 
     fn w_max(&self) -> u32 {
         match self.stage {
-            Stage::First(_) => 0,
-            Stage::Later(epoch) => epoch.w_max,
+            Stage::First { .. } => 0,
+            Stage::Later { epoch, .. } => epoch.w_max,
         }
     }
 
@@ -231,7 +257,7 @@ impl Cubic {
         } else {
             self.cwnd
         };
-        self.stage = Stage::Later(Epoch {
+        self.stage = Stage::later(Epoch {
             w_max,
             ..Epoch::NONE
         });
@@ -252,19 +278,25 @@ impl Controller for Cubic {
     }
 
     #[inline]
-    fn on_unused(&mut self) {
+    fn on_unused(&mut self, now_ms: u32) -> bool {
         // The curve stands still: it goes on, with the next acknowledgment of a window that is
         // used, from where it was.
         //= https://www.rfc-editor.org/rfc/rfc9438#section-4.2
         //# The elapsed time _t_ in Figure 1 MUST NOT include periods during
         //# which _cwnd_ has not been updated due to application-limited behavior
         //# (see Section 5.8).
-        if let Stage::Later(epoch) = &mut self.stage {
+        if let Stage::Later { epoch, .. } = &mut self.stage {
             epoch.plateau = 0;
         }
+        self.stage.unused_since().note(now_ms)
+    }
+
+    fn on_long_unused(&mut self, least: u32) {
+        (self.cwnd, self.ssthresh) = super::given_up(self.cwnd, self.ssthresh, least);
     }
 
     fn on_ack(&mut self, acked: &Acked) {
+        *self.stage.unused_since() = UnusedSince::NEVER;
         //= https://www.rfc-editor.org/rfc/rfc9438#section-4.10
         //# When _cwnd_ is no more than _ssthresh_, CUBIC MUST employ a slow
         //# start algorithm.
@@ -278,15 +310,15 @@ impl Controller for Cubic {
             //# start (when the ssthresh is at its initial value of arbitrarily high
             //# per [RFC5681]) and fall back to using standard slow start for the
             //# remainder of the connection lifetime.
-            Stage::First(start) => match start.on_ack(acked) {
+            Stage::First { start, .. } => match start.on_ack(acked) {
                 Growth::By(octets) => self.cwnd = self.cwnd.saturating_add(octets),
                 Growth::Last(octets) => {
                     self.cwnd = self.cwnd.saturating_add(octets);
                     self.ssthresh = self.cwnd;
-                    self.stage = Stage::Later(Epoch::NONE);
+                    self.stage = Stage::later(Epoch::NONE);
                 }
             },
-            Stage::Later(epoch) => {
+            Stage::Later { epoch, .. } => {
                 if self.cwnd < self.ssthresh {
                     let limit = if acked.after_timeout {
                         acked.mss
@@ -328,13 +360,14 @@ impl Controller for Cubic {
             self.ssthresh = self.ssthresh.max(mss.saturating_mul(2));
         }
         // RFC 9438 §4.8: the first stage after a timeout begins without W_max.
-        self.stage = Stage::Later(Epoch::NONE);
+        self.stage = Stage::later(Epoch::NONE);
         self.cwnd = mss;
     }
 
     fn on_idle(&mut self, restart: u32) {
         self.cwnd = self.cwnd.min(restart);
-        if let Stage::Later(epoch) = &mut self.stage {
+        *self.stage.unused_since() = UnusedSince::NEVER;
+        if let Stage::Later { epoch, .. } = &mut self.stage {
             epoch.plateau = 0;
         }
     }
@@ -350,9 +383,9 @@ impl Controller for Cubic {
             self.cwnd = cwnd;
             self.ssthresh = ssthresh;
             self.stage = if ssthresh == u32::MAX {
-                Stage::First(HyStart::NEW)
+                Stage::FIRST
             } else {
-                Stage::Later(Epoch {
+                Stage::later(Epoch {
                     w_max: self.w_max(),
                     ..Epoch::NONE
                 })

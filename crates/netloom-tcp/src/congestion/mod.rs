@@ -74,8 +74,15 @@ pub(crate) trait Controller {
         //# _cwnd_.
         flight < self.cwnd() >> 1
     }
-    /// New data was acknowledged while the window was unused: it does not grow.
-    fn on_unused(&mut self) {}
+    /// New data was acknowledged while the window was unused: it does not grow. Says whether it has
+    /// been unused for so long that it is to be given up in part: [`Controller::on_long_unused`].
+    #[inline]
+    fn on_unused(&mut self, _now_ms: u32) -> bool {
+        false
+    }
+    /// The window was not used for the non-validated period; `least` is the initial window.
+    #[cfg(feature = "cubic")]
+    fn on_long_unused(&mut self, _least: u32) {}
     /// New data was acknowledged, outside fast recovery.
     fn on_ack(&mut self, acked: &Acked);
     /// Loss was detected with `flight` octets outstanding: fast recovery begins.
@@ -175,11 +182,9 @@ impl Congestion {
 
     /// Has an algorithm take over, with the window as it stands.
     pub(crate) fn switch(&mut self, algorithm: CongestionControl) {
-        if algorithm == self.algorithm() {
-            return;
-        }
+        // Without another one there is nothing to switch to.
         #[cfg(any(feature = "cubic", feature = "bbr"))]
-        {
+        if algorithm != self.algorithm() {
             let (cwnd, ssthresh) = (self.cwnd(), self.ssthresh());
             *self = match algorithm {
                 CongestionControl::Reno => Congestion::Reno(Reno::resuming(cwnd, ssthresh)),
@@ -189,6 +194,8 @@ impl Congestion {
                 CongestionControl::Bbr => Congestion::Bbr(BbrWindow::new(cwnd)),
             };
         }
+        #[cfg(not(any(feature = "cubic", feature = "bbr")))]
+        let _ = algorithm;
     }
 }
 
@@ -215,13 +222,18 @@ impl Controller for Congestion {
         each!(self, controller => controller.ssthresh())
     }
     #[inline]
-    fn on_unused(&mut self) {
-        each!(self, controller => controller.on_unused());
+    fn on_unused(&mut self, now_ms: u32) -> bool {
+        each!(self, controller => controller.on_unused(now_ms))
+    }
+    #[cfg(feature = "cubic")]
+    fn on_long_unused(&mut self, least: u32) {
+        each!(self, controller => controller.on_long_unused(least));
     }
     #[inline]
     fn on_ack(&mut self, acked: &Acked) {
         if self.is_unused(acked.flight) {
-            self.on_unused();
+            #[cfg(feature = "cubic")]
+            let _ = self.on_unused(acked.now_ms);
         } else {
             each!(self, controller => controller.on_ack(acked));
         }
@@ -247,6 +259,41 @@ impl Controller for Congestion {
     fn set_cwnd(&mut self, cwnd: u32) {
         each!(self, controller => controller.set_cwnd(cwnd));
     }
+}
+
+/// Since when a window is unused: its non-validated phase (RFC 7661 §4.4). In units of 4.096 s, so
+/// that it has room beside an algorithm's state; 0: it is used.
+#[cfg(feature = "cubic")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct UnusedSince(u8);
+
+#[cfg(feature = "cubic")]
+impl UnusedSince {
+    pub(crate) const NEVER: UnusedSince = UnusedSince(0);
+
+    /// The non-validated period: a little less than the five minutes that RFC 7661 §4.4 has it not
+    /// exceed, because the units are coarse.
+    const PERIOD: u8 = 72;
+
+    /// The window is unused now. Says whether it has been for the period, which begins anew then.
+    #[inline]
+    fn note(&mut self, now_ms: u32) -> bool {
+        let now = ((now_ms >> 12) as u8).max(1);
+        let is_over = self.0 != 0 && now.wrapping_sub(self.0) >= UnusedSince::PERIOD;
+        if self.0 == 0 || is_over {
+            self.0 = now;
+        }
+        is_over
+    }
+}
+
+/// The window and ssthresh after a window was unused for long (RFC 7661 §4.4.3).
+//= https://www.rfc-editor.org/rfc/rfc7661#section-4.4.3
+//# The sender MUST then update cwnd to be not greater than:
+#[cfg(feature = "cubic")]
+fn given_up(cwnd: u32, ssthresh: u32, least: u32) -> (u32, u32) {
+    let kept = (cwnd >> 1).max(least).min(cwnd);
+    (kept, ssthresh.max(cwnd.wrapping_sub(cwnd >> 2)))
 }
 
 /// IW (RFC 6928 §2): `segments` of `mss`, bounded for large ones as ten of 1460 would be.

@@ -1,5 +1,7 @@
 //! Slow start and congestion avoidance (RFC 5681), counting octets (RFC 3465).
 
+#[cfg(feature = "cubic")]
+use super::UnusedSince;
 use super::{Acked, Controller};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -8,6 +10,8 @@ pub(crate) struct Reno {
     ssthresh: u32,
     /// Octets acknowledged in congestion avoidance that have not opened the window yet.
     credit: u32,
+    #[cfg(feature = "cubic")]
+    unused_since: UnusedSince,
 }
 
 /// `L` of RFC 3465 §2.2.
@@ -18,6 +22,8 @@ impl Reno {
         cwnd: 0,
         ssthresh: 0,
         credit: 0,
+        #[cfg(feature = "cubic")]
+        unused_since: UnusedSince::NEVER,
     };
 
     /// With the window another algorithm left.
@@ -27,6 +33,8 @@ impl Reno {
             cwnd,
             ssthresh,
             credit: 0,
+            #[cfg(feature = "cubic")]
+            unused_since: UnusedSince::NEVER,
         }
     }
 
@@ -42,6 +50,17 @@ impl Reno {
             //# that it SHOULD be arbitrarily high, where it was previously MAY.
             ssthresh: u32::MAX,
             credit: 0,
+            #[cfg(feature = "cubic")]
+            unused_since: UnusedSince::NEVER,
+        }
+    }
+
+    /// What was counted for the window before counts no more.
+    fn forget(&mut self) {
+        self.credit = 0;
+        #[cfg(feature = "cubic")]
+        {
+            self.unused_since = UnusedSince::NEVER;
         }
     }
 
@@ -63,7 +82,23 @@ impl Controller for Reno {
         self.ssthresh
     }
 
+    #[cfg(feature = "cubic")]
+    #[inline]
+    fn on_unused(&mut self, now_ms: u32) -> bool {
+        self.unused_since.note(now_ms)
+    }
+
+    #[cfg(feature = "cubic")]
+    fn on_long_unused(&mut self, least: u32) {
+        (self.cwnd, self.ssthresh) = super::given_up(self.cwnd, self.ssthresh, least);
+        self.credit = 0;
+    }
+
     fn on_ack(&mut self, acked: &Acked) {
+        #[cfg(feature = "cubic")]
+        {
+            self.unused_since = UnusedSince::NEVER;
+        }
         let Acked {
             octets,
             mss,
@@ -132,7 +167,7 @@ impl Controller for Reno {
         //# ssthresh and congestion avoidance MUST be used to further increase
         //# cwnd.
         self.cwnd = self.ssthresh;
-        self.credit = 0;
+        self.forget();
     }
 
     fn on_rto(&mut self, flight: u32, mss: u32, first: bool) {
@@ -155,14 +190,14 @@ impl Controller for Reno {
         //# set to no more than the loss window, LW, which equals 1 full-sized
         //# segment (regardless of the value of IW).
         self.cwnd = mss;
-        self.credit = 0;
+        self.forget();
     }
 
     fn on_idle(&mut self, restart: u32) {
         //= https://www.rfc-editor.org/rfc/rfc5681#section-4.1
         //# For the purposes of this standard, we define RW = min(IW,cwnd).
         self.cwnd = self.cwnd.min(restart);
-        self.credit = 0;
+        self.forget();
     }
 
     #[cfg(feature = "rack")]
@@ -171,7 +206,7 @@ impl Controller for Reno {
         let flight = flight.min(self.cwnd);
         self.ssthresh = Reno::half(flight, mss);
         self.cwnd = (flight >> 1).max(mss);
-        self.credit = 0;
+        self.forget();
     }
 
     #[cfg(feature = "rack")]

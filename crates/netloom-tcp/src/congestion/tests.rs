@@ -89,3 +89,75 @@ fn loss_halves_and_timeouts_start_over() {
     c.on_rto(100, 1000, true);
     assert_eq!(c.ssthresh(), 2_000);
 }
+
+/// A window that is not used.
+#[cfg(feature = "cubic")]
+mod unused {
+    use super::*;
+
+    const MINUTE: u32 = 60_000;
+
+    /// One of each that has a threshold, in congestion avoidance with a window of 100 segments.
+    fn both() -> [Congestion; 2] {
+        [CongestionControl::Reno, CongestionControl::Cubic].map(|algorithm| {
+            let mut c = Congestion::new(algorithm, 10_000);
+            c.on_loss(8_000, 1_000);
+            c.on_undo(100_000, 20_000);
+            assert_eq!((c.cwnd(), c.ssthresh()), (100_000, 20_000));
+            c
+        })
+    }
+
+    #[test]
+    fn for_five_minutes_it_is_halved() {
+        //= https://www.rfc-editor.org/rfc/rfc7661#section-4.4.3
+        //= type=test
+        //# The sender MUST then update cwnd to be not greater than:
+        for begin in [0, 1, u32::MAX - 2 * MINUTE] {
+            for mut c in both() {
+                let at = |minutes: u32| begin.wrapping_add(minutes * MINUTE);
+                assert!(!c.on_unused(at(0)));
+                assert!(!c.on_unused(at(4)), "{begin}");
+                assert!(c.on_unused(at(5)), "{begin}");
+                c.on_long_unused(10_000);
+                assert_eq!((c.cwnd(), c.ssthresh()), (50_000, 75_000));
+                // The period begins anew.
+                assert!(!c.on_unused(at(9)));
+                assert!(c.on_unused(at(10)));
+                c.on_long_unused(40_000);
+                assert_eq!((c.cwnd(), c.ssthresh()), (40_000, 75_000));
+                // Never more than it was.
+                c.on_long_unused(60_000);
+                assert_eq!(c.cwnd(), 40_000);
+            }
+        }
+    }
+
+    #[test]
+    fn what_uses_or_reduces_it_begins_the_time_anew() {
+        let uses: [fn(&mut Congestion); 4] = [
+            |c| c.on_ack(&ack(1_000, 100_000)),
+            |c| c.on_loss(50_000, 1_000),
+            |c| c.on_rto(50_000, 1_000, true),
+            |c| c.on_idle(10_000),
+        ];
+        for used in uses {
+            for mut c in both() {
+                c.on_unused(MINUTE);
+                used(&mut c);
+                assert!(!c.on_unused(7 * MINUTE));
+                assert!(!c.on_unused(11 * MINUTE));
+                assert!(c.on_unused(12 * MINUTE));
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_slow_start_goes_on_from_what_is_left() {
+        let mut c = Congestion::new(CongestionControl::Cubic, 100_000);
+        c.on_unused(0);
+        assert!(c.on_unused(5 * MINUTE));
+        c.on_long_unused(10_000);
+        assert_eq!((c.cwnd(), c.ssthresh()), (50_000, u32::MAX));
+    }
+}

@@ -200,10 +200,24 @@ impl Connection {
     #[cfg_attr(target_pointer_width = "64", inline)]
     pub(crate) fn grow(&mut self, env: &Env<'_>, ack: &NewAck, after_timeout: bool) {
         if self.congestion.is_unused(ack.flight) {
-            self.congestion.on_unused();
+            if self.congestion.on_unused(env.now_ms) {
+                self.give_up_unused(env);
+            }
         } else {
             self.grow_used(env, ack, after_timeout);
         }
+    }
+
+    /// The window was unused for minutes: part of it is given up, as all of it is after an idle time.
+    #[cold]
+    fn give_up_unused(&mut self, env: &Env<'_>) {
+        #[cfg(feature = "cubic")]
+        if crate::SLOW_START_AFTER_IDLE && env.tunables.slow_start_after_idle {
+            let least = self.restart_window(env);
+            self.congestion.on_long_unused(least);
+        }
+        #[cfg(not(feature = "cubic"))]
+        let _ = env;
     }
 
     fn grow_used(&mut self, env: &Env<'_>, ack: &NewAck, after_timeout: bool) {

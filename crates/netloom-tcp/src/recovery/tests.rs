@@ -475,3 +475,74 @@ fn an_undisturbed_transfer_takes_the_fast_path() {
     }
     assert_eq!(side.c.state, State::Established);
 }
+
+/// RFC 7661 §4.4: a window of which a little is used, now and then, for longer than five minutes.
+#[cfg(all(feature = "cubic", feature = "slow-start-after-idle"))]
+#[test]
+fn a_window_that_is_not_used_is_halved_after_five_minutes() {
+    use crate::congestion::{Congestion, Controller};
+    //= https://www.rfc-editor.org/rfc/rfc7661#section-4.4.3
+    //= type=test
+    //# The sender MUST then update cwnd to be not greater than:
+    for (is_on, algorithm) in [
+        (true, CongestionControl::Reno),
+        (true, CongestionControl::Cubic),
+        (false, CongestionControl::Cubic),
+    ] {
+        let tunables = Tunables {
+            slow_start_after_idle: is_on,
+            ..Tunables::default()
+        };
+        let mut now = 1_000_000;
+        let env = |now: u64| Env::at(Instant::from_micros(now), &tunables);
+        let mut side = Side::new(&env(now), true, true, false);
+        let mut windows = vec![];
+        for turn in 0..3_600u32 {
+            now += 100_000;
+            let env = env(now);
+            if turn == 1 {
+                // Not before the first segment, before which nothing was sent for long.
+                side.c.congestion = Congestion::new(algorithm, 40_000);
+                side.c.congestion.on_loss(40_000, 1_000);
+                side.c.congestion.on_undo(100_000, 20_000);
+            }
+            let (c, mut io) = side.io();
+            c.write(&mut io, &[7; 100]);
+            side.send(&env, 1);
+            let timestamps = Timestamps {
+                value: 1_000 + turn,
+                echo: env.now_ms.wrapping_add(side.c.ts_offset),
+            };
+            let mut words = netloom_wire::TcpOptionWords::new();
+            words.push_timestamps(false, Some(timestamps));
+            let mut options = [0; 40];
+            words.emit(&mut options).unwrap();
+            let segment = Segment {
+                seq: side.c.rcv_nxt,
+                ack: side.c.snd_nxt,
+                flags: TcpFlags::ACK,
+                window: 30_000,
+                urgent: 0,
+                timestamps: Some(timestamps),
+                options: &options[..12],
+                payload: &[],
+                count: 1,
+                ce: false,
+            };
+            let (c, mut io) = side.io();
+            let _ = c.receive(&env, &mut io, &segment);
+            let window = side.c.congestion.cwnd();
+            if turn > 0 && windows.last() != Some(&window) {
+                windows.push(window);
+            }
+        }
+        let expected: &[u32] = if is_on {
+            &[100_000, 50_000]
+        } else {
+            &[100_000]
+        };
+        assert_eq!(windows, expected, "{algorithm:?}");
+        let ssthresh = if is_on { 75_000 } else { 20_000 };
+        assert_eq!(side.c.congestion.ssthresh(), ssthresh);
+    }
+}
