@@ -89,6 +89,23 @@ pub(crate) trait Attendant: std::fmt::Debug + Send + Sync {
     fn has_waited(&self);
 }
 
+/// A thread that waits, until this is dropped, by a panic too.
+#[derive(Debug)]
+struct Away(Arc<dyn Attendant>);
+
+impl Away {
+    fn new(attendant: &Arc<dyn Attendant>) -> Self {
+        attendant.begins_to_wait();
+        Self(Arc::clone(attendant))
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        self.0.has_waited();
+    }
+}
+
 /// A connection whose reads and writes have their time. As a [`Transport`] it waits; what takes
 /// longer than its time would block. Where it has an attendant, that is told of every wait, and for
 /// the first octet of a message it does not wait at all.
@@ -96,6 +113,8 @@ pub(crate) trait Attendant: std::fmt::Debug + Send + Sync {
 pub(crate) struct Timed<C> {
     inner: C,
     attendant: Option<Arc<dyn Attendant>>,
+    /// While the thread serves this connection alone: others are served meanwhile.
+    apart: Option<Away>,
     patience: Patience,
     write_time: Duration,
     /// What the transport was told last, so that it is told only what changes.
@@ -147,6 +166,7 @@ impl<C: Connection> Timed<C> {
         Self {
             inner,
             attendant: None,
+            apart: None,
             patience: Patience::Until(Instant::now()),
             write_time,
             read_timeout: None,
@@ -225,11 +245,24 @@ impl<C: Connection> Timed<C> {
             done => return done,
         }
         self.inner.set_nonblocking(false)?;
-        attendant.begins_to_wait();
+        let away = self.apart.is_none().then(|| Away::new(attendant));
         let called = call(&mut self.inner);
-        attendant.has_waited();
+        drop(away);
         self.inner.set_nonblocking(true)?;
         called
+    }
+
+    /// Has others served until [`Timed::rejoin`], because what follows may take long without
+    /// waiting for the client: a slow disk, or a client that never makes anybody wait.
+    pub(crate) fn go_apart(&mut self) {
+        if let (Some(attendant), None) = (&self.attendant, &self.apart) {
+            self.apart = Some(Away::new(attendant));
+        }
+    }
+
+    /// What may take long is over.
+    pub(crate) fn rejoin(&mut self) {
+        self.apart = None;
     }
 
     /// Writes all of `bytes` within `time`, however little the client takes at once.
@@ -332,9 +365,14 @@ impl<C: Connection> Transport for Timed<C> {
                 }
                 Ok(read)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
+            // A connection that has ended by a time-out says so again and again: there is nothing to
+            // wait for.
+            Err(error)
+                if error.kind() == ErrorKind::TimedOut && !(is_first && self.is_attended()) =>
+            {
                 Err(StreamError::WouldBlock)
             }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(StreamError::WouldBlock),
             Err(error) => Err(StreamError::Failed(error)),
         }
     }

@@ -150,6 +150,52 @@ fn a_set_forgets_what_is_disarmed_or_dropped() {
     assert_eq!(set.wait(SHORT).unwrap(), None);
 }
 
+/// What a row of calls makes due leaves together; who waits in the middle of it is not kept from
+/// what he waits for.
+#[test]
+fn what_is_held_leaves_before_its_thread_waits() {
+    let (a, b) = pair();
+    let listener = a.tcp_listen("10.0.0.1:80").unwrap();
+    let pairs = [connected(&a, &b), connected(&a, &b), connected(&a, &b)];
+    let set = a.poll_set();
+    let in_a_row = || {
+        for (stream, _) in &pairs {
+            set.arm(stream, Interest::WRITABLE, 1).unwrap();
+        }
+        set.wait(PATIENCE).unwrap().unwrap();
+    };
+    let start = Instant::now();
+    let rest = || while set.wait(Some(Duration::ZERO)).unwrap().is_some() {};
+    for _ in 0..20 {
+        // The stack's own other end: all of it happens while the thread is about to wait.
+        in_a_row();
+        let address = "10.0.0.1:80".parse().unwrap();
+        let near = a.tcp_connect_timeout(&address, PATIENCE.unwrap()).unwrap();
+        near.set_read_timeout(PATIENCE).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        rest();
+        in_a_row();
+        (&far).write_all(b"x").unwrap();
+        assert_eq!((&near).read(&mut [0; 8]).unwrap(), 1);
+        rest();
+        in_a_row();
+        (&far).write_all(b"y").unwrap();
+        let mut entries = [PollEntry::new(&near, Interest::READABLE)];
+        assert_eq!(a.poll(&mut entries, PATIENCE).unwrap(), 1);
+        rest();
+    }
+    let took = start.elapsed();
+    assert!(
+        took < PATIENCE.unwrap(),
+        "a wait has ended by its time only"
+    );
+    // And without any more calls of the thread that holds it.
+    in_a_row();
+    (&pairs[0].0).write_all(b"z").unwrap();
+    pairs[0].1.set_read_timeout(PATIENCE).unwrap();
+    assert_eq!((&pairs[0].1).read(&mut [0; 8]).unwrap(), 1);
+}
+
 #[test]
 fn threads_that_share_a_set_do_not_meet_at_a_socket() {
     const CLIENTS: u64 = 200;

@@ -13,7 +13,7 @@ mod tests;
 
 /// A file changed more recently than this may change again without its time or size telling: file
 /// systems stamp with a clock that ticks every few milliseconds, some with whole or even seconds.
-pub(super) const SETTLED: Duration = Duration::from_secs(2);
+pub(super) const SETTLED: Duration = Duration::from_secs(3);
 
 /// What identifies one version of a file to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::Pool;
@@ -37,6 +37,7 @@ impl Pressure {
 /// Threads of which a number serves. One that begins to wait for a client is replaced; when it has
 /// waited, there may be one more for a while.
 pub(crate) struct Crew {
+    me: Weak<Crew>,
     pool: Pool,
     /// How many are to serve.
     wanted: usize,
@@ -83,15 +84,25 @@ impl Crew {
         limit: usize,
         wanted: usize,
         work: impl Fn() -> Box<dyn FnOnce() + Send> + Send + Sync + 'static,
-    ) -> Self {
-        Self {
+    ) -> Arc<Self> {
+        Self::with_spare_time(limit, wanted, SPARE_TIME, work)
+    }
+
+    fn with_spare_time(
+        limit: usize,
+        wanted: usize,
+        spare_time: Duration,
+        work: impl Fn() -> Box<dyn FnOnce() + Send> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
             pool: Pool::new(limit),
             wanted,
             counts: Mutex::default(),
             called: Condvar::new(),
-            spare_time: SPARE_TIME,
+            spare_time,
             work: Box::new(work),
-        }
+        })
     }
 
     /// Has as many serve as are wanted, as far as there are threads. Says whether any does.
@@ -106,8 +117,17 @@ impl Crew {
             if counts.spare > counts.calls {
                 counts.calls += 1;
                 self.called.notify_one();
-            } else if !self.pool.try_run((self.work)()) {
-                return;
+            } else {
+                // Whose thread ends, by a panic too, is replaced, as far as there was none before.
+                let me = self.me.clone();
+                let then = move || {
+                    if let Some(crew) = me.upgrade() {
+                        crew.fill();
+                    }
+                };
+                if !self.pool.try_run((self.work)(), then) {
+                    return;
+                }
             }
             counts.serving += 1;
         }
@@ -166,9 +186,7 @@ impl Member<'_> {
 impl Drop for Member<'_> {
     fn drop(&mut self) {
         if self.serves {
-            let mut counts = self.crew.counts();
-            counts.serving -= 1;
-            self.crew.fill_up(&mut counts);
+            self.crew.counts().serving -= 1;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The connections that nobody serves now, and until when.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -27,10 +27,11 @@ pub(super) enum Stage {
     End(usize),
 }
 
-/// The connections that wait, by token and by time. A token is never used again.
+/// The connections that wait, by token and by time. A token is never used again, and later ones are
+/// greater: in their order they have begun to wait.
 #[derive(Debug)]
 pub(super) struct Idle<C> {
-    parked: HashMap<u64, Parked<C>>,
+    parked: BTreeMap<u64, Parked<C>>,
     deadlines: BTreeSet<(Instant, u64)>,
     last: u64,
 }
@@ -38,7 +39,7 @@ pub(super) struct Idle<C> {
 impl<C> Default for Idle<C> {
     fn default() -> Self {
         Self {
-            parked: HashMap::new(),
+            parked: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             last: 0,
         }
@@ -61,13 +62,24 @@ impl<C> Idle<C> {
         Some(parked)
     }
 
-    /// Gives back the connection whose time is over first, if it is by `now`; without a time, in
-    /// any case.
-    pub(super) fn take_first(&mut self, now: Option<Instant>) -> Option<Parked<C>> {
+    /// Gives back the connection whose time is over first, if it is by `now`.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Option<Parked<C>> {
         let &(deadline, token) = self.deadlines.first()?;
-        if now.is_some_and(|now| now < deadline) {
+        if now < deadline {
             return None;
         }
+        self.take(token)
+    }
+
+    /// Gives back the connection that has waited longest of those that `may_go`, of which the first
+    /// `most` are asked.
+    pub(super) fn take_longest(
+        &mut self,
+        most: usize,
+        mut may_go: impl FnMut(&Parked<C>) -> bool,
+    ) -> Option<Parked<C>> {
+        let mut longest = self.parked.iter().take(most);
+        let (&token, _) = longest.find(|(_, parked)| may_go(parked))?;
         self.take(token)
     }
 

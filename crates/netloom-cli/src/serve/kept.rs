@@ -2,14 +2,16 @@
 //!
 //! A path is looked up for every request; what is kept counts only while the file there is the one
 //! that was read: same file, size, time of change and time of modification. A file that changed a
-//! moment ago is not kept: the next change might leave it with the same times.
+//! moment ago is not kept: the next change might leave it with the same times. Some changes show in
+//! no time (mapped memory, files of other hosts, another disk in the same place), so nothing counts
+//! for longer than [`LIFE`].
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::Stat;
 
@@ -25,6 +27,9 @@ const LARGEST: u64 = 16 * 1024;
 /// often is soon there again.
 const MOST: usize = 4 * 1024 * 1024;
 
+/// How long what was read counts.
+const LIFE: Duration = Duration::from_secs(1);
+
 /// What a file's entry costs beside its octets.
 const ENTRY: usize = size_of::<Kept>() + 64;
 
@@ -38,6 +43,11 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// Whether it was read already.
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(self, Self::Kept(_))
+    }
+
     /// Reads from a place of the file on; says how much there was.
     ///
     /// # Errors
@@ -78,13 +88,22 @@ struct Files {
 struct Kept {
     metadata: Metadata,
     octets: Arc<[u8]>,
+    read: Instant,
 }
 
 impl KeptFiles {
     /// The file that was found to be `stat`, if it is kept.
-    pub(super) fn find(&self, stat: &Stat) -> Option<(Source, Metadata)> {
+    pub(super) fn find(&self, stat: &Stat, now: Instant) -> Option<(Source, Metadata)> {
         let files = self.files();
-        let Kept { metadata, octets } = files.files.get(&(stat.st_dev, stat.st_ino))?;
+        let kept = files.files.get(&(stat.st_dev, stat.st_ino))?;
+        let Kept {
+            metadata,
+            octets,
+            read,
+        } = kept;
+        if now.saturating_duration_since(*read) > LIFE {
+            return None;
+        }
         let same_time = |seconds: (i64, i64), nanos: (i64, u64)| {
             seconds.0 == seconds.1 && u64::try_from(nanos.0).is_ok_and(|n| n == nanos.1)
         };
@@ -120,6 +139,7 @@ impl KeptFiles {
         let kept = Kept {
             metadata: metadata.clone(),
             octets: Arc::clone(&octets),
+            read: Instant::now(),
         };
         if let Some(before) = files.files.insert((metadata.dev(), metadata.ino()), kept) {
             files.cost -= before.octets.len() + ENTRY;
@@ -140,7 +160,7 @@ fn is_settled(metadata: &Metadata, now: SystemTime) -> bool {
         .ok()
         .zip(u32::try_from(nanos).ok())
         .and_then(|(seconds, nanos)| {
-            SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::new(seconds, nanos))
+            SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
         });
     [metadata.modified().ok(), changed].iter().all(|time| {
         time.and_then(|time| time.checked_add(SETTLED))

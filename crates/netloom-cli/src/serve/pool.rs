@@ -45,7 +45,7 @@ impl Pool {
         let thread = loop {
             let permit = self.permit();
             let (give, take) = sync_channel::<F>(1);
-            let body = move || {
+            let body = move |_permit| {
                 if let Ok(job) = take.recv() {
                     job();
                 }
@@ -59,8 +59,13 @@ impl Pool {
         let _ = thread.send(job);
     }
 
-    /// Runs `job` on a thread if there may be one more. Says whether it does.
-    pub(crate) fn try_run<F: FnOnce() + Send + 'static>(&self, job: F) -> bool {
+    /// Runs `job` on a thread if there may be one more. Says whether it does. When the job has ended,
+    /// by a panic too, and its thread is given back, `then` is called.
+    pub(crate) fn try_run<F, T>(&self, job: F, then: T) -> bool
+    where
+        F: FnOnce() + Send + 'static,
+        T: FnOnce() + Send + 'static,
+    {
         let permit = {
             let mut running = lock(&self.shared.running);
             if *running >= self.limit {
@@ -69,7 +74,12 @@ impl Pool {
             *running += 1;
             Permit(Arc::clone(&self.shared))
         };
-        spawn(permit, job)
+        spawn(permit, move |permit| {
+            let _then = Then(Some(then));
+            // Dropped first.
+            let _permit = permit;
+            job();
+        })
     }
 
     /// Waits until fewer threads run than may.
@@ -99,16 +109,23 @@ impl Drop for Permit {
     }
 }
 
-/// Runs `body` on a thread of its own, which has the permit. Says whether the system gave one.
-fn spawn<F: FnOnce() + Send + 'static>(permit: Permit, body: F) -> bool {
+/// Runs `body`, which has the permit, on a thread of its own. Says whether the system gave one.
+fn spawn<F: FnOnce(Permit) + Send + 'static>(permit: Permit, body: F) -> bool {
     let thread = thread::Builder::new()
         .name("serve".into())
         .stack_size(STACK_SIZE);
-    let run = move || {
-        let _permit = permit;
-        body();
-    };
-    thread.spawn(run).is_ok()
+    thread.spawn(move || body(permit)).is_ok()
+}
+
+/// What is called when this is dropped.
+struct Then<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for Then<F> {
+    fn drop(&mut self) {
+        if let Some(then) = self.0.take() {
+            then();
+        }
+    }
 }
 
 /// The number under this lock is right whoever panicked with it.

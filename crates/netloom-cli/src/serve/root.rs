@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
@@ -96,7 +96,7 @@ impl Root {
                 FileType::Symlink => return Err(Stop::Link),
                 FileType::Directory => below = Some(open_folder(folder, name)?),
                 FileType::RegularFile if names.peek().is_none() => {
-                    if let Some((source, metadata)) = self.kept.find(&stat) {
+                    if let Some((source, metadata)) = self.kept.find(&stat, Instant::now()) {
                         return Ok(Found::File(source, metadata));
                     }
                     let (file, metadata) = open_file(folder, name)?;

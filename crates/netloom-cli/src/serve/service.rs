@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -27,6 +28,9 @@ const ACCEPTED_AT_ONCE: usize = 64;
 
 /// Requests served before it is looked whose time is over.
 const SERVED_AT_ONCE: u32 = 64;
+
+/// Of so many it is looked whether they can make room for another.
+const ASKED_TO_GO: usize = 256;
 
 /// While there is no memory for another connection.
 const BACK_OFF: Duration = Duration::from_millis(50);
@@ -69,7 +73,7 @@ pub(super) fn run(server: Server, net: &Net, listener: TcpListener) -> io::Resul
             open: AtomicUsize::new(0),
             full: AtomicBool::new(false),
             pressure: Pressure::default(),
-            crew: Arc::new(Crew::new(limits.threads, processors, work)),
+            crew: Crew::new(limits.threads, processors, work),
             end: Mutex::default(),
             ended: Condvar::new(),
         }
@@ -197,9 +201,10 @@ impl Service {
                 self.pressure.set(false);
                 return true;
             }
-            // Who waits makes room, whose time is over first.
-            let first = self.idle().take_first(None);
-            if let Some(Parked { connection, .. }) = first {
+            // Who has waited longest makes room, unless something has come from him meanwhile.
+            let may_go = |parked: &Parked<TcpStream>| self.set.disarm(parked.connection.inner());
+            let longest = self.idle().take_longest(ASKED_TO_GO, may_go);
+            if let Some(Parked { connection, .. }) = longest {
                 connection.begin_to_close();
                 drop(connection);
                 self.let_go();
@@ -233,6 +238,7 @@ impl Service {
     /// There may be room now: if somebody waits for it, he is accepted.
     fn tell_of_room(&self) {
         if self.full.load(Ordering::SeqCst) && self.full.swap(false, Ordering::SeqCst) {
+            self.pressure.set(false);
             if let Err(error) = self.await_connections() {
                 self.fail(error);
             }
@@ -264,7 +270,12 @@ impl Service {
         };
         // What comes first is there, or is waited for here.
         let wait = server.limits.head_timeout;
-        match turn(server, connection, peer, pressure, buffers, wait) {
+        // A panic ends one connection, and neither its thread nor the count of those there are.
+        let turn = || turn(server, connection, peer, pressure, buffers, wait);
+        let Ok(turn) = catch_unwind(AssertUnwindSafe(turn)) else {
+            return self.let_go();
+        };
+        match turn {
             Turn::Waits(connection, served) => self.park(Parked {
                 connection,
                 peer,
@@ -323,7 +334,7 @@ impl Service {
     fn end_expired(&self, buffers: &mut Buffers) {
         let now = Instant::now();
         loop {
-            let expired = self.idle().take_first(Some(now));
+            let expired = self.idle().take_expired(now);
             match expired {
                 Some(expired) => self.end_waiting(expired, buffers),
                 None => return,

@@ -25,6 +25,9 @@ const OUTPUT_BUFFER: usize = 64 * 1024;
 /// Octets of a body received at once, beside the head it belongs to.
 const BODY_BUFFER: usize = 16 * 1024;
 
+/// Requests of one connection that are served before others are served beside it.
+const MAX_IN_A_ROW: u32 = 64;
+
 /// An upload is given its time anew after this many octets.
 const UPLOAD_STEP: usize = 64 * 1024;
 
@@ -85,7 +88,8 @@ pub(crate) fn turn<C: Connection>(
         },
     };
     let ended = session.exchange_all(wait);
-    let connection = session.wire.connection;
+    let mut connection = session.wire.connection;
+    connection.rejoin();
     match ended {
         Ok(Ended::Idle { served }) => Turn::Waits(connection, served),
         Ok(Ended::Done) => Turn::Closes(connection),
@@ -154,6 +158,7 @@ impl<C: Connection> Session<'_, '_, C> {
     //# requests were received.
     fn exchange_all(&mut self, mut wait: Duration) -> io::Result<Ended> {
         let mut served = false;
+        let mut in_a_row = 0_u32;
         loop {
             let persistence = match self.receive(wait)? {
                 Received::Request(exchange) => self.answer(exchange)?,
@@ -170,6 +175,11 @@ impl<C: Connection> Session<'_, '_, C> {
             }
             self.head.reset();
             served = true;
+            // Who sends one request behind the other makes nobody wait.
+            in_a_row += 1;
+            if in_a_row == MAX_IN_A_ROW {
+                self.wire.connection.go_apart();
+            }
             if self.wire.connection.is_attended() && self.head.unread().is_empty() {
                 self.wire.flush()?;
                 return Ok(Ended::Idle { served });
@@ -279,6 +289,8 @@ impl<C: Connection> Session<'_, '_, C> {
         mut upload: Upload,
         expects_continue: bool,
     ) -> io::Result<Result<Response, Refusal>> {
+        // It may come faster than it can be stored, and is on the disk in the end.
+        self.wire.connection.go_apart();
         let Some(uploads) = &self.server.uploads else {
             return Ok(Err(Refusal::new(
                 Status::METHOD_NOT_ALLOWED,
@@ -375,11 +387,17 @@ impl<C: Connection> Session<'_, '_, C> {
         match &response.content {
             Content::None => Ok(()),
             Content::Bytes(bytes) => wire.push(bytes),
-            Content::File(FileContent { file, octets }) => match octets {
-                Octets::None => Ok(()),
-                Octets::One(range) => wire.push_file(file, *range),
-                Octets::Several(parts) => wire.push_parts(file, parts),
-            },
+            Content::File(FileContent { file, octets }) => {
+                // The disk may be slow.
+                if !file.is_kept() {
+                    wire.connection.go_apart();
+                }
+                match octets {
+                    Octets::None => Ok(()),
+                    Octets::One(range) => wire.push_file(file, *range),
+                    Octets::Several(parts) => wire.push_parts(file, parts),
+                }
+            }
         }
     }
 

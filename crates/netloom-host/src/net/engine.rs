@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use netloom_driver::Instant as StackInstant;
@@ -13,7 +13,7 @@ use super::budget::Budget;
 use super::clock::Clock;
 use super::descriptor::{Descriptor, Level};
 use super::error::{Error, Reason};
-use super::parking::{Parking, Side};
+use super::parking::{Parking, Side, thread_number};
 use super::places::{Places, SocketId};
 use super::poll_set::Armed;
 use super::poller::{Holder, Poller, Polling};
@@ -59,10 +59,12 @@ pub(super) struct Engine {
     serial: u64,
     /// The last transmission was cut short, by its budget rather than by the device.
     more_to_send: bool,
-    /// What calls make due waits for what the next ones will: see [`Engine::hold`].
-    held: bool,
-    /// How often in a row it was held.
+    /// The thread whose calls' frames wait for each other, see [`Engine::hold`]; 0: nobody's.
+    held_by: u64,
+    /// How often in a row they did.
     holds: usize,
+    /// Where the threads of sets of sockets wait.
+    sets: Vec<Weak<Parking>>,
     /// Flows that wait to be taken or to open.
     #[cfg(feature = "tokio")]
     pub(super) desk: super::tokio::Desk,
@@ -122,8 +124,9 @@ impl Engine {
             wakes: Wakes::default(),
             serial: 0,
             more_to_send: false,
-            held: false,
+            held_by: 0,
             holds: 0,
+            sets: Vec::new(),
             #[cfg(feature = "tokio")]
             desk: super::tokio::Desk::default(),
             #[cfg(feature = "channel")]
@@ -207,6 +210,12 @@ impl Engine {
         } else {
             place.watchers.retain(|known| !Arc::ptr_eq(known, watcher));
         }
+    }
+
+    /// Has those who wait in a set learn when nobody drives the device any more.
+    pub(super) fn add_set(&mut self, parking: &Arc<Parking>) {
+        self.sets.retain(|set| set.strong_count() > 0);
+        self.sets.push(Arc::downgrade(parking));
     }
 
     /// Has a set tell of a socket once it is ready for what it is armed for: at once, if it is.
@@ -415,28 +424,47 @@ impl Engine {
             .then(|| Error::from(Reason::Device("the stack has stopped".into())))
     }
 
-    /// Whether the thread that calls now will call again at once, for another socket: then what the
-    /// calls make due leaves together, so that the receiver is woken once for all of it. Not for
-    /// long: after [`HOLDS`] times, when the thread sleeps, and when somebody else polls the device,
-    /// which happens within [`GRACE`](super::poller::GRACE) and as much again if the thread has
-    /// stalled.
+    /// Whether the calling thread will call again at once, for another socket: then what its calls
+    /// make due leaves together, so that the receiver is woken once for all of it. Not for
+    /// long: after [`HOLDS`] times, when the thread waits, and when somebody else sends or polls the
+    /// device, which happens within [`GRACE`](super::poller::GRACE) and as much again if the thread
+    /// has stalled.
     pub(super) fn hold(&mut self, more: bool) {
-        self.holds = if more { self.holds + 1 } else { 0 };
-        self.held = more && self.holds % HOLDS != 0;
+        let thread = thread_number();
+        let before = if self.held_by == thread {
+            self.holds
+        } else {
+            0
+        };
+        if more {
+            (self.held_by, self.holds) = (thread, before + 1);
+        } else if before > 0 {
+            (self.held_by, self.holds) = (0, 0);
+        }
     }
 
-    /// Holds nothing any more: the thread that calls is going to sleep.
-    pub(super) fn let_go(&mut self) {
-        if std::mem::take(&mut self.held) {
+    /// Whether what the calling thread makes due is to wait.
+    fn is_held(&self) -> bool {
+        self.holds % HOLDS != 0
+            && self.held_by == thread_number()
+            // Who sleeps at the device would not learn of it.
+            && self.poller.sleeper().is_none()
+    }
+
+    /// The calling thread is going to wait: what it has held leaves. Says whether anything may have
+    /// changed by that: what it is going to wait for may have happened.
+    pub(super) fn let_go(&mut self) -> bool {
+        let held = self.holds > 0 && self.held_by == thread_number();
+        if held {
+            self.hold(false);
             self.settle();
         }
+        held
     }
 
     /// Sends what is owed and collects the news, after a call.
     pub(super) fn settle(&mut self) {
-        // Who sleeps at the device would not learn of what is held.
-        let held = self.held && self.poller.sleeper().is_none();
-        if !held && (self.stack.has_work(IFACE) || self.stack.has_any_work()) {
+        if !self.is_held() && (self.stack.has_work(IFACE) || self.stack.has_any_work()) {
             self.transmit(CALL_FRAMES);
         }
         self.collect_news();
@@ -639,6 +667,10 @@ impl Engine {
         self.wake_services();
         #[cfg(feature = "tokio")]
         self.desk.wake_all(&mut self.wakes.tasks);
+        for parking in self.sets.drain(..).filter_map(|set| set.upgrade()) {
+            parking.lane(Side::Read).leave_news();
+            self.wakes.add(&parking, Side::Read);
+        }
         // Whatever is tried fails at once.
         let level = Level {
             readable: true,
@@ -661,7 +693,6 @@ impl Engine {
             }
             for armed in place.armed.drain(..) {
                 armed.tell(level);
-                self.wakes.add(armed.parking(), Side::Read);
             }
             if let Some(descriptor) = &place.descriptor {
                 self.wakes.show(descriptor, level, u64::MAX);
@@ -695,7 +726,7 @@ fn wake(
 /// him yet, else one that sleeps.
 fn wake_one(poller: &mut Poller, wakes: &mut Wakes, now: StackInstant, parking: &Arc<Parking>) {
     let lane = parking.lane(Side::Read);
-    poller.concerns(lane.waiter(), now);
+    poller.concerns(lane.polling().unwrap_or(lane.waiter()), now);
     if lane.is_polling() && lane.leave_news() {
         if poller.sleeper() == Some(Holder::Caller) {
             wakes.caller = true;

@@ -33,8 +33,8 @@ pub(super) struct Lane {
     waiting: AtomicU32,
     /// The thread that came last, by its [`thread_number`].
     waiter: AtomicU64,
-    /// A thread of this side waits at the device, on behalf of all.
-    polling: AtomicBool,
+    /// The thread of this side that waits at the device, on behalf of all; 0: none does.
+    polling: AtomicU64,
     /// There was news for that thread.
     news: AtomicBool,
 }
@@ -61,7 +61,12 @@ impl Lane {
 
     /// Whether a thread of this side waits at the device.
     pub(super) fn is_polling(&self) -> bool {
-        self.polling.load(Ordering::Relaxed)
+        self.polling().is_some()
+    }
+
+    /// The thread of this side that waits at the device.
+    pub(super) fn polling(&self) -> Option<u64> {
+        Some(self.polling.load(Ordering::Relaxed)).filter(|&thread| thread != 0)
     }
 
     /// The thread that came last.
@@ -93,12 +98,12 @@ impl Lane {
     pub(super) fn begin_polling(&self, thread: u64) {
         self.waiter.store(thread, Ordering::Relaxed);
         self.news.store(false, Ordering::Relaxed);
-        self.polling.store(true, Ordering::Relaxed);
+        self.polling.store(thread, Ordering::Relaxed);
     }
 
     /// It no longer does.
     pub(super) fn end_polling(&self) {
-        self.polling.store(false, Ordering::Relaxed);
+        self.polling.store(0, Ordering::Relaxed);
     }
 
     /// Gives up the engine's lock until somebody wakes this side, or `deadline`. Says whether the

@@ -154,6 +154,7 @@ impl Net {
         let watcher = Arc::new(Parking::default());
         let shared = self.running.shared();
         let mut engine = shared.lock();
+        engine.let_go();
         let mut watched = false;
         let mut expired = timeout.is_some_and(|timeout| timeout.is_zero());
         let found = loop {

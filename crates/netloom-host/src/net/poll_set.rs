@@ -73,6 +73,13 @@ impl Set {
         // Nothing panics while it is locked.
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The next that was told, and whether there are more.
+    fn take(&self) -> Option<((u64, Ready), bool)> {
+        let mut ready = self.ready();
+        let first = ready.pop_front()?;
+        Some((first, !ready.is_empty()))
+    }
 }
 
 /// A socket's place in a set.
@@ -107,9 +114,12 @@ impl Armed {
 impl Net {
     /// An empty set of sockets to wait for.
     pub fn poll_set(&self) -> PollSet {
+        let set = Arc::<Set>::default();
+        let shared = self.running.shared();
+        shared.look(|engine| engine.add_set(&set.parking));
         PollSet {
             running: Arc::clone(&self.running),
-            set: Arc::default(),
+            set,
         }
     }
 }
@@ -160,13 +170,17 @@ impl PollSet {
         let parking = &self.set.parking;
         let shared = self.running.shared();
         let waited = shared.block(parking, Side::Read, patience, |engine| {
-            let mut ready = self.set.ready();
-            let first = ready.pop_front();
-            engine.hold(!ready.is_empty());
-            if !ready.is_empty() {
+            let mut next = self.set.take();
+            // What is held is let go before this thread waits, and may bring something.
+            if next.is_none() && engine.let_go() {
+                next = self.set.take();
+            }
+            let (first, more) = next.ok_or(StackError::WouldBlock)?;
+            engine.hold(more);
+            if more {
                 engine.wake_one(parking);
             }
-            first.ok_or(StackError::WouldBlock)
+            Ok(first)
         });
         match waited {
             Ok(ready) => Ok(Some(ready)),

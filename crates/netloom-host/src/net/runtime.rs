@@ -237,7 +237,12 @@ impl Shared {
         mut engine: MutexGuard<'e, Engine>,
         deadline: Option<Instant>,
     ) -> (MutexGuard<'e, Engine>, bool) {
-        engine.let_go();
+        // What leaves now may bring what this thread is going to wait for: it looks again.
+        if engine.let_go() {
+            self.release(engine);
+            let expired = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            return (self.lock(), expired);
+        }
         let thread = thread_number();
         let now = engine.stack.now();
         let Some(disturb) = engine.poller.take(thread, now) else {

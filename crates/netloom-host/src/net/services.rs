@@ -94,7 +94,9 @@ impl<'r> Bystander<'r> {
                 }
                 // Unlike a socket's call, one that has to wait may have sent something first, and what
                 // is on this host has answered by then.
-                engine.settle();
+                if !engine.let_go() {
+                    engine.settle();
+                }
                 if engine.services.news == before {
                     return result;
                 }

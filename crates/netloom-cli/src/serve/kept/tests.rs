@@ -11,6 +11,11 @@ fn later() -> SystemTime {
     SystemTime::now() + Duration::from_secs(60)
 }
 
+/// Before anything that happens here was read: it counts, however slow the machine is.
+fn just_now() -> Instant {
+    Instant::now().checked_sub(60 * LIFE).unwrap()
+}
+
 fn text(source: &Source) -> Vec<u8> {
     let mut room = vec![0; 100_000];
     let count = source.read_at(0, &mut room).unwrap();
@@ -25,8 +30,9 @@ fn keep(kept: &KeptFiles, folder: &TempDir, name: &str, now: SystemTime) -> Sour
     kept.keep(file, &metadata, now)
 }
 
+/// What is found of it, as soon as it was read.
 fn find(kept: &KeptFiles, folder: &TempDir, name: &str) -> Option<Vec<u8>> {
-    let found = kept.find(&stat(folder.path().join(name)).unwrap());
+    let found = kept.find(&stat(folder.path().join(name)).unwrap(), just_now());
     found.map(|(source, _)| text(&source))
 }
 
@@ -39,7 +45,7 @@ fn a_kept_file_counts_while_it_is_the_same() {
     assert_eq!(text(&keep(&kept, &folder, "a", later())), b"old");
     assert_eq!(find(&kept, &folder, "a").unwrap(), b"old");
     // Any part of it can be read.
-    let (source, metadata) = kept.find(&stat(&path).unwrap()).unwrap();
+    let (source, metadata) = kept.find(&stat(&path).unwrap(), just_now()).unwrap();
     let mut room = [0; 8];
     assert_eq!(metadata.len(), 3);
     assert_eq!(source.read_at(1, &mut room).unwrap(), 2);
@@ -60,11 +66,23 @@ fn a_kept_file_counts_while_it_is_the_same() {
     let again = keep(&kept, &folder, "a", later() + Duration::from_secs(60));
     assert_eq!(text(&again), b"old");
     assert!(find(&kept, &folder, "a").is_some());
-    assert!(kept.find(&old).is_none());
+    assert!(kept.find(&old, just_now()).is_none());
     fs::remove_file(&path).unwrap();
     fs::write(folder.path().join("other"), "new").unwrap();
     fs::write(&path, "new").unwrap();
     assert_ne!(find(&kept, &folder, "a").as_deref(), Some(&b"old"[..]));
+}
+
+#[test]
+fn nothing_counts_for_long() {
+    let (kept, folder) = (KeptFiles::default(), tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let before = Instant::now();
+    keep(&kept, &folder, "a", later());
+    let stat = stat(folder.path().join("a")).unwrap();
+    assert!(kept.find(&stat, before + LIFE).is_some());
+    let after = Instant::now() + LIFE + Duration::from_millis(1);
+    assert!(kept.find(&stat, after).is_none());
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn no_more_run_than_may() {
         let pool = Arc::clone(&pool);
         thread::spawn(move || pool.run(move || says.send(()).unwrap()))
     };
-    assert!(!pool.try_run(|| panic!("a third one runs")));
+    assert!(!pool.try_run(|| panic!("a third one runs"), || ()));
     assert!(third_started.try_recv().is_err());
     drop(first);
     third_started.recv().unwrap();
@@ -44,6 +44,16 @@ fn a_panic_ends_one_job_and_frees_its_thread() {
     let (started, go) = start_waiting_job(&pool);
     started.recv().unwrap();
     drop(go);
+}
+
+#[test]
+fn what_comes_then_finds_the_thread_given_back() {
+    let pool = Arc::new(Pool::new(1));
+    let (says, done) = channel();
+    let again = Arc::clone(&pool);
+    let then = move || says.send(again.try_run(|| (), || ())).unwrap();
+    assert!(pool.try_run(|| std::panic::resume_unwind(Box::new(())), then));
+    assert!(done.recv().unwrap());
 }
 
 #[test]

@@ -36,6 +36,10 @@ fn serve(limits: Limits) -> Served {
     std::fs::write(folder.path().join("small"), "small").unwrap();
     std::fs::write(folder.path().join("large"), vec![b'x'; LARGE]).unwrap();
     let server = Server::new(Root::open(folder.path()).unwrap(), limits);
+    serve_with(server, folder)
+}
+
+fn serve_with(server: Server, folder: TempDir) -> Served {
     let (near, far) = LinkEnd::pair(1500).unwrap();
     let net = near.address("10.0.0.1/24").start().unwrap();
     let stack = far.address("10.0.0.2/24").start().unwrap();
@@ -116,10 +120,78 @@ fn whose_client_is_waited_for_stops_nobody_else() {
     small(&mut stuck);
 }
 
+/// Stops others when it is dropped, by a panic too.
+struct Stops<'s>(&'s AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One request behind the other, without end.
+#[test]
+fn who_makes_nobody_wait_stops_nobody_else() {
+    let served = serve(limits());
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // More of them than there are threads that serve.
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) + 1 {
+            let requests = "HEAD /small HTTP/1.1\r\nHost: h\r\n\r\n".repeat(500);
+            let mut from = served.connect();
+            let mut to = from.try_clone().unwrap();
+            let stop = &stop;
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    to.write_all(requests.as_bytes()).unwrap();
+                }
+                to.shutdown(std::net::Shutdown::Write).unwrap();
+            });
+            scope.spawn(move || io::copy(&mut from, &mut io::sink()).unwrap());
+        }
+        let stops = Stops(&stop);
+        let mut stream = served.connect();
+        for _ in 0..20 {
+            ask(&mut stream, "small");
+            small(&mut stream);
+        }
+        drop(stops);
+    });
+}
+
+#[test]
+fn a_panic_ends_one_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("small"), "small").unwrap();
+    let limits = Limits {
+        connections: 2,
+        threads: 1,
+        ..limits()
+    };
+    let server = Server::new(Root::open(folder.path()).unwrap(), limits);
+    let server = server.with_log(|record| {
+        if record.request_line.contains("panic") {
+            // Without a message in the test's output.
+            std::panic::resume_unwind(Box::new(()));
+        }
+    });
+    let served = serve_with(server, folder);
+    for _ in 0..10 {
+        let mut stream = served.connect();
+        ask(&mut stream, "panic");
+        while stream.read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
+        let mut stream = served.connect();
+        ask(&mut stream, "small");
+        small(&mut stream);
+    }
+}
+
 #[test]
 fn who_has_waited_longest_makes_room() {
+    // Whatever time each has: newcomers have less than who is kept.
     let served = serve(Limits {
         connections: 3,
+        head_timeout: PATIENCE / 2,
         ..limits()
     });
     let mut streams = Vec::from_iter((0..4).map(|_| {
