@@ -45,6 +45,8 @@ mod testing;
 
 #[cfg(feature = "dhcp-client")]
 pub use acd::ConflictCheck;
+#[cfg(all(feature = "dhcp-client", feature = "counters"))]
+pub use client::ClientCounters;
 #[cfg(feature = "dhcp-client")]
 pub use client::{Client, Event, Fallback, Lease, Loss, MAX_ROUTES, OfferPolicy, Request, State};
 pub use fixed::{List, Text};

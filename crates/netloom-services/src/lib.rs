@@ -16,6 +16,9 @@
 extern crate std;
 
 #[cfg(any(feature = "dhcp-client", feature = "dhcp-server"))]
+#[macro_use]
+mod counting;
+#[cfg(any(feature = "dhcp-client", feature = "dhcp-server"))]
 pub mod dhcp;
 #[cfg(feature = "dns")]
 pub mod dns;

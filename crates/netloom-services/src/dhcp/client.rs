@@ -2,6 +2,7 @@
 
 mod applied;
 mod backoff;
+mod counters;
 mod event;
 mod fallback;
 mod lease;
@@ -26,6 +27,10 @@ use fallback::FallbackRun;
 use receive::Choice;
 use request::Settings;
 
+#[cfg(feature = "counters")]
+pub use counters::ClientCounters;
+#[cfg(not(feature = "counters"))]
+use counters::ClientCounters;
 pub use event::{Event, Loss};
 pub use lease::{Lease, MAX_ROUTES};
 pub use request::{Fallback, OfferPolicy, Request};
@@ -103,6 +108,7 @@ pub struct Client {
     applied: Applied,
     fallback: FallbackRun,
     events: List<Event, EVENTS>,
+    counters: ClientCounters,
     /// There may be more messages than one turn reads.
     unread: bool,
     /// When the stack was last asked to wake it.
@@ -159,6 +165,7 @@ impl Client {
             applied: Applied::NOTHING,
             fallback: FallbackRun::IDLE,
             events: List::new(Event::TimedOut),
+            counters: ClientCounters::ZERO,
             unread: false,
             armed: Instant::ZERO,
         })
@@ -339,6 +346,12 @@ impl Client {
     /// The interface it configures.
     pub fn interface(&self) -> IfaceId {
         self.iface
+    }
+
+    /// What it sent, and what became of what it got.
+    #[cfg(feature = "counters")]
+    pub fn counters(&self) -> &ClientCounters {
+        &self.counters
     }
 
     fn tell(&mut self, event: Event) {

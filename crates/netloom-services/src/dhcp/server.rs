@@ -5,6 +5,7 @@ mod binding;
 mod choose;
 mod config;
 mod conflict;
+mod counters;
 mod event;
 mod memory;
 mod reply;
@@ -23,6 +24,10 @@ use super::fixed::List;
 pub use binding::{Binding, BindingState, ClientKey};
 pub use config::{BadConfig, LeaseTime, Pool, Reservation, ServerConfig, Who};
 pub use conflict::Pending;
+#[cfg(feature = "counters")]
+pub use counters::ServerCounters;
+#[cfg(not(feature = "counters"))]
+use counters::ServerCounters;
 pub use event::ServerEvent;
 pub use memory::MemoryStore;
 pub use store::{Store, StoreError};
@@ -51,6 +56,7 @@ pub struct Server<'a, S> {
     /// The store's clock at [`Instant::ZERO`], in seconds.
     epoch: u64,
     events: List<ServerEvent, EVENTS>,
+    counters: ServerCounters,
     unread: bool,
     armed: Instant,
 }
@@ -96,6 +102,7 @@ impl<'a, S: Store> Server<'a, S> {
             pending,
             epoch,
             events: List::new(ServerEvent::StoreFailed),
+            counters: ServerCounters::ZERO,
             unread: false,
             armed: Instant::FAR_FUTURE,
         })
@@ -114,6 +121,12 @@ impl<'a, S: Store> Server<'a, S> {
     /// What it gave away.
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// What it was asked, what it said, and what it said nothing to.
+    #[cfg(feature = "counters")]
+    pub fn counters(&self) -> &ServerCounters {
+        &self.counters
     }
 
     /// How many addresses are offered, or looked at, just now.
@@ -146,6 +159,7 @@ impl<'a, S: Store> Server<'a, S> {
             match stack.udp_recv(self.socket, &mut buffer) {
                 Ok(received) => {
                     if received.copied != usize::from(received.meta.len) {
+                        count!(self.counters, cut);
                         continue;
                     }
                     let message = buffer.get(..received.copied).unwrap_or_default();
@@ -154,10 +168,12 @@ impl<'a, S: Store> Server<'a, S> {
                         .remote
                         .v4_octets()
                         .map_or(Ipv4Addr::UNSPECIFIED, Ipv4Addr::from);
-                    if let Ok(view) = Dhcpv4View::new(message) {
-                        if view.op() == Op::Request {
+                    match Dhcpv4View::new(message) {
+                        Ok(view) if view.op() == Op::Request => {
                             self.answer(stack, &view, source, message);
                         }
+                        Ok(_) => count!(self.counters, unexpected),
+                        Err(_) => count!(self.counters, malformed),
                     }
                 }
                 Err(Error::WouldBlock | Error::StaleHandle) => return,
@@ -166,6 +182,20 @@ impl<'a, S: Store> Server<'a, S> {
             }
         }
         self.unread = true;
+    }
+
+    /// The store did not take a binding.
+    fn store_failed(&mut self) {
+        count!(self.counters, store_failed);
+        self.tell(ServerEvent::StoreFailed);
+    }
+
+    /// There is no address for the client.
+    fn exhausted(&mut self, view: &Dhcpv4View<'_>) {
+        count!(self.counters, exhausted);
+        self.tell(ServerEvent::Exhausted {
+            for_whom: view.hardware(),
+        });
     }
 
     fn tell(&mut self, event: ServerEvent) {

@@ -200,6 +200,7 @@ impl Client {
         // everybody accepts, and no longer.
         let mut buffer = [0; MAX_LEN];
         let Ok(len) = self.write(message, &mut buffer) else {
+            count!(self.counters, unsent);
             return;
         };
         let to = SocketAddr::new(
@@ -208,12 +209,25 @@ impl Client {
         );
         // A server that was gone a while ago may be back.
         let _ = stack.udp_take_error(self.socket);
+        let kind = message.kind;
         let message = UdpMessage {
             to: Some(to),
             from: Some(IpAddr::V4(message.from)),
         };
         let data = buffer.get(..len).unwrap_or_default();
-        let _ = stack.udp_send_message(self.socket, &message, data);
+        if stack.udp_send_message(self.socket, &message, data).is_err() {
+            count!(self.counters, unsent);
+            return;
+        }
+        match kind {
+            MessageType::Discover => count!(self.counters, discovers),
+            MessageType::Request => count!(self.counters, requests),
+            MessageType::Decline => count!(self.counters, declines),
+            MessageType::Release => count!(self.counters, releases),
+            MessageType::Inform => count!(self.counters, informs),
+            // What servers say.
+            MessageType::Offer | MessageType::Ack | MessageType::Nak | MessageType::Other(_) => {}
+        }
     }
 
     fn write(&self, message: &Message, buffer: &mut [u8]) -> Result<usize, WireError> {

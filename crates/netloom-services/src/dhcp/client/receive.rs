@@ -38,6 +38,7 @@ impl Client {
                 Ok(received) => {
                     // One that was cut does not parse, or says less than its sender meant.
                     if received.copied != usize::from(received.meta.len) {
+                        count!(self.counters, cut);
                         continue;
                     }
                     let message = buffer.get(..received.copied).unwrap_or_default();
@@ -54,12 +55,14 @@ impl Client {
     /// Takes in a message, if it is the answer waited for.
     fn message(&mut self, stack: &mut Stack, from: Addr, message: &[u8]) {
         let Ok(view) = Dhcpv4View::new(message) else {
+            count!(self.counters, malformed);
             return;
         };
         if !self.is_answer(&view) {
             return;
         }
         let Some(kind) = view.message_type() else {
+            count!(self.counters, malformed);
             return;
         };
         // Never `siaddr`: that is another server's, and often 0.
@@ -68,6 +71,7 @@ impl Client {
             .or_else(|| from.v4_octets().map(Ipv4Addr::from))
             .filter(|server| is_host(*server))
         else {
+            count!(self.counters, unusable);
             return;
         };
         match kind {
@@ -79,33 +83,46 @@ impl Client {
             | MessageType::Decline
             | MessageType::Release
             | MessageType::Inform
-            | MessageType::Other(_) => {}
+            | MessageType::Other(_) => count!(self.counters, unexpected),
         }
     }
 
-    /// Whether a message answers this client's last one.
-    fn is_answer(&self, view: &Dhcpv4View<'_>) -> bool {
-        if view.op() != Op::Reply || view.xid() != self.xid {
+    /// Whether a message answers this client's last one; counts what does not.
+    fn is_answer(&mut self, view: &Dhcpv4View<'_>) -> bool {
+        if view.op() != Op::Reply {
+            count!(self.counters, unexpected);
+            return false;
+        }
+        if view.xid() != self.xid {
+            count!(self.counters, wrong_xid);
             return false;
         }
         if view.hardware() != Hardware::ethernet(self.mac.0) {
+            count!(self.counters, wrong_hardware);
             return false;
         }
         //= https://www.rfc-editor.org/rfc/rfc6842#section-3
         //# If the two client identifiers do
         //# not match, the client MUST silently discard the message.
-        view.option(code::CLIENT_IDENTIFIER)
-            .is_none_or(|id| id.is(self.settings.client_id.as_bytes()))
+        let is_own = view
+            .option(code::CLIENT_IDENTIFIER)
+            .is_none_or(|id| id.is(self.settings.client_id.as_bytes()));
+        if !is_own {
+            count!(self.counters, wrong_id);
+        }
+        is_own
     }
 
     fn offered(&mut self, stack: &mut Stack, view: &Dhcpv4View<'_>) {
         if self.state != State::Selecting {
+            count!(self.counters, unexpected);
             return;
         }
         let address = view.yiaddr();
         // An offer that cannot be used, or not be asked for, is none.
         let server = view.server_identifier().filter(|server| is_host(*server));
         let (Some(server), Some(_)) = (server, lease::address(view, address)) else {
+            count!(self.counters, unusable);
             return;
         };
         let seconds = view.option(code::LEASE_TIME).and_then(|o| o.u32());
@@ -116,18 +133,23 @@ impl Client {
         };
         match self.settings.offers {
             OfferPolicy::First => {
+                count!(self.counters, offers);
                 self.choice = Some(offer);
                 self.take_offer(stack);
             }
             OfferPolicy::BestWithin(time) => match self.choice {
                 None => {
+                    count!(self.counters, offers);
                     self.choice = Some(offer);
                     self.collect_until = stack.now() + time;
                 }
                 Some(best) => {
                     let rank = |offer: &Choice| (self.wish == Some(offer.address), offer.seconds);
                     if rank(&offer) > rank(&best) {
+                        count!(self.counters, offers);
                         self.choice = Some(offer);
+                    } else {
+                        count!(self.counters, passed_over);
                     }
                 }
             },
@@ -164,15 +186,21 @@ impl Client {
             | State::Checking
             | State::Bound
             | State::Informed
-            | State::Releasing => false,
+            | State::Releasing => {
+                count!(self.counters, unexpected);
+                return;
+            }
         };
         if !expected {
+            count!(self.counters, foreign);
             return;
         }
         let random = stack.random_u32();
         let Some(lease) = Lease::parse(view, server, self.asked_at, random) else {
+            count!(self.counters, unusable);
             return;
         };
+        count!(self.counters, acks);
         self.naks = 0;
         match self.state {
             State::Renewing | State::Rebinding => self.extended(stack, lease),
@@ -214,8 +242,10 @@ impl Client {
     fn informed(&mut self, view: &Dhcpv4View<'_>, server: Ipv4Addr) {
         let Some(own) = self.wish else { return };
         let Some(lease) = Lease::informed(view, own, server, self.asked_at) else {
+            count!(self.counters, unusable);
             return;
         };
+        count!(self.counters, acks);
         self.lease = Some(lease);
         self.state = State::Informed;
         self.at = Instant::FAR_FUTURE;
@@ -238,11 +268,16 @@ impl Client {
             | State::Bound
             | State::Informing
             | State::Informed
-            | State::Releasing => false,
+            | State::Releasing => {
+                count!(self.counters, unexpected);
+                return;
+            }
         };
         if !heeded {
+            count!(self.counters, foreign);
             return;
         }
+        count!(self.counters, naks);
         self.tell(Event::Refused { server });
         //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
         //# If the client receives a DHCPNAK message, the client restarts the

@@ -21,23 +21,41 @@ impl<S: Store> Server<'_, S> {
         source: Ipv4Addr,
         message: &[u8],
     ) {
+        let Some(kind) = view.message_type() else {
+            count!(self.counters, malformed);
+            return;
+        };
+        match kind {
+            MessageType::Discover => count!(self.counters, discovers),
+            MessageType::Request => count!(self.counters, requests),
+            MessageType::Decline => count!(self.counters, declines),
+            MessageType::Release => count!(self.counters, releases),
+            MessageType::Inform => count!(self.counters, informs),
+            MessageType::Offer | MessageType::Ack | MessageType::Nak | MessageType::Other(_) => {
+                count!(self.counters, unexpected);
+                return;
+            }
+        }
+        if !view.giaddr().is_unspecified() {
+            count!(self.counters, relayed);
+        }
         let asking = self.asking(stack, view);
-        match view.message_type() {
-            Some(MessageType::Inform) => self.informs(stack, view, source),
+        match kind {
+            MessageType::Inform => self.informs(stack, view, source),
             // No pool is for where the client is: another server's business.
-            Some(_) if self.network_at(asking.at).is_none() => {
-                if view.message_type() == Some(MessageType::Request) {
-                    self.request_from_elsewhere(stack, view);
+            _ if self.network_at(asking.at).is_none() => {
+                if kind == MessageType::Request && self.is_wrong_here(view) {
+                    let asked = view.requested_address().unwrap_or(view.ciaddr());
+                    self.refuse(stack, view, asked);
+                } else {
+                    count!(self.counters, no_network);
                 }
             }
-            Some(MessageType::Discover) => self.discovered(stack, view, &asking, message),
-            Some(MessageType::Request) => self.requested(stack, view, &asking),
-            Some(MessageType::Decline) => self.declined(stack, view, &asking),
-            Some(MessageType::Release) => self.released(stack, view, &asking),
-            Some(
-                MessageType::Offer | MessageType::Ack | MessageType::Nak | MessageType::Other(_),
-            )
-            | None => {}
+            MessageType::Discover => self.discovered(stack, view, &asking, message),
+            MessageType::Request => self.requested(stack, view, &asking),
+            MessageType::Decline => self.declined(stack, view, &asking),
+            MessageType::Release => self.released(stack, view, &asking),
+            MessageType::Offer | MessageType::Ack | MessageType::Nak | MessageType::Other(_) => {}
         }
     }
 
@@ -50,7 +68,7 @@ impl<S: Store> Server<'_, S> {
             (None, None) if !view.ciaddr().is_unspecified() => {
                 self.extending(stack, view, asking, view.ciaddr());
             }
-            (None, None) => {}
+            (None, None) => count!(self.counters, incomplete),
         }
     }
 
@@ -69,6 +87,7 @@ impl<S: Store> Server<'_, S> {
             //# not selected by the DHCPREQUEST message use the message as
             //# notification that the client has declined that server's offer.
             self.forget_offer(stack, &asking.client);
+            count!(self.counters, other_server);
             return;
         }
         // Some clients have the address in ciaddr here.
@@ -142,16 +161,15 @@ impl<S: Store> Server<'_, S> {
     fn unknown(&mut self, stack: &mut Stack, view: &Dhcpv4View<'_>, asked: Ipv4Addr) {
         if self.config.authoritative {
             self.refuse(stack, view, asked);
+        } else {
+            count!(self.counters, unknown);
         }
     }
 
-    /// The client's address is of a network there is no pool for; here that is wrong.
-    fn request_from_elsewhere(&mut self, stack: &mut Stack, view: &Dhcpv4View<'_>) {
+    /// The client asks for an address of a network there is no pool for: whether that is wrong here.
+    fn is_wrong_here(&self, view: &Dhcpv4View<'_>) -> bool {
         let came_here = view.giaddr().is_unspecified();
-        if self.config.authoritative && came_here && view.server_identifier().is_none() {
-            let asked = view.requested_address().unwrap_or(view.ciaddr());
-            self.refuse(stack, view, asked);
-        }
+        self.config.authoritative && came_here && view.server_identifier().is_none()
     }
 
     /// Gives an address: keeps it first, then says so.
@@ -180,7 +198,7 @@ impl<S: Store> Server<'_, S> {
             expires: end_of_lease(now, seconds),
         };
         if self.store.put(&binding, now).is_err() {
-            self.tell(ServerEvent::StoreFailed);
+            self.store_failed();
             return;
         }
         self.forget_offer(stack, &asking.client);
@@ -209,7 +227,12 @@ impl<S: Store> Server<'_, S> {
         let for_this = view
             .server_identifier()
             .is_some_and(|s| self.is_this(stack, s));
-        let Some(address) = view.requested_address().filter(|_| for_this) else {
+        if !for_this {
+            count!(self.counters, other_server);
+            return;
+        }
+        let Some(address) = view.requested_address() else {
+            count!(self.counters, incomplete);
             return;
         };
         // Only who got an address can decline it: else anybody could empty the pool.
@@ -217,6 +240,7 @@ impl<S: Store> Server<'_, S> {
         let had = known.is_some_and(|known| known.client == asking.client)
             || self.offered_to(stack.now(), &asking.client) == Some(address);
         if !had {
+            count!(self.counters, unknown);
             return;
         }
         self.forget_offer(stack, &asking.client);
@@ -238,6 +262,7 @@ impl<S: Store> Server<'_, S> {
         let own =
             |known: &Binding| known.client == asking.client && known.state == BindingState::Leased;
         let Some(known) = known.filter(own) else {
+            count!(self.counters, unknown);
             return;
         };
         let now = self.time(stack);
@@ -247,7 +272,7 @@ impl<S: Store> Server<'_, S> {
             ..known
         };
         if self.store.put(&binding, now).is_err() {
-            self.tell(ServerEvent::StoreFailed);
+            self.store_failed();
             return;
         }
         self.tell(ServerEvent::Released {
@@ -268,6 +293,7 @@ impl<S: Store> Server<'_, S> {
             view.ciaddr()
         };
         if self.network_at(address).is_none() {
+            count!(self.counters, no_network);
             return;
         }
         if self.send_information(stack, view, address) {

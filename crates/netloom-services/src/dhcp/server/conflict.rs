@@ -158,6 +158,7 @@ impl<S: Store> Server<'_, S> {
                 // It asks again because we look: the newest message is the one to answer.
                 Stage::Queued | Stage::Looking => {
                     place.keep(message);
+                    count!(self.counters, repeated);
                     return;
                 }
                 Stage::Offered | Stage::Free => {}
@@ -167,9 +168,7 @@ impl<S: Store> Server<'_, S> {
             .offered_to(now, &asking.client)
             .or_else(|| view.requested_address());
         let Some(address) = self.choose(stack, asking, wish) else {
-            self.tell(ServerEvent::Exhausted {
-                for_whom: view.hardware(),
-            });
+            self.exhausted(view);
             return;
         };
         let stale = |place: &Pending| place.stage == Stage::Offered && now >= place.at;
@@ -180,6 +179,10 @@ impl<S: Store> Server<'_, S> {
         let must_look = self.must_look(stack, view, asking, address);
         // Without a place the client has to ask again: by then one may be free.
         let Some(place) = free.and_then(|index| self.pending.get_mut(index)) else {
+            count!(self.counters, no_place);
+            self.tell(ServerEvent::NoPlace {
+                for_whom: view.hardware(),
+            });
             return;
         };
         place.client = asking.client;
@@ -325,8 +328,7 @@ impl<S: Store> Server<'_, S> {
                 }
                 None => {
                     *place = Pending::FREE;
-                    let for_whom = view.hardware();
-                    server.tell(ServerEvent::Exhausted { for_whom });
+                    server.exhausted(view);
                 }
             }
         });
@@ -376,7 +378,7 @@ impl<S: Store> Server<'_, S> {
             expires: now.saturating_add(seconds),
         };
         if self.store.put(&binding, now).is_err() {
-            self.tell(ServerEvent::StoreFailed);
+            self.store_failed();
         }
     }
 

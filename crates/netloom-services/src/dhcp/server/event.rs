@@ -66,6 +66,12 @@ pub enum ServerEvent {
         /// The client's interface.
         for_whom: Hardware,
     },
+    /// As many clients ask as there are [`Pending`](super::Pending) places: this one was not
+    /// answered.
+    NoPlace {
+        /// The client's interface.
+        for_whom: Hardware,
+    },
     /// A lease could not be kept, so it was not given.
     StoreFailed,
 }
@@ -97,6 +103,9 @@ impl fmt::Display for ServerEvent {
             } => write!(f, "{mac} has {address}, which was not given to it"),
             ServerEvent::Informed { address } => write!(f, "informed {address}"),
             ServerEvent::Exhausted { for_whom } => write!(f, "no address left for {for_whom:?}"),
+            ServerEvent::NoPlace { for_whom } => {
+                write!(f, "too many clients ask at once: no answer to {for_whom:?}")
+            }
             ServerEvent::StoreFailed => f.write_str("a lease could not be kept"),
         }
     }

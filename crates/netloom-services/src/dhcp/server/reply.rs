@@ -103,20 +103,22 @@ impl<'a, S: Store> Server<'a, S> {
         };
         let mut buffer = [0; BUFFER];
         let Ok(len) = self.write(stack, view, &said, &mut buffer) else {
+            count!(self.counters, unsent);
             return false;
         };
         let to = (to, CLIENT_PORT);
-        self.send(stack, to, buffer.get(..len).unwrap_or_default())
+        self.send(stack, said.kind, to, buffer.get(..len).unwrap_or_default())
     }
 
     /// Writes a reply and sends it the way RFC 2131 §4.1 says.
     fn send_reply(&mut self, stack: &mut Stack, view: &Dhcpv4View<'_>, said: &Said<'_>) -> bool {
         let mut buffer = [0; BUFFER];
         let Ok(len) = self.write(stack, view, said, &mut buffer) else {
+            count!(self.counters, unsent);
             return false;
         };
         let to = self.way(stack, view, said);
-        self.send(stack, to, buffer.get(..len).unwrap_or_default())
+        self.send(stack, said.kind, to, buffer.get(..len).unwrap_or_default())
     }
 
     fn way(&self, stack: &mut Stack, view: &Dhcpv4View<'_>, said: &Said<'_>) -> (Ipv4Addr, u16) {
@@ -161,14 +163,29 @@ impl<'a, S: Store> Server<'a, S> {
         }
     }
 
-    fn send(&self, stack: &mut Stack, to: (Ipv4Addr, u16), data: &[u8]) -> bool {
+    fn send(
+        &mut self,
+        stack: &mut Stack,
+        kind: MessageType,
+        to: (Ipv4Addr, u16),
+        data: &[u8],
+    ) -> bool {
         // A client that was gone is not this one.
         let _ = stack.udp_take_error(self.socket);
         let message = UdpMessage {
             to: Some(SocketAddr::new(IpAddr::V4(to.0), to.1)),
             from: None,
         };
-        stack.udp_send_message(self.socket, &message, data).is_ok()
+        if stack.udp_send_message(self.socket, &message, data).is_err() {
+            count!(self.counters, unsent);
+            return false;
+        }
+        match kind {
+            MessageType::Offer => count!(self.counters, offers),
+            MessageType::Nak => count!(self.counters, naks),
+            _ => count!(self.counters, acks),
+        }
+        true
     }
 
     fn write(

@@ -181,6 +181,21 @@ impl Bench {
         }
     }
 
+    /// The counters are these, those of what was sent left aside.
+    #[track_caller]
+    pub(super) fn assert_got(&self, expected: ClientCounters) {
+        let counters = *self.client.counters();
+        let got = ClientCounters {
+            discovers: 0,
+            requests: 0,
+            declines: 0,
+            releases: 0,
+            informs: 0,
+            ..counters
+        };
+        assert_eq!(got, expected);
+    }
+
     /// From nothing to BOUND.
     pub(super) fn bound(request: Request<'_>, reply: &Reply) -> Bench {
         let mut bench = Bench::heap(request);

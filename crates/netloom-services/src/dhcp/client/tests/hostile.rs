@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::vec::Vec;
 
+use netloom_stack::DropReason;
 use netloom_wire::dhcpv4::{MessageType, code};
 use proptest::prelude::*;
 
@@ -20,21 +21,82 @@ fn request() -> Request<'static> {
 /// Somebody else's replies: by xid, by address, by identifier, by direction.
 #[test]
 fn what_answers_somebody_else_is_ignored() {
-    let change: [fn(&mut Vec<u8>); 5] = [
-        |m| m[4] ^= 1,
-        |m| m[28] ^= 4,
-        |m| m[1] = 6,
-        |m| m[2] = 5,
-        |m| m[0] = 1,
+    let none = ClientCounters::ZERO;
+    let (wrong_xid, wrong_hardware, unexpected) = (
+        ClientCounters {
+            wrong_xid: 1,
+            ..none
+        },
+        ClientCounters {
+            wrong_hardware: 1,
+            ..none
+        },
+        ClientCounters {
+            unexpected: 1,
+            ..none
+        },
+    );
+    type Change = fn(&mut Vec<u8>);
+    let change: [(Change, _); 5] = [
+        (|m| m[4] ^= 1, wrong_xid),
+        (|m| m[28] ^= 4, wrong_hardware),
+        (|m| m[1] = 6, wrong_hardware),
+        (|m| m[2] = 5, wrong_hardware),
+        (|m| m[0] = 1, unexpected),
     ];
-    for change in change {
+    for (change, counted) in change {
         let mut bench = Bench::heap(request());
         let discover = bench.expect(MessageType::Discover);
         let mut offer = Reply::default().offer(&discover);
         change(&mut offer);
         bench.say(&offer, true);
         assert_eq!(bench.client.state(), State::Selecting);
+        bench.assert_got(counted);
     }
+}
+
+/// What only clients say, and what says nothing.
+#[test]
+fn messages_of_other_kinds_are_ignored() {
+    let mut bench = Bench::heap(request());
+    let discover = bench.expect(MessageType::Discover);
+    for kind in [1, 3, 4, 7, 8, 77] {
+        bench.say(&Reply::default().to(kind.into(), &discover), true);
+    }
+    let nothing = Reply {
+        without: [code::MESSAGE_TYPE].to_vec(),
+        ..Reply::default()
+    };
+    bench.say(&nothing.offer(&discover), true);
+    bench.say(b"no message", true);
+    // Longer than what is read: what is missing could be anything.
+    let mut long = Reply::default().offer(&discover);
+    long.resize(1025, 0);
+    bench.say(&long, true);
+    assert_eq!(bench.client.state(), State::Selecting);
+    bench.assert_got(ClientCounters {
+        unexpected: 6,
+        malformed: 2,
+        cut: 1,
+        ..ClientCounters::ZERO
+    });
+}
+
+/// What the stack has no room for is not said to have been sent.
+#[test]
+fn what_the_stack_does_not_take_is_counted_as_such() {
+    let mut bench = Bench::lent(request());
+    bench.expect(MessageType::Discover);
+    for _ in 0..5 {
+        bench.now = bench.now.plus_micros(70_000_000);
+        bench.stack.advance(bench.now);
+        while bench.client.poll(&mut bench.stack).is_some() {}
+    }
+    let counters = *bench.client.counters();
+    assert!(counters.unsent > 0, "{counters:?}");
+    assert_eq!(counters.discovers + counters.unsent, 6);
+    bench.turn();
+    assert_eq!(counters.sent(), 1 + bench.sent.len() as u32);
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6842#section-3
@@ -49,6 +111,10 @@ fn a_reply_with_anothers_identifier_is_discarded() {
     let wrong = Reply::default().with(code::CLIENT_IDENTIFIER, &id[1..]);
     bench.say(&wrong.offer(&discover), true);
     assert_eq!(bench.client.state(), State::Selecting);
+    bench.assert_got(ClientCounters {
+        wrong_id: 1,
+        ..ClientCounters::ZERO
+    });
     let right = Reply::default().with(code::CLIENT_IDENTIFIER, &id);
     bench.say(&right.offer(&discover), true);
     assert_eq!(bench.client.state(), State::Requesting);
@@ -71,6 +137,11 @@ fn an_ack_without_a_lease_is_none() {
             .collect();
         bench.say(&reply.ack(&asked), true);
         assert_eq!(bench.client.state(), State::Requesting);
+        bench.assert_got(ClientCounters {
+            offers: 1,
+            unusable: 1,
+            ..ClientCounters::ZERO
+        });
     }
 }
 
@@ -91,6 +162,9 @@ fn class_19_every_truncation_of_every_reply_is_taken_or_dropped_whole() {
             break;
         }
         bench.say(&offer[..cut], false);
+        let counters = bench.client.counters();
+        let told = counters.taken() + counters.dropped();
+        assert_eq!(told as usize, cut + 1, "{counters:?}");
     }
     let mut bench = Bench::heap(request());
     let discover = bench.expect(MessageType::Discover);
@@ -101,6 +175,11 @@ fn class_19_every_truncation_of_every_reply_is_taken_or_dropped_whole() {
         bench.say(&nak[..cut], false);
     }
     assert_eq!(bench.client.state(), State::Requesting);
+    bench.assert_got(ClientCounters {
+        offers: 1,
+        malformed: 243,
+        ..ClientCounters::ZERO
+    });
 }
 
 fn offer_for(reply: &Reply, discover: &super::bench::Sent) -> Vec<u8> {
@@ -124,6 +203,13 @@ fn a_flood_of_messages_leaves_the_next_turn_for_the_answer() {
     bench.say(&Reply::default().offer(&discover), true);
     bench.run_for(1);
     assert_eq!(bench.client.state(), State::Requesting);
+    // The others found no room in the socket's queue.
+    let lost = bench.stack.counters().dropped(DropReason::UdpQueueFull);
+    bench.assert_got(ClientCounters {
+        offers: 1,
+        wrong_xid: 200 - lost as u32,
+        ..ClientCounters::ZERO
+    });
 }
 
 proptest! {
@@ -178,10 +264,13 @@ proptest! {
     fn any_bytes_at_all(messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 0..20)) {
         let mut bench = Bench::heap(request());
         bench.expect(MessageType::Discover);
+        let said = messages.len();
         for message in messages {
             bench.say(&message, false);
         }
         prop_assert_eq!(bench.client.state(), State::Selecting);
+        prop_assert_eq!(bench.client.counters().taken(), 0);
+        prop_assert_eq!(bench.client.counters().dropped() as usize, said);
         prop_assert!(!bench.stack.is_local(Ipv4Addr::new(10, 0, 0, 50)));
     }
 }

@@ -271,6 +271,14 @@ fn a_nak_to_a_client_that_asked_nothing_is_ignored() {
     bench.say(&Reply::default().nak(&asked), false);
     assert_eq!(bench.client.state(), State::Bound);
     assert!(bench.stack.is_local(OFFERED));
+    // An ACK without a question is none either.
+    bench.say(&Reply::default().ack(&asked), true);
+    bench.assert_got(ClientCounters {
+        offers: 1,
+        acks: 2,
+        unexpected: 2,
+        ..ClientCounters::ZERO
+    });
 }
 
 #[test]
@@ -297,6 +305,8 @@ fn an_address_is_given_back_then_gone() {
     assert_eq!(bench.client.state(), State::Stopped);
     assert!(!bench.stack.is_local(OFFERED));
     bench.silent(10_000);
+    let counters = bench.client.counters();
+    assert_eq!((counters.releases, counters.sent()), (1, 3));
 }
 
 /// It is the server's to give to others from then on.
@@ -376,6 +386,8 @@ fn an_address_is_defended_once_in_ten_seconds_then_declined() {
     assert_eq!(decline.view().requested_address(), Some(OFFERED));
     let again = bench.expect(MessageType::Discover);
     assert!(again.at.micros_since(decline.at) >= 10_000_000);
+    let counters = bench.client.counters();
+    assert_eq!((counters.declines, counters.sent()), (1, 4));
 }
 
 #[test]
@@ -480,8 +492,15 @@ fn inform_asks_for_all_but_an_address() {
         ..Reply::default()
     }
     .with(code::DNS_SERVER, &[10, 0, 0, 53]);
+    // A network with such a mask there is not.
+    let impossible = reply.clone().with(code::SUBNET_MASK, &[255, 0, 255, 0]);
+    bench.say(&impossible.ack(&again), false);
+    assert_eq!(bench.client.counters().unusable, 1);
     bench.say(&reply.ack(&again), false);
     assert_eq!(bench.event(), Some(Event::Informed { server: SERVER }));
+    let counters = bench.client.counters();
+    assert_eq!((counters.informs, counters.acks), (2, 1));
+    assert_eq!((counters.sent(), counters.dropped()), (3, 1));
     assert_eq!(bench.client.state(), State::Informed);
     let lease = bench.client.lease().unwrap();
     assert_eq!(lease.dns[..], [Ipv4Addr::new(10, 0, 0, 53)]);

@@ -230,6 +230,12 @@ fn the_best_offer_within_a_time_is_taken() {
         assert_eq!(request.at.micros_since(discover.at), 500_000);
         let server = request.view().server_identifier();
         assert_eq!(server, Some(Ipv4Addr::new(10, 0, 0, best)));
+        let offers = if wish.is_some() { 3 } else { 2 };
+        bench.assert_got(ClientCounters {
+            offers,
+            passed_over: 4 - offers,
+            ..ClientCounters::ZERO
+        });
     }
 }
 
@@ -265,8 +271,23 @@ fn an_offer_of_nobody_or_nothing_is_passed_over() {
         );
     }
     assert_eq!(bench.client.state(), State::Selecting);
+    // Nor may the server be one that no host can be.
+    let impossible = Reply {
+        server: Ipv4Addr::LOCALHOST,
+        ..Reply::default()
+    };
+    bench.say(&impossible.offer(&discover), true);
+    assert_eq!(bench.client.state(), State::Selecting);
     bench.say(&Reply::default().offer(&discover), true);
     assert_eq!(bench.client.state(), State::Requesting);
+    // One more comes too late.
+    bench.say(&Reply::default().offer(&discover), true);
+    bench.assert_got(ClientCounters {
+        offers: 1,
+        unusable: 11,
+        unexpected: 1,
+        ..ClientCounters::ZERO
+    });
 }
 
 /// S5: the server identifier is option 54 of the OFFER; `siaddr` is somebody else's, or 0.
@@ -320,6 +341,16 @@ fn s05_naks_without_end_make_no_storm() {
         bench.say(&Reply::default().nak(&request), false);
         refused = Some(bench.now);
     }
+    assert_eq!(
+        *bench.client.counters(),
+        ClientCounters {
+            discovers: 8,
+            requests: 8,
+            offers: 8,
+            naks: 8,
+            ..ClientCounters::ZERO
+        }
+    );
     for (delay, expected) in delays.iter().zip([0, 4, 8, 16, 32, 64, 64]) {
         assert!(delay.abs_diff(expected) <= 1, "{delays:?}");
     }
@@ -348,6 +379,14 @@ fn s05_a_nak_of_a_server_not_selected_is_ignored() {
     bench.say(&other.nak(&request), false);
     bench.run_for(2);
     assert_eq!(bench.client.state(), State::Bound);
+    bench.assert_got(ClientCounters {
+        offers: 1,
+        acks: 1,
+        // The first, when nothing had been asked of anybody.
+        unexpected: 1,
+        foreign: 3,
+        ..ClientCounters::ZERO
+    });
     assert!(matches!(bench.event(), Some(Event::Acquired { .. })));
 }
 

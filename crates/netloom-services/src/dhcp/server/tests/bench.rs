@@ -248,6 +248,11 @@ impl Bench {
         address
     }
 
+    #[track_caller]
+    pub(super) fn assert_counters(&self, expected: ServerCounters) {
+        assert_eq!(*self.server.counters(), expected);
+    }
+
     pub(super) fn event(&mut self) -> Option<ServerEvent> {
         self.events.pop_front()
     }
@@ -340,7 +345,7 @@ impl Asked {
         buffer[..len].to_vec()
     }
 
-    fn frame(&self) -> Vec<u8> {
+    pub(super) fn frame(&self) -> Vec<u8> {
         datagram(mac(self.n), self.src, self.dst, &self.bytes())
     }
 }

@@ -101,6 +101,7 @@ fn an_offer_ends_when_the_client_takes_another_servers() {
     bench.one(&Asked::discover(1));
     bench.none(&Asked::selecting(1, ip(100)).with(code::SERVER_IDENTIFIER, &[10, 0, 0, 2]));
     assert_eq!(bench.server.pending(), 0);
+    assert_eq!(bench.server.counters().other_server, 1);
     assert_eq!(bench.one(&Asked::discover(2)).kind(), MessageType::Offer);
 }
 
@@ -152,6 +153,15 @@ fn only_the_client_itself_can_give_an_address_back() {
     // Twice is once.
     bench.none(&Asked::release(1, address));
     assert_eq!(bench.event(), None);
+    bench.assert_counters(ServerCounters {
+        discovers: 1,
+        offers: 1,
+        requests: 1,
+        acks: 1,
+        releases: 3,
+        unknown: 2,
+        ..ServerCounters::ZERO
+    });
 }
 
 #[test]
@@ -241,6 +251,11 @@ fn what_could_not_be_kept_is_not_given() {
     bench.none(&Asked::selecting(1, address));
     assert_eq!(bench.event(), Some(ServerEvent::StoreFailed));
     assert_eq!(bench.event(), None);
+    bench.assert_counters(ServerCounters {
+        requests: 1,
+        store_failed: 1,
+        ..ServerCounters::ZERO
+    });
 }
 
 #[test]

@@ -28,6 +28,29 @@ fn replies_and_nonsense_are_not_answered() {
     bench.none(&nothing);
     bench.none(&Asked::new(1, MessageType::Request));
     assert_eq!(bench.server.pending(), 0);
+    let frame = datagram(mac(1), ip(99), OWN, b"no message");
+    bench.receive(&frame);
+    bench.assert_counters(ServerCounters {
+        requests: 1,
+        incomplete: 1,
+        unexpected: 5,
+        malformed: 2,
+        ..ServerCounters::ZERO
+    });
+}
+
+/// What does not fit the buffer may mean anything.
+#[test]
+fn a_message_longer_than_is_read_is_dropped() {
+    let mut bench = Bench::new(config(vec![pool()]));
+    let mut long = Asked::discover(1).bytes();
+    long.resize(BUFFER + 1, 0);
+    let frame = datagram(mac(1), ip(99), OWN, &long);
+    bench.receive(&frame);
+    bench.assert_counters(ServerCounters {
+        cut: 1,
+        ..ServerCounters::ZERO
+    });
 }
 
 /// Class 19: every truncation of every message a client sends.
@@ -35,6 +58,7 @@ fn replies_and_nonsense_are_not_answered() {
 fn class_19_every_truncation_of_every_message_is_taken_or_dropped_whole() {
     let mut bench = Bench::new(config(vec![pool()]));
     bench.lease(1);
+    let mut said = 2;
     let messages = [
         Asked::discover(2).with(code::CLIENT_IDENTIFIER, &[1; 20]),
         Asked::selecting(1, ip(100)),
@@ -48,8 +72,13 @@ fn class_19_every_truncation_of_every_message_is_taken_or_dropped_whole() {
         for cut in 0..bytes.len() {
             let frame = datagram(mac(asked.n), asked.src, asked.dst, &bytes[..cut]);
             bench.receive(&frame);
+            said += 1;
         }
     }
+    let counters = *bench.server.counters();
+    assert_eq!(counters.got() + counters.dropped(), said);
+    // A header and the magic cookie are a message, but of no kind.
+    assert!(counters.malformed >= 6 * 240, "{counters:?}");
 }
 
 /// A thousand clients that ask and never take: the leases there are go on, and all is as before once
@@ -68,6 +97,16 @@ fn a_flood_of_discovers_takes_no_lease_away() {
         bench.one(&Asked::renewing(1, first)).kind(),
         MessageType::Ack
     );
+    // One address is leased, three are offered, and there is none for the others, but for the one
+    // whose interface is that of the lease.
+    bench.assert_counters(ServerCounters {
+        discovers: 1001,
+        offers: 5,
+        exhausted: 996,
+        requests: 2,
+        acks: 2,
+        ..ServerCounters::ZERO
+    });
     bench.run_for(61_000);
     bench.events.clear();
     assert_ne!(bench.lease(3), first);
@@ -151,12 +190,13 @@ proptest! {
     #[test]
     fn any_bytes_at_all(messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 0..20)) {
         let mut bench = Bench::new(config(vec![pool()]));
+        let said = messages.len();
         for message in messages {
             let frame = datagram(mac(1), ip(99), OWN, &message);
             bench.receive(&frame);
         }
         prop_assert!(bench.sent.is_empty());
-        let _ = vec![0];
+        prop_assert_eq!(bench.server.counters().malformed as usize, said);
     }
 }
 

@@ -102,6 +102,12 @@ fn the_newest_message_is_answered_after_the_look() {
     let offer = bench.sent.pop_front().unwrap();
     assert_eq!(offer.view().xid(), 0x777);
     assert!(bench.sent.is_empty());
+    bench.assert_counters(ServerCounters {
+        discovers: 2,
+        repeated: 1,
+        offers: 1,
+        ..ServerCounters::ZERO
+    });
 }
 
 #[test]
@@ -118,6 +124,11 @@ fn places_are_bounded_and_who_finds_none_asks_again() {
         bench.none(&Asked::discover(n));
     }
     assert_eq!(bench.server.pending(), 4);
+    for n in [5, 6] {
+        let for_whom = netloom_wire::dhcpv4::Hardware::ethernet(mac(n).0);
+        assert_eq!(bench.event(), Some(ServerEvent::NoPlace { for_whom }));
+    }
+    assert_eq!(bench.event(), None);
     bench.run_for(500);
     assert_eq!(bench.sent.len(), 4);
     bench.sent.clear();
@@ -127,6 +138,34 @@ fn places_are_bounded_and_who_finds_none_asks_again() {
     bench.none(&Asked::discover(5));
     bench.run_for(500);
     assert_eq!(bench.sent.len(), 1);
+    bench.assert_counters(ServerCounters {
+        discovers: 8,
+        no_place: 3,
+        offers: 5,
+        ..ServerCounters::ZERO
+    });
+}
+
+/// The last address there is turns out to be somebody's.
+#[test]
+fn an_address_found_in_use_may_leave_none() {
+    let one = Pool {
+        last: ip(100),
+        ..pool()
+    };
+    let mut bench = Bench::new(ServerConfig {
+        pools: vec![one].leak(),
+        ..looking()
+    });
+    bench.none(&Asked::discover(1));
+    bench.arp_from(mac(50), ip(100));
+    bench.run_for(500);
+    assert!(bench.sent.is_empty());
+    bench.assert_counters(ServerCounters {
+        discovers: 1,
+        exhausted: 1,
+        ..ServerCounters::ZERO
+    });
 }
 
 /// Somebody may have taken it since.

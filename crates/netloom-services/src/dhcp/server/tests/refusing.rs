@@ -7,7 +7,7 @@ use netloom_wire::dhcpv4::{MessageType, code};
 use netloom_wire::{Addr, MacAddr};
 
 use super::super::*;
-use super::bench::{Asked, Bench, OWN, config, far_pool, ip, mac, pool};
+use super::bench::{Asked, Bench, OWN, config, far_pool, ip, pool};
 
 fn authoritative() -> ServerConfig<'static> {
     ServerConfig {
@@ -64,6 +64,12 @@ fn of_a_client_it_does_not_know_a_server_says_nothing_unless_it_knows_all() {
     bench.none(&Asked::renewing(1, ip(100)));
     let elsewhere = Asked::renewing(1, [192, 168, 1, 2].into());
     bench.none(&elsewhere);
+    bench.assert_counters(ServerCounters {
+        requests: 3,
+        unknown: 2,
+        no_network: 1,
+        ..ServerCounters::ZERO
+    });
     let mut bench = Bench::new(authoritative());
     for asked in [
         Asked::rebooting(1, ip(100)),
@@ -72,6 +78,11 @@ fn of_a_client_it_does_not_know_a_server_says_nothing_unless_it_knows_all() {
     ] {
         assert_eq!(bench.one(&asked).kind(), MessageType::Nak);
     }
+    bench.assert_counters(ServerCounters {
+        requests: 3,
+        naks: 3,
+        ..ServerCounters::ZERO
+    });
 }
 
 #[test]
@@ -120,6 +131,23 @@ fn a_declined_address_is_given_to_nobody_for_a_while() {
     bench.events.clear();
     bench.none(&Asked::decline(1, ip(100)));
     assert!(matches!(bench.event(), Some(ServerEvent::Declined { .. })));
+    // It does not say what.
+    let mut nothing = Asked::decline(1, ip(100));
+    nothing
+        .options
+        .retain(|(code, _)| *code != code::REQUESTED_ADDRESS);
+    bench.none(&nothing);
+    bench.assert_counters(ServerCounters {
+        discovers: 1,
+        offers: 1,
+        requests: 2,
+        acks: 2,
+        declines: 4,
+        unknown: 1,
+        other_server: 1,
+        incomplete: 1,
+        ..ServerCounters::ZERO
+    });
     bench.none(&Asked::discover(1));
     bench.none(&Asked::discover(2));
     assert_eq!(
@@ -166,5 +194,12 @@ fn where_it_has_no_pool_a_server_says_nothing() {
         bench.one(&Asked::discover(1).relayed()).kind(),
         MessageType::Offer
     );
-    let _ = mac(1);
+    bench.assert_counters(ServerCounters {
+        discovers: 3,
+        informs: 1,
+        relayed: 2,
+        no_network: 3,
+        offers: 1,
+        ..ServerCounters::ZERO
+    });
 }

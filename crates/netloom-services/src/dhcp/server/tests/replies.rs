@@ -181,6 +181,49 @@ fn inform_is_answered_without_an_address() {
     let mut bindings = 0;
     bench.server.store().for_each(&mut |_| bindings += 1);
     assert_eq!(bindings, 0);
+    bench.assert_counters(ServerCounters {
+        informs: 2,
+        acks: 2,
+        ..ServerCounters::ZERO
+    });
+}
+
+/// Without an address there is none to say who replies.
+#[test]
+fn what_cannot_be_sent_is_counted_as_such() {
+    let mut bench = Bench::new(config(vec![pool()]));
+    bench.stack.remove_address(super::bench::IF, OWN).unwrap();
+    for kind in [MessageType::Request, MessageType::Inform] {
+        let mut asked = Asked::new(1, kind);
+        asked.header.ciaddr = ip(200);
+        bench.none(&asked);
+    }
+    bench.assert_counters(ServerCounters {
+        requests: 1,
+        informs: 1,
+        unsent: 2,
+        ..ServerCounters::ZERO
+    });
+}
+
+/// Nor can what finds no room in the socket's queue.
+#[test]
+fn replies_that_find_no_room_are_counted_as_such() {
+    let mut bench = Bench::lent(config(vec![pool()]));
+    let address = bench.lease(1);
+    for _ in 0..6 {
+        let frame = Asked::renewing(1, address).frame();
+        let meta = netloom_stack::driver::RxMeta::default();
+        bench
+            .stack
+            .receive(bench.now, super::bench::IF, &frame, &meta);
+        while bench.server.poll(&mut bench.stack).is_some() {}
+    }
+    let counters = *bench.server.counters();
+    assert!(counters.unsent > 0, "{counters:?}");
+    assert_eq!(counters.acks + counters.unsent, 7);
+    bench.turn();
+    assert_eq!(1 + bench.sent.len() as u32, counters.acks);
 }
 
 #[test]
