@@ -15,7 +15,7 @@
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
-#[cfg(any(feature = "dhcp-client", feature = "dhcp-server"))]
+#[cfg(any(feature = "dhcp-client", feature = "dhcp-server", feature = "http"))]
 #[macro_use]
 mod counting;
 #[cfg(any(feature = "dhcp-client", feature = "dhcp-server"))]

@@ -156,6 +156,27 @@ fn answer(request: &[u8], at_once: usize) -> String {
         // Answers may speak of versions.
         .filter(|code| code.bytes().all(|b| b.is_ascii_digit()))
         .collect();
+    let class = |first| words.iter().filter(|code| code.starts_with(first)).count();
+    let counters = session.counters();
+    assert_eq!(
+        [
+            counters.continues,
+            counters.successes,
+            counters.client_errors,
+            counters.server_errors,
+            counters.requests + counters.refusals(),
+        ]
+        .map(|count| count as usize),
+        [
+            class('1'),
+            class('2'),
+            class('4'),
+            class('5'),
+            words.len() - class('1')
+        ],
+        "{}",
+        request.escape_ascii()
+    );
     words.push(match progress.expect("the client goes on") {
         Progress::Done => "close",
         Progress::Idle => "keep",

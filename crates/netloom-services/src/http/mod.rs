@@ -28,6 +28,7 @@ mod byteranges;
 mod client;
 mod condition;
 mod cookie;
+mod counters;
 mod date;
 mod fields;
 mod form;
@@ -53,6 +54,8 @@ pub use byteranges::ByteRanges;
 pub use client::{Client, Continue, Redirect};
 pub use condition::{EntityTag, Validators, Verdict, evaluate};
 pub use cookie::{BadCookie, ReceivedCookie, SameSite, SetCookie, cookie, cookies};
+#[cfg(feature = "counters")]
+pub use counters::Counters;
 pub use date::HttpDate;
 pub use fields::{Field, Fields, Quotable, is_token, list_members, parameters};
 pub use form::{FORM_TYPE, Form, FormPairs};

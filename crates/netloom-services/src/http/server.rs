@@ -4,6 +4,7 @@ use netloom_stack::driver::Instant;
 use netloom_stack::tcp::How;
 use netloom_stack::{Error, Stack, TcpHandle};
 
+use super::counters::Counters;
 use super::date::HttpDate;
 use super::session::{Handler, Progress, Session};
 use super::transport::Connection;
@@ -84,6 +85,8 @@ impl Default for Timeouts {
 pub struct Server<'m, const N: usize> {
     places: [Place<'m>; N],
     timeouts: Timeouts,
+    /// What no place counts.
+    counters: Counters,
 }
 
 #[derive(Debug)]
@@ -119,7 +122,16 @@ impl<'m, const N: usize> Server<'m, N> {
         Self {
             places: buffers.map(place),
             timeouts,
+            counters: Counters::ZERO,
         }
+    }
+
+    /// What it did with connections and requests.
+    #[cfg(feature = "counters")]
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let each = self.places.iter().map(|place| place.session.counters());
+        each.fold(self.counters, |sum, one| sum.plus(one))
     }
 
     /// Whether another connection can be started.
@@ -139,12 +151,14 @@ impl<'m, const N: usize> Server<'m, N> {
     pub fn start(&mut self, now: Instant, stack: &mut Stack, handle: TcpHandle) {
         let free = self.places.iter_mut().find(|p| p.active.is_none());
         let Some(place) = free else {
+            count!(self.counters, no_room);
             end(stack, handle);
             return;
         };
         // Whole responses are handed over: there is nothing to wait for.
         let _ = stack.tcp_set_nodelay(handle, true);
         place.session.restart();
+        count!(place.session.counters, connections);
         place.active = Some(Active {
             handle,
             waits_for: WaitsFor::Request,
@@ -164,7 +178,7 @@ impl<'m, const N: usize> Server<'m, N> {
         for Place { session, active } in &mut self.places {
             if let Some(before) = *active {
                 *active = match before.waits_for {
-                    WaitsFor::End(left) => before.linger(now, left, stack),
+                    WaitsFor::End(left) => before.linger(now, left, &mut session.counters, stack),
                     WaitsFor::Request | WaitsFor::Rest | WaitsFor::Room => {
                         before.serve(now, date, &self.timeouts, session, stack, handler)
                     }
@@ -200,6 +214,7 @@ impl Active {
         let has_sent = conn.sent() > 0;
         let (waits_for, time) = match polled {
             Err(_) => {
+                count!(session.counters, failed);
                 end(stack, self.handle);
                 return None;
             }
@@ -210,7 +225,7 @@ impl Active {
             Ok(Progress::Done) => {
                 let _ = stack.tcp_shutdown(self.handle, How::Write);
                 self.deadline = now.plus_micros(timeouts.linger);
-                return self.linger(now, MAX_LINGER, stack);
+                return self.linger(now, MAX_LINGER, &mut session.counters, stack);
             }
             Ok(Progress::Idle) => (WaitsFor::Request, timeouts.idle),
             Ok(Progress::Receiving) => (WaitsFor::Rest, timeouts.request),
@@ -221,13 +236,20 @@ impl Active {
             self.waits_for = waits_for;
             self.deadline = now.plus_micros(time);
         } else if is_late {
+            count!(session.counters, timed_out);
             end(stack, self.handle);
             return None;
         }
         Some(self)
     }
 
-    fn linger(mut self, now: Instant, left: usize, stack: &mut Stack) -> Option<Self> {
+    fn linger(
+        mut self,
+        now: Instant,
+        left: usize,
+        counters: &mut Counters,
+        stack: &mut Stack,
+    ) -> Option<Self> {
         let mut left = left;
         while now < self.deadline && left > 0 {
             let read = stack.tcp_read_with(self.handle, |first, second| {
@@ -245,6 +267,11 @@ impl Active {
                 }
                 Err(_) => break,
             }
+        }
+        if now < self.deadline {
+            count!(counters, failed);
+        } else {
+            count!(counters, timed_out);
         }
         end(stack, self.handle);
         None

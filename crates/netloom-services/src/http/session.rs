@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::counters::Counters;
 use super::date::HttpDate;
 use super::head::{Head, ReadError};
 use super::method::{Method, Version};
@@ -50,6 +51,7 @@ pub enum Content<'c> {
 #[derive(Debug)]
 pub struct Reply<'r, 'b> {
     output: &'r mut Output<'b>,
+    counters: &'r mut Counters,
     rest: &'r mut Rest,
     persistence: Persistence,
     method: Method,
@@ -74,6 +76,7 @@ impl<'b> Reply<'_, 'b> {
     ) -> Result<(), HeadError> {
         let Self {
             output,
+            counters,
             rest,
             mut persistence,
             method,
@@ -139,6 +142,7 @@ impl<'b> Reply<'_, 'b> {
             persistence,
         };
         *is_sent = true;
+        counters.response(status);
         Ok(())
     }
 
@@ -208,6 +212,7 @@ pub struct Session<'b> {
     content: &'b mut [u8],
     content_len: usize,
     phase: Phase,
+    pub(super) counters: Counters,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -256,7 +261,15 @@ impl<'b> Session<'b> {
             content,
             content_len: 0,
             phase: Phase::Head,
+            counters: Counters::ZERO,
         }
+    }
+
+    /// What it did with requests, on this connection and those before.
+    #[cfg(feature = "counters")]
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Makes ready for another connection.
@@ -325,6 +338,7 @@ impl<'b> Session<'b> {
             //# The origin server MUST NOT wait for the content before sending the
             //# 100 (Continue) response.
             Phase::Continue => {
+                count!(self.counters, continues);
                 self.output.push(b"HTTP/1.1 100 Continue\r\n\r\n");
                 self.phase = Phase::Content;
             }
@@ -423,10 +437,12 @@ impl<'b> Session<'b> {
         };
         let (method, version) = (request.method(), request.version());
         let persistence = rest.persistence;
+        count!(self.counters, requests);
         for attempt in 0..2 {
             let mut is_sent = false;
             let reply = Reply {
                 output: &mut self.output,
+                counters: &mut self.counters,
                 rest: &mut rest,
                 persistence,
                 method,
@@ -439,6 +455,7 @@ impl<'b> Session<'b> {
                 handler.handle(&request, content, reply);
             } else if reply.status(Status::INTERNAL_SERVER_ERROR).is_err() {
                 // Not even that fits: there is nothing to say.
+                count!(self.counters, unanswered);
                 rest.persistence = Persistence::Close;
                 is_sent = true;
             }
@@ -455,6 +472,7 @@ impl<'b> Session<'b> {
         let text_len = (3 + 1 + 2 + 1_usize)
             .saturating_add(refusal.status.reason().len())
             .saturating_add(refusal.why.len());
+        self.counters.refusal(refusal.status);
         let before = self.output.pending().len();
         let mut head = self.output.response(refusal.status);
         if let Some(now) = now {
@@ -468,6 +486,9 @@ impl<'b> Session<'b> {
         if head.is_err() || !self.output.write_whole(format_args!("{refusal}\n")) {
             // The client learns from the end of the connection that something is wrong.
             self.output.truncate(before);
+            count!(self.counters, unanswered);
+        } else {
+            self.counters.response(refusal.status);
         }
         self.phase = Phase::Last;
     }

@@ -138,6 +138,16 @@ fn a_client_on_another_stack() {
     (0..5).for_each(|_| world.turn());
     assert_eq!((world.server.connections(), world.resets), (0, 0));
     assert_eq!(world.server.next_deadline(), None);
+    assert_eq!(
+        world.server.counters(),
+        Counters {
+            connections: 1,
+            requests: 3,
+            successes: 2,
+            client_errors: 1,
+            ..Counters::ZERO
+        }
+    );
 }
 
 //= https://www.rfc-editor.org/rfc/rfc9112#section-9.6
@@ -162,6 +172,15 @@ fn a_refusal_is_not_lost_to_a_reset() {
     world.near.tcp_close(conn).unwrap();
     (0..20).for_each(|_| world.turn());
     assert_eq!((world.resets, world.server.connections()), (0, 0));
+    assert_eq!(
+        world.server.counters(),
+        Counters {
+            connections: 1,
+            client_errors: 1,
+            large: 1,
+            ..Counters::ZERO
+        }
+    );
 }
 
 #[test]
@@ -212,4 +231,53 @@ fn clients_that_take_their_time() {
     world.now = world.now.plus_micros(1_100_000);
     world.turn();
     assert_eq!(world.server.connections(), 0);
+    assert_eq!(
+        world.server.counters(),
+        Counters {
+            connections: 4,
+            // The silent one, two that did not close their side, one between two requests.
+            timed_out: 4,
+            requests: 2,
+            successes: 2,
+            client_errors: 1,
+            late: 1,
+            ..Counters::ZERO
+        }
+    );
+}
+
+#[test]
+fn connections_that_find_no_place_or_are_reset_are_counted() {
+    let mut memory = [[0; 600]; 6];
+    let mut world = World::new(&mut memory);
+    let (first, second) = (world.connect(), world.connect());
+    // A program that does not ask for room.
+    let _third = world.connect();
+    let conn = world.far.tcp_accept(world.listener).unwrap().unwrap();
+    world.server.start(world.now, &mut world.far, conn);
+    let reset = |world: &mut World<'_>, conn| {
+        world.near.tcp_abort(conn).unwrap();
+        (0..3).for_each(|_| world.turn());
+    };
+    // One resets before it asked anything, one when all has been said.
+    reset(&mut world, first);
+    world
+        .near
+        .tcp_write(second, b"GET / HTTP/1.0\r\n\r\n")
+        .unwrap();
+    (0..3).for_each(|_| world.turn());
+    assert_eq!(world.server.connections(), 1);
+    reset(&mut world, second);
+    assert_eq!(world.server.connections(), 0);
+    assert_eq!(
+        world.server.counters(),
+        Counters {
+            connections: 2,
+            no_room: 1,
+            failed: 2,
+            requests: 1,
+            successes: 1,
+            ..Counters::ZERO
+        }
+    );
 }

@@ -100,6 +100,7 @@ impl Handler for Echo {
             b"/bad" => reply.redirect(Status::SEE_OTHER, "/\r\nX: y"),
             b"/large" => reply.send(Status::OK, Content::Bytes(STATIC), |head| head),
             b"/silent" => return,
+            b"/odd" => reply.send(Status::new(600).unwrap(), Content::Empty, |head| head),
             _ => reply.status(Status::NOT_FOUND),
         };
         let _ = sent;
@@ -363,6 +364,82 @@ fn a_client_that_waits_for_100_gets_it_or_the_refusal() {
     assert_eq!((statuses(&text), progress), (vec!["413"], Progress::Done));
 }
 
+/// What a session counts over one connection after the other.
+fn counted(connections: &[&str], tx: &mut [u8]) -> Counters {
+    let (mut rx, mut content) = ([0; 300], [0; 20]);
+    let mut session = Session::new(&mut rx, tx, &mut content);
+    for stream in connections {
+        session.restart();
+        let mut client = Client::new(&[stream]);
+        while session.poll(&mut client, &mut Echo::default(), None) != Ok(Progress::Done) {}
+    }
+    *session.counters()
+}
+
+#[test]
+fn requests_responses_and_refusals_are_counted() {
+    let long = format!("/{}", "x".repeat(400));
+    let connections = [
+        &*get("/none").repeat(3),
+        &get("/moved").repeat(2),
+        &get("/nothing"),
+        &get("/silent").repeat(2),
+        &get("/odd"),
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n",
+        // Refused.
+        "nonsense\r\n\r\n",
+        &get("/echo")[..20],
+        &post("/echo", &"x".repeat(21)),
+        &get(&long),
+        &get("/").replace("Host", &format!("X: {}\r\nHost", "x".repeat(300))),
+        "GET / HTTP/2.0\r\nHost: h\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: h\r\nExpect: tea\r\n\r\n",
+    ];
+    assert_eq!(
+        counted(&connections, &mut [0; 300]),
+        Counters {
+            requests: 10,
+            successes: 4,
+            redirections: 2,
+            client_errors: 1 + 6,
+            server_errors: 2 + 1,
+            others: 1,
+            bad: 2,
+            large: 3,
+            unsupported: 1,
+            refused: 1,
+            ..Counters::ZERO
+        }
+    );
+    // Where there is no room for any answer: one of the handler's, and a refusal.
+    let connections = [&*get("/none"), "nonsense\r\n\r\n"];
+    assert_eq!(
+        counted(&connections, &mut [0; 20]),
+        Counters {
+            requests: 1,
+            bad: 1,
+            unanswered: 2,
+            ..Counters::ZERO
+        }
+    );
+    // A client that waits is told to go on.
+    let head =
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
+    let (mut rx, mut tx, mut content) = ([0; 300], [0; 300], [0; 20]);
+    let mut session = Session::new(&mut rx, &mut tx, &mut content);
+    let mut client = Client::new(&[head]);
+    client.closes = false;
+    let progress = session.poll(&mut client, &mut Echo::default(), None);
+    assert_eq!(progress, Ok(Progress::Receiving));
+    assert_eq!(
+        *session.counters(),
+        Counters {
+            continues: 1,
+            ..Counters::ZERO
+        }
+    );
+}
+
 #[test]
 fn a_request_that_takes_too_long() {
     let (mut rx, mut tx, mut content) = ([0; 300], [0; 300], [0; 20]);
@@ -377,6 +454,14 @@ fn a_request_that_takes_too_long() {
     assert_eq!(
         session.poll(&mut client, &mut echo, now),
         Ok(Progress::Done)
+    );
+    assert_eq!(
+        *session.counters(),
+        Counters {
+            late: 1,
+            client_errors: 1,
+            ..Counters::ZERO
+        }
     );
     let text = String::from_utf8(client.received).unwrap();
     assert!(text.starts_with("HTTP/1.1 408 Request Timeout\r\nDate: Sun, 06 Nov 1994 "));
