@@ -177,6 +177,9 @@ fn a_stack_finds_its_address_uses_it_renews_it_and_gives_it_back() {
             }
         };
         assert_eq!(lost, Some(Event::Lost(Loss::Released)));
+        let got = net.dhcp_counters().unwrap();
+        assert!(got.offers >= 1 && got.acks >= 3, "{got:?}");
+        assert_eq!((got.releases, got.naks, got.unsent), (1, 0, 0), "{got:?}");
         assert_eq!(net.dhcp_lease(), None);
         assert!(!net.with_stack(|stack| stack.is_local(lease.ip())));
         let mut given_back = false;
@@ -187,6 +190,9 @@ fn a_stack_finds_its_address_uses_it_renews_it_and_gives_it_back() {
             given_back |= matches!(event, Some(ServerEvent::Released { .. }));
             given_back
         });
+        let said = serving.dhcp_server_counters().unwrap();
+        assert!(said.offers >= 1 && said.acks >= got.acks, "{said:?}");
+        assert_eq!((said.releases, said.naks), (1, 0), "{said:?}");
     };
     in_namespace("dhcp", &[Need::Program("ip")], body);
 }
@@ -232,6 +238,8 @@ fn what_was_not_begun_is_told() {
         let none = std::io::ErrorKind::NotFound;
         assert_eq!(net.dhcp_event(Duration::ZERO).map_err(kind), Err(none));
         assert_eq!(net.dhcp_release().map_err(kind), Err(none));
+        assert_eq!(net.dhcp_counters(), None);
+        assert_eq!(net.dhcp_server_counters(), Some(Default::default()));
         let second = net.dhcp_serve(config(60), MemoryStore::<16>::new(), 8);
         assert_eq!(second.map_err(kind), Err(std::io::ErrorKind::AlreadyExists));
         assert_eq!(

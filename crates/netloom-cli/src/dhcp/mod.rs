@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use netloom::Net;
-use netloom::dhcp::{ConflictCheck, Event, Fallback, INFINITE, Lease, OfferPolicy};
+use netloom::dhcp::{ClientCounters, ConflictCheck, Event, Fallback, INFINITE, Lease, OfferPolicy};
 use netloom::net::Dhcp;
 
 use crate::device::{self, DeviceArgs, WatchArgs};
@@ -87,6 +87,10 @@ pub struct DhcpArgs {
     #[arg(long)]
     release: bool,
 
+    /// Say at the end what became of messages
+    #[arg(long)]
+    stats: bool,
+
     #[command(flatten)]
     watch: WatchArgs,
 
@@ -113,6 +117,15 @@ impl DhcpArgs {
             .ok_or_else(|| {
                 Failure::usage("dhcp needs an Ethernet device: add --tap or --interface")
             })?;
+        let done = self.lease_from(&net, &interrupts);
+        if let Some(counters) = net.dhcp_counters().filter(|_| self.stats) {
+            say(&summary(&counters));
+        }
+        done
+    }
+
+    /// Gets an address, and does with it what the options say.
+    fn lease_from(&self, net: &Net, interrupts: &Interrupts) -> Result<(), Failure> {
         let failed = |error: io::Error| {
             if device::is_fault(&error) {
                 Failure::new(format!("the device failed: {error}"))
@@ -120,7 +133,7 @@ impl DhcpArgs {
                 Failure::new(error.to_string())
             }
         };
-        let leased = match self.first_address(&net, &interrupts)? {
+        let leased = match self.first_address(net, interrupts)? {
             Some(First::Lease) => true,
             Some(First::Fallback) => false,
             None => {
@@ -129,7 +142,7 @@ impl DhcpArgs {
             }
         };
         while self.hold && !interrupts.has_come() {
-            self.tell(&net, ATTENTION).map_err(failed)?;
+            self.tell(net, ATTENTION).map_err(failed)?;
         }
         if self.release && net.dhcp_lease().is_some() {
             net.dhcp_release().map_err(failed)?;
@@ -249,6 +262,32 @@ fn show(lease: &Lease) {
     }
     lines.extend(lease.mtu.map(|mtu| format!("mtu      {mtu}")));
     say(&lines.join("\n"));
+}
+
+/// What became of messages, in a line.
+fn summary(counters: &ClientCounters) -> String {
+    format!(
+        "; sent {} discovers, {} requests, {} declines, {} releases, {} not sent; \
+         took {} offers, {} acks, {} naks; dropped {} malformed, {} for others, \
+         {} unexpected, {} of servers not asked, {} unusable, {} lesser offers",
+        counters.discovers,
+        counters.requests,
+        counters.declines,
+        counters.releases,
+        counters.unsent,
+        counters.offers,
+        counters.acks,
+        counters.naks,
+        counters.malformed.wrapping_add(counters.cut),
+        counters
+            .wrong_xid
+            .wrapping_add(counters.wrong_hardware)
+            .wrapping_add(counters.wrong_id),
+        counters.unexpected,
+        counters.foreign,
+        counters.unusable,
+        counters.passed_over,
+    )
 }
 
 /// Standard output may be closed; the exit code still tells how it went.

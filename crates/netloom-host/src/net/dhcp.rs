@@ -6,8 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use netloom_services::dhcp::{
-    Binding, Client, ClientId, ClientKey, ConflictCheck, Event, Fallback, Lease, OfferPolicy,
-    Pending, Request, Server, ServerConfig, ServerEvent, State, Store, StoreError,
+    Binding, Client, ClientCounters, ClientId, ClientKey, ConflictCheck, Event, Fallback, Lease,
+    OfferPolicy, Pending, Request, Server, ServerConfig, ServerCounters, ServerEvent, State, Store,
+    StoreError,
 };
 use netloom_services::dns::{Config as DnsConfig, Name};
 use netloom_stack::wire::Cidr;
@@ -277,6 +278,14 @@ impl Net {
             .look(|engine| client(engine)?.client.lease().cloned())
     }
 
+    /// What the client sent, and what became of what it got; `None` without
+    /// [`Builder::dhcp`](super::Builder::dhcp).
+    pub fn dhcp_counters(&self) -> Option<ClientCounters> {
+        self.running
+            .shared()
+            .look(|engine| Some(*client(engine)?.client.counters()))
+    }
+
     /// The next thing that changed about the lease, waiting for it as long as `timeout`; `None`:
     /// nothing did.
     ///
@@ -349,6 +358,14 @@ impl Net {
             engine.services.call();
             Ok(())
         })
+    }
+
+    /// What the server was asked, what it said, and what it said nothing to; `None` without
+    /// [`Net::dhcp_serve`].
+    pub fn dhcp_server_counters(&self) -> Option<ServerCounters> {
+        self.running
+            .shared()
+            .look(|engine| Some(*server(engine)?.server.counters()))
     }
 
     /// The next thing the server did, waiting for it as long as `timeout`; `None`: nothing.
