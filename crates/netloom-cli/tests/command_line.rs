@@ -159,6 +159,10 @@ fn what_dhcpd_cannot_give_away_is_named() {
         ),
         (&["--pool", pool, "--dns", "fd71::1"], &["--dns", "IPv4"]),
         (
+            &["--pool", pool, "--option", "51=00000e10"],
+            &["--option", "51", "--lease-time"],
+        ),
+        (
             &["--pool", pool, "--reserve", "02:00:00:00:00:07=10.72.0.7"],
             &["--reserve", "10.72.0.7"],
         ),

@@ -1,4 +1,5 @@
-//! What a DHCP server on a host needs beside the protocol: a file for its leases.
+//! What a DHCP server on a host needs beside the protocol: a place for its leases, in a file or on
+//! the heap.
 //!
 //! The client and the server themselves are [`netloom_services::dhcp`], and run in a
 #![cfg_attr(
@@ -8,6 +9,8 @@
 #![cfg_attr(not(target_os = "linux"), doc = "`Net`, on Linux.")]
 
 mod file_store;
+mod heap_store;
 
 pub use file_store::FileStore;
+pub use heap_store::HeapStore;
 pub use netloom_services::dhcp::*;

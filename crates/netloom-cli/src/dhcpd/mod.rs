@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use netloom::Net;
-use netloom::dhcp::{BadConfig, FileStore, MemoryStore, Reservation, ServerConfig};
+use netloom::dhcp::{BadConfig, FileStore, HeapStore, Reservation, ServerConfig, ServerCounters};
 
 use crate::device::{self, DeviceArgs, WatchArgs};
 use crate::failure::Failure;
@@ -22,8 +22,6 @@ use options::{RawOption, RawPool, parse_option, parse_pool, parse_reservation, p
 
 /// How long to sleep at most before looking whether somebody wants an end.
 const ATTENTION: Duration = Duration::from_millis(100);
-/// Leases kept without a file.
-const IN_MEMORY: usize = 1024;
 
 /// Give addresses to others: a DHCP server on netloom.
 ///
@@ -110,6 +108,10 @@ pub struct DhcpdArgs {
           value_parser = clap::value_parser!(u16).range(1..))]
     clients: u16,
 
+    /// Say at the end what became of messages
+    #[arg(long)]
+    stats: bool,
+
     /// Print nothing of what happens
     #[arg(long, short)]
     quiet: bool,
@@ -161,6 +163,9 @@ impl DhcpdArgs {
                 self.say(&event.to_string());
             }
         }
+        if let Some(counters) = net.dhcp_server_counters().filter(|_| self.stats) {
+            say(&summary(&counters));
+        }
         Ok(())
     }
 
@@ -184,7 +189,7 @@ impl DhcpdArgs {
                 self.say(&format!("serving; {known} leases known"));
             }
             None => {
-                net.dhcp_serve(config, MemoryStore::<IN_MEMORY>::new(), clients)?;
+                net.dhcp_serve(config, HeapStore::new(), clients)?;
                 self.say("serving; leases end with the program");
             }
         }
@@ -222,9 +227,53 @@ impl DhcpdArgs {
 
     fn say(&self, what: &str) {
         if !self.quiet {
-            let mut out = io::stdout();
-            let _ = writeln!(out, "{what}");
-            let _ = out.flush();
+            say(what);
         }
     }
+}
+
+/// Standard output may be closed.
+fn say(what: &str) {
+    let mut out = io::stdout();
+    let _ = writeln!(out, "{what}");
+    let _ = out.flush();
+}
+
+/// What became of messages, in a line.
+fn summary(counters: &ServerCounters) -> String {
+    let silent = [
+        ("too many at once", counters.no_place),
+        ("no address left", counters.exhausted),
+        ("no pool", counters.no_network),
+        ("another server's", counters.other_server),
+        ("unknown", counters.unknown),
+        ("incomplete", counters.incomplete),
+        ("asked again too soon", counters.repeated),
+        ("lease not kept", counters.store_failed),
+        ("reply not sent", counters.unsent),
+    ];
+    let silent: Vec<String> = silent
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(why, count)| format!("{count} {why}"))
+        .collect();
+    format!(
+        "; got {} discovers, {} requests, {} declines, {} releases, {} informs, {} of all relayed; \
+         sent {} offers, {} acks, {} naks; {} dropped; not answered: {}",
+        counters.discovers,
+        counters.requests,
+        counters.declines,
+        counters.releases,
+        counters.informs,
+        counters.relayed,
+        counters.offers,
+        counters.acks,
+        counters.naks,
+        counters.dropped(),
+        if silent.is_empty() {
+            "none".to_owned()
+        } else {
+            silent.join(", ")
+        },
+    )
 }

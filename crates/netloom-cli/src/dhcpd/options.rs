@@ -81,6 +81,9 @@ pub(super) fn parse_option(text: &str) -> Result<RawOption, String> {
     if matches!(code, code::PAD | code::END) {
         return Err(mistake());
     }
+    if let Some(instead) = says_itself(code) {
+        return Err(format!("the server tells option {code} itself: {instead}"));
+    }
     let quoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
     let addresses = || -> Option<Vec<u8>> {
         let each = value.split(',').map(str::parse::<Ipv4Addr>);
@@ -92,6 +95,22 @@ pub(super) fn parse_option(text: &str) -> Result<RawOption, String> {
         None => addresses().or_else(|| unhex(value)).ok_or_else(mistake)?,
     };
     Ok(RawOption { code, data })
+}
+
+/// Where an option comes from that the server writes into its replies whatever else they hold.
+fn says_itself(code: u8) -> Option<&'static str> {
+    Some(match code {
+        code::SUBNET_MASK => "it is the mask of the network of --pool",
+        code::LEASE_TIME => "use --lease-time and --max-lease-time",
+        code::RENEWAL_TIME | code::REBINDING_TIME => {
+            "it is a part of the lease: use --lease-time and --max-lease-time"
+        }
+        code::SERVER_IDENTIFIER => "it is the address of the interface: use --address",
+        code::OVERLOAD | code::MESSAGE_TYPE => "it says what a reply is",
+        code::CLIENT_IDENTIFIER => "it is the client's own; to tell clients apart use --reserve",
+        code::RELAY_AGENT => "it is the relay agent's own",
+        _ => return None,
+    })
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -249,6 +268,26 @@ mod tests {
         assert_eq!(data("43=0104ff"), Ok((43, vec![1, 4, 0xff])));
         for bad in ["", "44", "0=01", "255=01", "256=01", "43=1", "43=zz"] {
             assert!(data(bad).is_err(), "{bad}");
+        }
+    }
+
+    /// What would be dropped without a word otherwise.
+    #[test]
+    fn options_the_server_tells_itself_are_refused_with_what_to_use() {
+        for (code, instead) in [
+            (1, "--pool"),
+            (51, "--lease-time"),
+            (52, "what a reply is"),
+            (53, "what a reply is"),
+            (54, "--address"),
+            (58, "--lease-time"),
+            (59, "--lease-time"),
+            (61, "--reserve"),
+            (82, "relay agent"),
+        ] {
+            let refused = parse_option(&format!("{code}=00000e10")).unwrap_err();
+            assert!(refused.contains(instead), "{refused}");
+            assert!(refused.contains(&code.to_string()), "{refused}");
         }
     }
 }

@@ -9,7 +9,6 @@
 //! 10.71.0.105 leased 1764453000 client 01ff00000001 hardware 1/020000000001 #8d3f2a11
 //! ```
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -19,6 +18,8 @@ use std::path::{Path, PathBuf};
 use netloom_services::dhcp::{Binding, BindingState, ClientKey, Store, StoreError};
 use netloom_stack::wire::Cidr;
 use netloom_stack::wire::dhcpv4::Hardware;
+
+use super::HeapStore;
 
 /// Lines beyond twice the bindings before the file is written anew.
 const SLACK: usize = 1024;
@@ -34,9 +35,7 @@ pub struct FileStore {
     file: File,
     /// Held as long as this lives: another server has to find another file.
     _lock: File,
-    bindings: HashMap<Ipv4Addr, Binding>,
-    /// The addresses each client has bindings for.
-    clients: HashMap<ClientKey, Vec<Ipv4Addr>>,
+    leases: HeapStore,
     lines: usize,
     /// The last line may be half written.
     torn: bool,
@@ -69,8 +68,7 @@ impl FileStore {
             path,
             file,
             _lock: lock,
-            bindings: HashMap::new(),
-            clients: HashMap::new(),
+            leases: HeapStore::new(),
             lines: 0,
             torn: false,
             skipped: 0,
@@ -80,7 +78,7 @@ impl FileStore {
                 continue;
             }
             match parse(line) {
-                Some(binding) => store.keep(&binding),
+                Some(binding) => store.leases.keep(&binding),
                 None => store.skipped += 1,
             }
         }
@@ -95,32 +93,12 @@ impl FileStore {
 
     /// How many bindings there are.
     pub fn len(&self) -> usize {
-        self.bindings.len()
+        self.leases.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.bindings.is_empty()
-    }
-
-    fn keep(&mut self, binding: &Binding) {
-        let before = self.bindings.insert(binding.address, *binding);
-        if let Some(before) = before.filter(|before| before.client != binding.client) {
-            self.forget_client(&before);
-        }
-        let addresses = self.clients.entry(binding.client).or_default();
-        if !addresses.contains(&binding.address) {
-            addresses.push(binding.address);
-        }
-    }
-
-    fn forget_client(&mut self, binding: &Binding) {
-        if let Some(addresses) = self.clients.get_mut(&binding.client) {
-            addresses.retain(|address| *address != binding.address);
-            if addresses.is_empty() {
-                self.clients.remove(&binding.client);
-            }
-        }
+        self.leases.is_empty()
     }
 
     /// Writes a line; it is on the disk when this returns.
@@ -142,7 +120,7 @@ impl FileStore {
     fn rewrite(&mut self) -> io::Result<()> {
         let new = beside(&self.path, "new");
         let mut text = String::new();
-        let mut bindings: Vec<&Binding> = self.bindings.values().collect();
+        let mut bindings: Vec<&Binding> = self.leases.bindings().collect();
         bindings.sort_by_key(|binding| binding.address);
         for binding in bindings {
             text.push_str(&text_of(binding));
@@ -156,7 +134,7 @@ impl FileStore {
         let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
         self.file = OpenOptions::new().append(true).open(&self.path)?;
-        self.lines = self.bindings.len();
+        self.lines = self.leases.len();
         self.torn = false;
         Ok(())
     }
@@ -164,33 +142,26 @@ impl FileStore {
     /// Forgets what ended long ago.
     fn forget(&mut self, now: u64) {
         let old = |b: &&Binding| b.expires.saturating_add(MEMORY) < now;
-        let old: Vec<Binding> = self.bindings.values().filter(old).copied().collect();
+        let old: Vec<Binding> = self.leases.bindings().filter(old).copied().collect();
         for binding in old {
-            self.bindings.remove(&binding.address);
-            self.forget_client(&binding);
+            self.leases.forget(&binding);
         }
     }
 }
 
 impl Store for FileStore {
     fn by_address(&self, address: Ipv4Addr) -> Option<Binding> {
-        self.bindings.get(&address).copied()
+        self.leases.by_address(address)
     }
 
     fn by_client(&self, client: &ClientKey, network: &Cidr) -> Option<Binding> {
-        self.clients
-            .get(client)?
-            .iter()
-            .filter(|address| network.contains(&(**address).into()))
-            .filter_map(|address| self.bindings.get(address))
-            .max_by_key(|binding| binding.expires)
-            .copied()
+        self.leases.by_client(client, network)
     }
 
     fn put(&mut self, binding: &Binding, now: u64) -> Result<(), StoreError> {
         self.append(binding).map_err(|_| StoreError::Failed)?;
-        self.keep(binding);
-        if self.lines > 2 * self.bindings.len() + SLACK {
+        self.leases.keep(binding);
+        if self.lines > 2 * self.leases.len() + SLACK {
             self.forget(now);
             // What is there says all of it, if not briefly: trying again can wait.
             let _ = self.rewrite();
@@ -199,7 +170,7 @@ impl Store for FileStore {
     }
 
     fn for_each(&self, each: &mut dyn FnMut(&Binding)) {
-        self.bindings.values().for_each(each);
+        self.leases.for_each(each);
     }
 }
 
