@@ -1,8 +1,10 @@
 //! Services on netloom's sockets, one module a protocol.
 //!
-//! They use [`netloom_stack`]'s public calls only, wait for nothing and read no clock: what they want
-//! done later they ask the stack's timers for, so one `next_deadline` covers them too. None needs a
-//! heap: they fit firmware as they fit a host.
+//! They use [`netloom_stack`]'s public calls only, wait for nothing and read no clock. What DHCP, DNS
+//! and NTP want done later they ask the stack's timers for, so the stack's
+//! [`next_deadline`](netloom_stack::Stack::next_deadline) covers them too. `http::Server` has no UDP
+//! socket to be woken by: it is told the time, and has a `next_deadline` of its own beside the
+//! stack's. None needs a heap: they fit firmware as they fit a host.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(

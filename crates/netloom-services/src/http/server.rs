@@ -57,6 +57,9 @@ impl Default for Timeouts {
 /// them, calls [`Server::poll`] when anything has happened on the stack, and when the time of
 /// [`Server::next_deadline`] has come.
 ///
+/// The time-outs are its own, not timers of the stack: [`Stack::next_deadline`] does not cover them.
+/// A program sleeps until the earlier of both, and gives `now` by the clock that the stack is given.
+///
 /// ```
 /// use netloom_services::http::{Content, Handler, Reply, Request, Server, Status};
 /// use netloom_stack::driver::Instant;
