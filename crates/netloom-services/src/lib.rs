@@ -5,6 +5,8 @@
 //! [`next_deadline`](netloom_stack::Stack::next_deadline) covers them too. `http::Server` has no UDP
 //! socket to be woken by: it is told the time, and has a `next_deadline` of its own beside the
 //! stack's. None needs a heap: they fit firmware as they fit a host.
+//!
+//! `docs/services.md` has the use of each, on a host and without one, its defaults and its limits.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
