@@ -67,6 +67,20 @@
 //! # }
 //! ```
 //!
+//! # Services
+//!
+//! With the feature `host`, on Linux, a running stack has DHCP, DNS and NTP with it. Firmware has them
+//! from the crate `netloom-services`, which needs no heap, and everybody has HTTP from there.
+//! `docs/services.md` has programs, defaults and limits.
+//!
+//! | service | here | in `netloom-services` |
+//! |---|---|---|
+//! | an address from DHCP | `net::Builder::dhcp`, `Net::dhcp_lease` | `dhcp::Client` |
+//! | a DHCP server | `Net::dhcp_serve`, with what is in `dhcp` | `dhcp::Server` |
+//! | names | `net::Builder::dns`, `Net::lookup_host`, `Net::dns_query` | `dns::Resolver`, `dns::Connector` |
+//! | the time | `Net::ntp_client`, `Net::ntp_server` | `ntp::Client`, `ntp::Server` |
+//! | HTTP/1.1 | | `http::Client`, `http::Session`, `http::Server` |
+//!
 //! # A test under a bad network
 //!
 //! With the feature `sim` a program runs on a virtual network and a virtual clock: deterministic,
@@ -117,6 +131,7 @@
 //! | `tcp` | `netloom-tcp` | one TCP connection, a pure state machine |
 //! | [`stack`] | `netloom-stack` | links, neighbours, IP, ICMP, UDP, sockets, timers |
 //! | `device`, `net`, `capture` | `netloom-host` | devices of a Linux host; a running stack and its sockets; captures read |
+//! | `dhcp` | `netloom-host`, `netloom-services` | what DHCP clients and servers are made of, and files of leases |
 //! | `tokio` | `netloom-host` | sockets for tokio, and everybody's connections as streams (feature `tokio`) |
 //! | `channel` | `netloom-host` | conversations as streams and sinks (feature `channel`) |
 //! | `control` | `netloom-host` | running stacks, asked and tuned by other programs (feature `control`) |
