@@ -111,11 +111,9 @@ impl ServeArgs {
         let port = listener.local_addr().map_err(failed)?.port();
         // The first address last: it is what a reader's eye falls on.
         let addresses = self.device.addresses();
-        let urls: Vec<_> = addresses
-            .iter()
-            .rev()
-            .map(|cidr| url(cidr.addr.into(), port))
-            .collect();
+        let own = addresses.iter().rev().map(|cidr| cidr.addr.into());
+        let leased = net.dhcp_lease().map(|lease| lease.ip().into());
+        let urls: Vec<_> = own.chain(leased).map(|ip| url(ip, port)).collect();
         let root_path = root.path().display().to_string();
         say(&format!("serving {root_path} at {}", urls.join(" and ")));
         self.server(root, uploads)
