@@ -11,6 +11,7 @@ use netloom_services::dhcp::{
 };
 use netloom_stack::driver::{FrameQueue, Instant, RxMeta};
 use netloom_stack::wire::MacAddr;
+use netloom_stack::wire::dhcpv4::Hardware;
 use netloom_stack::{Config, IfaceId, Limits, Seed, Stack};
 
 const IF: IfaceId = IfaceId::FIRST;
@@ -33,6 +34,10 @@ const SERVER_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 
 fn mac(n: usize) -> MacAddr {
     MacAddr([2, 0, 0, 1, (n >> 8) as u8, n as u8])
+}
+
+fn station(hardware: &Hardware) -> MacAddr {
+    hardware.mac().unwrap()
 }
 
 fn limits() -> Limits {
@@ -186,20 +191,32 @@ fn of_250_clients_200_get_an_address_each_and_50_none() {
             .iter()
             .all(|a| a.octets()[..3] == [10, 0, 1] && a.octets()[3] <= 200)
     );
-    let told_no: BTreeSet<_> = world
-        .happened
-        .iter()
-        .filter_map(|event| match event {
-            ServerEvent::Exhausted { for_whom } => Some(for_whom.chaddr),
-            _ => None,
-        })
-        .collect();
-    let without = |host: &&Host| host.client.lease().is_none();
-    let none: Vec<_> = world.hosts.iter().filter(without).collect();
-    assert_eq!(none.len(), 50);
-    assert!(none.iter().all(|h| h.events.contains(&Event::TimedOut)));
-    assert!(none.iter().all(|h| h.client.state() == State::Selecting));
-    assert!(told_no.len() >= 50);
+    // Who got none is who was told no, and nobody else was; none of them was offered anything.
+    let (mut told_no, mut offered, mut leased) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for event in &world.happened {
+        match event {
+            ServerEvent::Exhausted { for_whom } => told_no.insert(station(for_whom)),
+            ServerEvent::Offered { to, .. } => offered.insert(station(to)),
+            ServerEvent::Leased { to, .. } => leased.insert(station(to)),
+            _ => panic!("{event}"),
+        };
+    }
+    let (mut with, mut without) = (BTreeSet::new(), BTreeSet::new());
+    for (n, host) in world.hosts.iter().enumerate() {
+        let nothing_came = host.events.contains(&Event::TimedOut);
+        if host.client.lease().is_some() {
+            assert!(!nothing_came, "{:?}", host.events);
+            with.insert(mac(n));
+        } else {
+            assert!(nothing_came, "{:?}", host.events);
+            assert_eq!(host.client.state(), State::Selecting);
+            without.insert(mac(n));
+        }
+    }
+    assert_eq!((with.len(), without.len()), (200, 50));
+    assert_eq!(told_no, without);
+    assert_eq!((&offered, &leased), (&with, &with));
     let mut kept = 0;
     world.server.store().for_each(&mut |_| kept += 1);
     assert_eq!(kept, 200);
