@@ -40,6 +40,23 @@ impl Version {
         let on = on.map_or(0, |iface| u16::from(iface).wrapping_add(1) << 8);
         Tuple::new((addr, port), (Addr::UNSPECIFIED, on | self as u16), 0)
     }
+
+    /// The versions that a socket speaks, by its tuple: of a socket on every address, which has no
+    /// remote end, what [`key`](Version::key) wrote there.
+    #[cfg(feature = "udp")]
+    pub(crate) fn of_tuple(tuple: &Tuple) -> Version {
+        let local = tuple.local();
+        match tuple.remote_port & 0xff {
+            0 if local.is_unspecified() && tuple.remote.is_unspecified() => Version::Any,
+            _ => Version::of(&local),
+        }
+    }
+
+    /// Whether an address is of these versions.
+    #[cfg(feature = "udp")]
+    pub(crate) fn speaks_with(self, addr: &Addr) -> bool {
+        self == Version::Any || self == Version::of(addr)
+    }
 }
 
 /// The stack's form of an address; `None` for a version it was built without.

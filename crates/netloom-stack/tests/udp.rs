@@ -491,3 +491,38 @@ fn a_writer_that_waits_hears_of_the_room_a_lost_datagram_leaves() {
     assert!(told.error && told.writable, "{told:?}");
     stack.counters().balance().unwrap();
 }
+
+/// A socket bound to an address, or to all, of one version has nothing to send the other from.
+#[test]
+fn a_socket_of_one_version_does_not_speak_with_the_other() {
+    every(|mut net| {
+        let other = net.pick("fd00::3/64", "10.0.0.3/24");
+        net.stack.add_address(IF, cidr(other)).unwrap();
+        let there = net.pick("[fd00::2]:9", "10.0.0.2:9").parse().unwrap();
+        let everywhere = addr(net.pick("0.0.0.0", "::"));
+        for (port, local) in [(5_000, net.us), (5_001, everywhere)] {
+            let bound = net.stack.udp_bind(net.socket(local, port)).unwrap();
+            let refused = Err(Error::AddressNotAvailable);
+            assert_eq!(net.stack.udp_send_to(bound, b"x", there), refused);
+            assert_eq!(net.stack.udp_connect(bound, there), refused);
+            assert_eq!(net.stack.udp_peer_addr(bound), Err(Error::NotConnected));
+            net.stack.udp_send_to(bound, b"x", net.peer_at(9)).unwrap();
+            net.stack.udp_connect(bound, net.peer_at(9)).unwrap();
+            assert_eq!(net.stack.udp_send_to(bound, b"x", there), refused);
+        }
+        let both = net.stack.udp_bind(5_002).unwrap();
+        let mut message = UdpMessage {
+            to: Some(there),
+            from: Some(net.us.into()),
+        };
+        assert_eq!(
+            net.stack.udp_send_message(both, &message, b"x"),
+            Err(Error::AddressNotAvailable)
+        );
+        message.from = Some(cidr(other).addr.into());
+        net.stack.udp_send_message(both, &message, b"x").unwrap();
+        net.stack.udp_send_to(both, b"x", there).unwrap();
+        net.stack.udp_send_to(both, b"x", net.peer_at(9)).unwrap();
+        net.stack.udp_connect(both, there).unwrap();
+    });
+}

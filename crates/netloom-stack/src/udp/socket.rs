@@ -415,13 +415,17 @@ impl Stack {
     ///
     /// # Errors
     /// [`Error::InvalidRemote`], [`Error::NoRoute`], [`Error::NoSourceAddress`],
-    /// [`Error::AddressInUse`] if another socket has both ends already.
+    /// [`Error::AddressNotAvailable`] if the socket is bound to an address, or all addresses, of the
+    /// other IP version; [`Error::AddressInUse`] if another socket has both ends already.
     pub fn udp_connect(&mut self, handle: UdpHandle, remote: SocketAddr) -> Result<(), Error> {
         let slot = self.udp(handle)?;
         let (old, bound) = (slot.tuple, slot.bound_iface.checked_sub(1));
         let dst = addr_of(remote.ip()).ok_or(Error::InvalidRemote)?;
         if dst.is_unspecified() || remote.port() == 0 {
             return Err(Error::InvalidRemote);
+        }
+        if !Version::of_tuple(&old).speaks_with(&dst) {
+            return Err(Error::AddressNotAvailable);
         }
         let local = old.local();
         let (iface, next_hop) = self
@@ -500,8 +504,9 @@ impl Stack {
     /// # Errors
     /// [`Error::WouldBlock`] when the queue is full (an event tells when it no longer is);
     /// [`Error::MessageTooLong`] beyond the interface's MTU (nothing is fragmented) or the
-    /// queue; [`Error::InvalidRemote`], [`Error::NoRoute`], [`Error::NoSourceAddress`]; an
-    /// error that ICMP reported of an earlier datagram, once.
+    /// queue; [`Error::InvalidRemote`], [`Error::NoRoute`], [`Error::NoSourceAddress`];
+    /// [`Error::AddressNotAvailable`] if the address the socket is bound to is gone, or of the
+    /// other IP version; an error that ICMP reported of an earlier datagram, once.
     pub fn udp_send_to(
         &mut self,
         handle: UdpHandle,
@@ -522,7 +527,7 @@ impl Stack {
     ///
     /// # Errors
     /// As [`udp_send_to`](Stack::udp_send_to); [`Error::AddressNotAvailable`] for a source
-    /// that is not this stack's.
+    /// that is not this stack's, or of the other IP version.
     //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
     //# An application program MUST be able to specify the IP source
     //# address to be used for sending a UDP datagram or to leave it
@@ -553,6 +558,10 @@ impl Stack {
         if dst.is_unspecified() || port == 0 {
             return Err(Error::InvalidRemote);
         }
+        // Its replies could not be received, and an address of one version is no source for the other.
+        if !Version::of_tuple(&tuple).speaks_with(&dst) {
+            return Err(Error::AddressNotAvailable);
+        }
         let (iface, next_hop) = self.udp_route(&dst, on).ok_or(Error::NoRoute)?;
         let group = dst.is_v4() && self.addresses.is_broadcast_for(iface, &dst);
         if group && !broadcast {
@@ -562,7 +571,8 @@ impl Stack {
         let src = match message.from {
             Some(from) => {
                 let from = addr_of(from).ok_or(Error::AddressNotAvailable)?;
-                if !from.is_unspecified() && !self.addresses.is_local(&from) {
+                let good = self.addresses.is_local(&from) && from.is_v4() == dst.is_v4();
+                if !from.is_unspecified() && !good {
                     return Err(Error::AddressNotAvailable);
                 }
                 from
