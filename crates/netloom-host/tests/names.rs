@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use netloom_host::device::LinkEnd;
-use netloom_host::net::{DnsConfig, DnsFailure, Name};
+use netloom_host::net::{Backoff, DnsConfig, DnsFailure, Name, TcpConnection};
 use netloom_host::net::{Error, Net, Reason, RecordType};
 use netloom_stack::wire::dns::{
     DnsHeader, DnsView, DnsWriter, Question, Rdata, Record, Section, class,
@@ -298,15 +298,81 @@ fn datagrams_to_names() {
     let there = far.udp_bind("10.0.0.2:9").unwrap();
     let here = near.udp_bind("0.0.0.0:0").unwrap();
     here.send_to(b"one", "v4.test:9").unwrap();
+    // Its first address is of version 6, which this socket cannot send to.
+    here.send_to(b"six", "dual.test:9").unwrap();
     here.connect(("v4.test", 9)).unwrap();
     here.send(b"two").unwrap();
     let mut buffer = [0; 8];
-    for expected in [b"one", b"two"] {
+    for expected in [b"one", b"six", b"two"] {
         let (len, _) = there.recv_from(&mut buffer).unwrap();
         assert_eq!(&buffer[..len], expected);
     }
     let at: SocketAddr = "10.0.0.2:9".parse().unwrap();
     assert_eq!(here.peer_addr().unwrap(), at);
+}
+
+/// A connection that can be made again asks for the name each time; whichever of its addresses is
+/// alive is taken.
+#[test]
+fn a_connection_by_name() {
+    let (near, far, asked) = world(patient);
+    echo(&far);
+    let limit = Duration::from_secs(60);
+    let mut buffer = [0; 5];
+    // With both addresses known, and the neighbor, version 6 comes first.
+    near.lookup_host("dual.test").unwrap();
+    near.tcp_connect("[2001:db8::2]:7").unwrap();
+    for (name, v6) in [("dual.test:7", true), ("half.test:7", false)] {
+        let mut connection = TcpConnection::connect(&near, name, limit).unwrap();
+        for _ in 0..2 {
+            let peer = connection.stream().unwrap().peer_addr().unwrap();
+            assert_eq!(peer.is_ipv6(), v6, "{name}: {peer}");
+            connection.write_within(b"hello", limit).unwrap();
+            let got = connection.read_at_least_one(&mut buffer, limit).unwrap();
+            assert_eq!(&buffer[..got], b"hello", "{name}");
+            connection.reconnect(Backoff::default()).unwrap();
+        }
+    }
+    assert!(asked.lock().unwrap().iter().any(|name| name == "half.test"));
+    let error = TcpConnection::connect(&near, "none.test:7", limit).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let error = TcpConnection::connect(&near, "nowhere.test:7", Duration::from_millis(600));
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::TimedOut);
+    // The look-up is within the time too.
+    let error = TcpConnection::connect(&near, "silent.test:7", Duration::from_millis(50));
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::TimedOut);
+}
+
+/// Conversations are begun by name; the thread does not wait for the look-up, the task does.
+#[cfg(feature = "channel")]
+#[test]
+fn a_conversation_by_name() {
+    use futures_util::{FutureExt, SinkExt, StreamExt};
+    use netloom_host::net::channel::{Bytes, block_on};
+
+    let (near, far, _) = world(patient);
+    let mut peers = far.channel_listen(7).unwrap();
+    near.lookup_host("dual.test").unwrap();
+    near.tcp_connect("[2001:db8::2]:7").unwrap();
+    block_on(async {
+        // Who came only for the neighbor to be known has gone.
+        drop(peers.next().await);
+        for (name, v6) in [("dual.test:7", true), ("half.test:7", false)] {
+            let mut here = near.channel_connect(name).await.unwrap();
+            assert_eq!(here.peer_addr().is_ipv6(), v6, "{name}");
+            let mut there = peers.next().await.unwrap();
+            here.send(Bytes::from("hello")).await.unwrap();
+            assert_eq!(there.next().await, Some(Bytes::from("hello")));
+        }
+        let error = near.channel_connect("none.test:7").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    });
+    // The server is asked for 20 s, and there is no answer.
+    assert!(
+        near.channel_connect("silent.test:7")
+            .now_or_never()
+            .is_none()
+    );
 }
 
 /// More threads than the resolver has places: they wait for each other.
@@ -335,4 +401,142 @@ fn many_threads_at_once() {
     // remembered, because no zone says for how long.
     let asked = asked.lock().unwrap();
     assert_eq!(asked.iter().filter(|name| *name == "dual.test").count(), 2);
+}
+
+#[cfg(feature = "tokio")]
+mod tasks {
+    use super::*;
+
+    fn kind_and_failure(result: std::io::Result<usize>) -> (ErrorKind, Option<DnsFailure>) {
+        let error = result.unwrap_err();
+        (error.kind(), failure(&error))
+    }
+
+    async fn soon<T>(future: impl Future<Output = T>) -> T {
+        let limit = Duration::from_secs(60);
+        tokio::time::timeout(limit, future).await.expect("in time")
+    }
+
+    #[tokio::test]
+    async fn datagrams_to_names() {
+        let (near, far, asked) = world(patient);
+        let there = far.tokio().udp_bind("[::]:9").await.unwrap();
+        let here = near.tokio().udp_bind("0.0.0.0:0").await.unwrap();
+        let mut buffer = [0; 8];
+        // On a task of its own: what it waits for may go from thread to thread.
+        let here = tokio::spawn(async move {
+            here.send_to(b"one", "v4.test:9").await.unwrap();
+            // Its first address is of version 6, which this socket cannot send to.
+            here.send_to(b"two", ("dual.test".to_owned(), 9))
+                .await
+                .unwrap();
+            here.connect(("dual.test", 9)).await.unwrap();
+            here.send(b"six").await.unwrap();
+            here
+        });
+        let here = soon(here).await.unwrap();
+        for expected in [b"one", b"two", b"six"] {
+            let (len, from) = soon(there.recv_from(&mut buffer)).await.unwrap();
+            assert_eq!(&buffer[..len], expected);
+            assert!(from.ip().to_canonical().is_ipv4(), "{from}");
+        }
+        let at: SocketAddr = "10.0.0.2:9".parse().unwrap();
+        assert_eq!(here.peer_addr().unwrap(), at);
+        // One that can send to both takes the first.
+        let both = near.tokio().udp_bind("[::]:0").await.unwrap();
+        soon(both.connect("dual.test:9")).await.unwrap();
+        assert!(both.peer_addr().unwrap().is_ipv6());
+        // Numbers ask nobody.
+        let before = asked.lock().unwrap().len();
+        both.connect("[2001:db8::2]:9").await.unwrap();
+        both.send_to(b"ten", ("2001:db8::2", 9)).await.unwrap();
+        assert_eq!(asked.lock().unwrap().len(), before);
+    }
+
+    #[tokio::test]
+    async fn failures_say_why() {
+        let (near, _far, _) = world(patient);
+        let here = near.tokio().udp_bind("[::]:0").await.unwrap();
+        for (name, kind, why) in [
+            (
+                "none.test:9",
+                ErrorKind::NotFound,
+                Some(DnsFailure::NoSuchName),
+            ),
+            ("a..b:9", ErrorKind::InvalidInput, None),
+            ("nonsense", ErrorKind::InvalidInput, None),
+        ] {
+            let sent = soon(here.send_to(b"one", name)).await;
+            assert_eq!(kind_and_failure(sent), (kind, why), "{name}");
+            let connected = soon(here.connect(name)).await.map(|()| 0);
+            assert_eq!(kind_and_failure(connected), (kind, why), "{name}");
+        }
+        let (nobody, _far, _) = world(|builder| builder);
+        let here = nobody.tokio().udp_bind("[::]:0").await.unwrap();
+        let sent = here.send_to(b"one", "dual.test:9").await;
+        assert_eq!(kind_and_failure(sent), (ErrorKind::InvalidInput, None));
+    }
+
+    /// Nothing is sent, the socket is as it was, and the places of the resolver are free again,
+    /// of which there are 16.
+    #[tokio::test]
+    async fn a_lookup_that_is_given_up_leaves_nothing() {
+        let (near, far, asked) = world(patient);
+        let there = far.tokio().udp_bind("10.0.0.2:9").await.unwrap();
+        let here = near.tokio().udp_bind("10.0.0.1:0").await.unwrap();
+        here.connect("10.0.0.2:9").await.unwrap();
+        // Questions that wait for the neighbor do so beyond their end, and leave no room for others.
+        near.lookup_host("dual.test").unwrap();
+        for _ in 0..20 {
+            for at_once in 1..=2 {
+                let mut sending = std::pin::pin!(here.send_to(b"never", "silent.test:9"));
+                let mut connecting = std::pin::pin!(here.connect("silent.test:9"));
+                let began = std::future::poll_fn(|cx| {
+                    let sending = sending.as_mut().poll(cx).is_pending();
+                    let both = at_once == 1 || connecting.as_mut().poll(cx).is_pending();
+                    std::task::Poll::Ready(sending && both)
+                });
+                assert!(began.await);
+            }
+        }
+        assert_eq!(near.usage().udp, 1);
+        let at: SocketAddr = "10.0.0.2:9".parse().unwrap();
+        assert_eq!(here.peer_addr().unwrap(), at);
+        soon(here.send_to(b"one", "v4.test:9")).await.unwrap();
+        let mut buffer = [0; 8];
+        let (len, _) = soon(there.recv_from(&mut buffer)).await.unwrap();
+        assert_eq!(&buffer[..len], b"one");
+        let asked = asked.lock().unwrap();
+        assert!(asked.iter().any(|name| name == "silent.test"));
+    }
+
+    /// More tasks than the resolver has places: they wait for each other.
+    #[tokio::test]
+    async fn many_tasks_at_once() {
+        let (near, far, _) = world(patient);
+        let there = far.tokio().udp_bind("10.0.0.2:9").await.unwrap();
+        let tasks: Vec<_> = (0..40_u8)
+            .map(|number| {
+                let near = near.tokio();
+                tokio::spawn(async move {
+                    let here = near.udp_bind("10.0.0.1:0").await?;
+                    let name = ["dual.test:9", "v4.test:9", "half.test:9"][usize::from(number % 3)];
+                    let sent = here.send_to(&[number], name).await?;
+                    // What waits for the neighbor is lost with its socket.
+                    Ok::<_, std::io::Error>((here, sent))
+                })
+            })
+            .collect();
+        let mut heard = std::collections::BTreeSet::new();
+        let mut buffer = [0; 8];
+        while heard.len() < 40 {
+            let (len, _) = soon(there.recv_from(&mut buffer)).await.unwrap();
+            assert_eq!(len, 1);
+            assert!(heard.insert(buffer[0]));
+        }
+        for task in tasks {
+            let (_, sent) = soon(task).await.unwrap().unwrap();
+            assert_eq!(sent, 1);
+        }
+    }
 }

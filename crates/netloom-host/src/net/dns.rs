@@ -4,19 +4,20 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use netloom_services::dns::{
-    Answer, BeginError, Counters, Failure, Name, Query, RecordType, Resolver, sort_destinations,
+    Answer, BeginError, Counters, Failure, Name, Query, RecordType, Resolver,
 };
 use netloom_stack::{Error as StackError, Seed, Stack};
 
 use super::addrs::ToSocketAddrs;
 use super::engine::Engine;
 use super::error::{Error, Reason};
+use super::lookup;
 use super::runtime::{Patience, Running};
 use super::services::Bystander;
 use crate::sys;
 
 /// 16 names at once; answers of 4 KiB; 64 KiB of memory; messages as long as there are.
-type HostResolver = Resolver<16, 4096, 65_536, 65_535>;
+pub(super) type HostResolver = Resolver<16, 4096, 65_536, 65_535>;
 
 /// The resolver of a stack.
 #[derive(Debug)]
@@ -35,20 +36,26 @@ impl Dns {
 /// Calls the resolver until it need not wait.
 fn block<T>(
     running: &Running,
-    mut call: impl FnMut(&mut Stack, &mut HostResolver) -> Result<T, StackError>,
+    mut ask: impl FnMut(&mut Stack, &mut HostResolver) -> Result<T, StackError>,
 ) -> io::Result<T> {
-    Bystander::new(running).block(Patience::of(None), |engine| {
-        let result = match engine.with_dns(&mut call) {
-            Some(result) => result,
-            // It is only asked for where there is one.
-            None => Err(StackError::NotConnected),
-        };
-        if result.is_ok() {
-            // A place may be free for another.
-            engine.wake_services();
-        }
-        result
-    })
+    Bystander::new(running).block(Patience::of(None), |engine| call(engine, &mut ask))
+}
+
+/// Calls the resolver once.
+pub(super) fn call<T>(
+    engine: &mut Engine,
+    ask: impl FnOnce(&mut Stack, &mut HostResolver) -> Result<T, StackError>,
+) -> Result<T, StackError> {
+    let result = match engine.with_dns(ask) {
+        Some(result) => result,
+        // It is only asked for where there is one.
+        None => Err(StackError::NotConnected),
+    };
+    if result.is_ok() {
+        // A place may be free for another.
+        engine.wake_services();
+    }
+    result
 }
 
 impl Engine {
@@ -79,51 +86,21 @@ pub(super) fn addresses_of(
     to: &impl ToSocketAddrs,
 ) -> io::Result<Vec<SocketAddr>> {
     match name_of(running, to) {
-        Some((name, port)) => addresses(running, &name, port),
+        Some((name, port)) => lookup::addresses(running, &name, port),
         None => to.to_socket_addrs(),
     }
 }
 
-/// The addresses of a name, in the order in which to try them.
-pub(super) fn addresses(running: &Running, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let kinds = [RecordType::AAAA, RecordType::A];
-    let mut queries = Vec::new();
-    let mut found = Vec::new();
-    let mut failure = None;
-    let result = block(running, |stack, dns| {
-        if queries.is_empty() {
-            for kind in kinds {
-                match dns.begin(stack, name, kind) {
-                    Ok(query) => queries.push(query),
-                    Err(error) => {
-                        queries.drain(..).for_each(|query| dns.end(stack, query));
-                        return refused(error);
-                    }
-                }
-            }
-        }
-        if queries.iter().any(|query| dns.answer(*query).is_none()) {
-            return Err(StackError::WouldBlock);
-        }
-        for query in queries.drain(..) {
-            match dns.answer(query) {
-                Some(Ok(answer)) => {
-                    found.extend(answer.addresses().map(|ip| SocketAddr::new(ip, port)));
-                }
-                Some(Err(why)) => failure = Some(worse(failure, why)),
-                None => {}
-            }
-            dns.end(stack, query);
-        }
-        sort_destinations(stack, &mut found);
-        Ok(())
-    });
-    give_back(running, &queries);
-    result.map_err(|error| begun(name, error))?;
-    if found.is_empty() {
-        return Err(failed(name, failure.unwrap_or(Failure::NoSuchRecord)));
+/// [`addresses_of`] for a task.
+#[cfg(feature = "tokio")]
+pub(super) async fn addresses_of_from_task(
+    running: &Running,
+    to: impl ToSocketAddrs,
+) -> io::Result<Vec<SocketAddr>> {
+    match name_of(running, &to) {
+        Some((name, port)) => lookup::addresses_from_task(running, &name, port).await,
+        None => to.to_socket_addrs(),
     }
-    Ok(found)
 }
 
 /// Looks up records of one type.
@@ -188,14 +165,6 @@ pub(super) fn begun(name: &str, error: io::Error) -> io::Error {
     }
 }
 
-/// Of two failures the one that says more.
-fn worse(known: Option<Failure>, new: Failure) -> Failure {
-    match known {
-        Some(known) if new == Failure::NoSuchRecord => known,
-        _ => new,
-    }
-}
-
 pub(super) fn failed(name: &str, failure: Failure) -> io::Error {
     Error::from(Reason::Lookup {
         name: name.into(),
@@ -215,7 +184,7 @@ impl super::Net {
     #[doc(alias = "getaddrinfo")]
     pub fn lookup_host(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         self.must_have_dns()?;
-        let found = addresses(&self.running, name, 0)?;
+        let found = lookup::addresses(&self.running, name, 0)?;
         Ok(found.into_iter().map(|addr| addr.ip()).collect())
     }
 

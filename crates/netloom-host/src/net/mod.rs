@@ -49,6 +49,7 @@ mod engine;
 mod error;
 #[cfg(feature = "control")]
 mod looker;
+mod lookup;
 mod ntp;
 mod options;
 mod parking;

@@ -1,9 +1,10 @@
 //! Conversations as channels: presence is ownership.
 //!
-//! A [`TcpChannel`] is a [`Sink`](futures_sink::Sink) and a [`Stream`] of [`Bytes`]. Holding its
-//! sending half keeps this side in the conversation: dropping it says goodbye (FIN). The stream's end
-//! is the other side's goodbye. A [`ChannelListener`] is a [`Stream`] of channels; dropping it refuses
-//! newcomers. A connection that nobody claims in time is told so by a reset, and ends with
+//! A [`TcpChannel`] is a [`Sink`](futures_sink::Sink) and a [`Stream`](futures_core::Stream) of
+//! [`Bytes`]. Holding its sending half keeps this side in the conversation: dropping it says goodbye
+//! (FIN). The stream's end is the other side's goodbye. A [`ChannelListener`] is a `Stream` of
+//! channels; dropping it refuses newcomers. A connection that nobody claims in time is told so by a
+//! reset, and ends with
 //! [`CloseReason::PeerNeverAppeared`](netloom_stack::CloseReason::PeerNeverAppeared).
 //!
 //! They are futures of no particular executor: what wakes them is the stack's driver. [`block_on`] is
@@ -137,7 +138,9 @@ impl Net {
     }
 
     /// Begins a conversation. Of several addresses the first that answers is taken. A name is
-    /// looked up first, for which the calling thread waits.
+    /// looked up by the stack's own resolver where a DNS server was named
+    /// ([`Builder::dns`](super::Builder::dns)), and only the task waits; for a resolver of the
+    /// program's own ([`Net::with_resolver`]) the calling thread does.
     ///
     /// # Errors
     /// As [`Net::tcp_connect`].
@@ -155,7 +158,7 @@ impl Net {
         socket: &TcpSocket,
         to: impl Into<Remote>,
     ) -> Result<TcpChannel, Error> {
-        /// A name server's time.
+        /// The time of a resolver of the program's own.
         const PATIENCE: Duration = Duration::from_secs(30);
         let target = to.into().target(self, PATIENCE).map_err(from_io)?;
         let stream = socket.dial_from_task(&target).await?;

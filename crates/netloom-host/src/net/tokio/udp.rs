@@ -9,6 +9,7 @@ use ::tokio::io::ReadBuf;
 use netloom_stack::Error as StackError;
 
 use super::super::addrs::{ToSocketAddrs, first_that};
+use super::super::dns;
 use super::super::parking::Side;
 use super::super::udp_socket;
 
@@ -33,13 +34,23 @@ impl fmt::Debug for UdpSocket {
 }
 
 impl UdpSocket {
-    /// Fixes the remote end: see [`UdpSocket::connect`](udp_socket::UdpSocket::connect).
+    /// Fixes the remote end: see [`UdpSocket::connect`](udp_socket::UdpSocket::connect). A name is
+    /// looked up where a DNS server was named, as in
+    /// [`Net::tcp_connect`](crate::tokio::Net::tcp_connect); of several addresses the first is
+    /// taken that can be sent to.
+    ///
+    /// Cancel safe: while a name is looked up, which is all it waits for, the socket stays as it
+    /// was.
     ///
     /// # Errors
     /// As there.
-    #[expect(clippy::unused_async, reason = "named and called as tokio's")]
     pub async fn connect(&self, to: impl ToSocketAddrs) -> io::Result<()> {
-        first_that(to, |to| self.inner.connect(to))
+        let to = self.addresses_of(to).await?;
+        first_that(to.as_slice(), |to| self.inner.connect(to))
+    }
+
+    async fn addresses_of(&self, to: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
+        dns::addresses_of_from_task(self.inner.socket().running(), to).await
     }
 
     /// Sends a datagram to the remote end: all of it or nothing.
@@ -74,7 +85,8 @@ impl UdpSocket {
         Ok(data.len())
     }
 
-    /// Sends a datagram to the first of the addresses that can be sent to: all of it or nothing.
+    /// Sends a datagram to the first of the addresses that can be sent to: all of it or nothing. A
+    /// name is looked up first, as in [`connect`](UdpSocket::connect).
     ///
     /// Cancel safe: what was not returned from was not sent.
     ///
@@ -82,7 +94,7 @@ impl UdpSocket {
     /// As [`UdpSocket::send_to`](udp_socket::UdpSocket::send_to).
     pub async fn send_to(&self, data: &[u8], to: impl ToSocketAddrs) -> io::Result<usize> {
         let mut last = None;
-        for to in to.to_socket_addrs()? {
+        for to in self.addresses_of(to).await? {
             let sent = std::future::poll_fn(|cx| {
                 self.inner.poll_call(cx, Side::Write, |stack, handle| {
                     stack.udp_send_to(handle, data, to)
