@@ -119,7 +119,8 @@ impl std::fmt::Debug for TcpStream {
 }
 
 impl TcpStream {
-    /// Connects from the current program's host.
+    /// Connects from the current program's host, to an address only: there is nobody to look names
+    /// up.
     ///
     /// # Errors
     /// As [`Stack::tcp_connect`], or why the handshake failed.
