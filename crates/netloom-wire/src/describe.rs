@@ -11,7 +11,7 @@
 //!
 //! The words are those of `tcpdump -n -t -S` (4.99): sequence numbers are the packet's own, since
 //! there is no state to make them relative. `{:#}` of [`Ethernet`] is `tcpdump -e`, with stations,
-//! types and VLANs. Payloads are not decoded. Bytes that are no sound packet are described as far
+//! types and VLANs. Of payloads DNS, DHCP and NTP over UDP are told in short. Bytes that are no sound packet are described as far
 //! as they go; nothing here fails on any bytes, checksums are not looked at.
 
 #[cfg(feature = "ipv4")]
@@ -20,6 +20,8 @@ mod icmpv4;
 mod icmpv6;
 #[cfg(any(feature = "ipv4", feature = "ipv6"))]
 mod ip;
+#[cfg(any(feature = "ipv4", feature = "ipv6"))]
+mod service;
 #[cfg(any(feature = "ipv4", feature = "ipv6"))]
 mod transport;
 

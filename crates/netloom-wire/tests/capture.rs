@@ -34,6 +34,31 @@ fn describe_writes_what_tcpdump_writes() {
     }
 }
 
+/// Of a DHCP message we say more: of which kind it is, and the address it is about.
+#[test]
+fn describe_of_services_is_what_tcpdump_says() {
+    let frames = common::services();
+    let lines: Vec<_> = include_str!("captures/services.txt").lines().collect();
+    assert_eq!(frames.len(), lines.len());
+    let mut dhcp = Vec::new();
+    for (frame, line) in frames.iter().zip(lines) {
+        let ours = describe::Ethernet(frame).to_string();
+        if line.contains("BOOTP/DHCP") {
+            dhcp.push(ours.strip_prefix(line).unwrap().to_owned());
+        } else {
+            assert_eq!(ours, line);
+        }
+    }
+    let of = |kind: &str| format!(", {kind} 10.5.0.55");
+    let kinds = [
+        ", DISCOVER".to_owned(),
+        of("OFFER"),
+        of("REQUEST"),
+        of("ACK"),
+    ];
+    assert_eq!(dhcp, kinds);
+}
+
 #[test]
 fn describe_with_link_layer_writes_what_tcpdump_e_writes() {
     let frames = common::kernel();

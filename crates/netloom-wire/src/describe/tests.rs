@@ -383,3 +383,31 @@ fn arp_packets() {
     );
     assert_eq!(Ethernet(&frame[..30]).to_string(), "ARP,  [|arp]");
 }
+
+/// What services say is in tests/capture.rs; here is what is rare, and what only has their ports.
+#[cfg(feature = "ipv4")]
+#[test]
+fn services() {
+    let text = |ports: [u16; 2], payload: &[u8]| {
+        let len = (8 + payload.len()) as u16;
+        let header = [ports[0], ports[1], len, 0].map(u16::to_be_bytes).concat();
+        let text = v4(protocol::UDP, &[&header, payload].concat());
+        text.split_once(": ").unwrap().1.to_string()
+    };
+    let dns = |flags: u16, counts: [u16; 4]| {
+        let words = [4660, flags, counts[0], counts[1], counts[2], counts[3]];
+        text([53, 5], &words.map(u16::to_be_bytes).concat())
+    };
+    assert_eq!(dns(0x0000, [0; 4]), "4660 (12)");
+    assert_eq!(dns(0x2110, [0; 4]), "4660 notify+% (12)");
+    assert_eq!(dns(0x86a2, [0; 4]), "4660 ServFail*|$ [0q] 0/0/0 (12)");
+    assert_eq!(dns(0x8009, [0; 4]), "4660 Resp9- [0q] 0/0/0 (12)");
+    // What is no message is a datagram.
+    assert_eq!(dns(0x0000, [1, 0, 0, 0]), "UDP, length 12");
+    assert_eq!(text([67, 68], b"none"), "UDP, length 4");
+    assert_eq!(text([5, 123], b"none"), "UDP, length 4");
+    // One of DHCP's ports is anybody's.
+    assert_eq!(text([68, 5], &[0; 300]), "UDP, length 300");
+    let ntp = |first: u8| text([123, 123], &[&[first][..], &[0; 47]].concat());
+    assert_eq!(ntp(0x1d), "NTPv3, Broadcast, length 48");
+}

@@ -3,6 +3,7 @@
 use core::fmt::{self, Formatter};
 use core::net::IpAddr;
 
+use super::service;
 use crate::{TcpFlags, TcpOption, TcpView, UdpView, WireError, protocol};
 
 /// Source and destination. As IP addresses, so that each version prints in its own form.
@@ -53,11 +54,15 @@ pub(super) fn ported(
     }
 }
 
-/// `UDP, length 5`. A length field that does not fit is told, the missing bytes are not: a
+/// `UDP, length 5`, or what a service says. A length field that does not fit is told, the missing bytes are not: a
 /// fragment's come later.
 fn udp(f: &mut Formatter<'_>, datagram: &[u8]) -> fmt::Result {
     match UdpView::new(datagram) {
-        Ok(udp) => write!(f, "UDP, length {}", udp.payload().len()),
+        Ok(udp) => {
+            let (ports, payload) = ([udp.src_port(), udp.dst_port()], udp.payload());
+            let known = service::message(f, ports, payload);
+            known.unwrap_or_else(|| write!(f, "UDP, length {}", payload.len()))
+        }
         Err(WireError::BadTotalLength) => {
             let claimed = datagram.get(4..6).and_then(|field| field.try_into().ok());
             let claimed = claimed.map_or(0, u16::from_be_bytes);
