@@ -2,11 +2,13 @@
 
 use core::fmt::{self, Formatter};
 
+#[cfg(feature = "ipv4")]
 use crate::dhcpv4::{Dhcpv4View, MessageType, Op};
 use crate::dns::{DnsView, NameView, Rdata, Section};
 use crate::ntp::{NtpMode, NtpView};
 
 const DNS: u16 = 53;
+#[cfg(feature = "ipv4")]
 const DHCP: [u16; 2] = [67, 68];
 const NTP: u16 = 123;
 
@@ -20,6 +22,7 @@ pub(super) fn message(
         let message = DnsView::new(payload).ok()?;
         return Some(dns(f, &message, payload.len()));
     }
+    #[cfg(feature = "ipv4")]
     if ports.iter().all(|port| DHCP.contains(port)) {
         let message = Dhcpv4View::new(payload).ok()?;
         return Some(dhcp(f, &message, payload.len()));
@@ -110,6 +113,7 @@ fn dns(f: &mut Formatter<'_>, message: &DnsView<'_>, len: usize) -> fmt::Result 
 
 /// `BOOTP/DHCP, Request from 02:00:00:00:00:01, length 300`, and what kind of message it is, which
 /// tcpdump tells only when asked for more.
+#[cfg(feature = "ipv4")]
 fn dhcp(f: &mut Formatter<'_>, message: &Dhcpv4View<'_>, len: usize) -> fmt::Result {
     f.write_str("BOOTP/DHCP, ")?;
     if message.op() == Op::Request {

@@ -20,8 +20,3 @@ pub(crate) fn frames(pcap: &[u8]) -> Vec<&[u8]> {
 pub(crate) fn kernel() -> Vec<&'static [u8]> {
     frames(include_bytes!("../captures/kernel.pcap"))
 }
-
-/// DHCP, DNS and NTP of real programs: see `captures/record-services`.
-pub(crate) fn services() -> Vec<&'static [u8]> {
-    frames(include_bytes!("../captures/services.pcap"))
-}
