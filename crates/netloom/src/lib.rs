@@ -135,6 +135,7 @@
 //! | `tokio` | `netloom-host` | sockets for tokio, and everybody's connections as streams (feature `tokio`) |
 //! | `channel` | `netloom-host` | conversations as streams and sinks (feature `channel`) |
 //! | `control` | `netloom-host` | running stacks, asked and tuned by other programs (feature `control`) |
+//! | `http` | `netloom-services` | HTTP/1.1, server and client, over any byte stream (feature `http`, with `host`) |
 //! | `sim` | `netloom-sim` | a deterministic virtual network |
 //!
 //! Without default features the crate is `no_std` and uses no heap.
@@ -167,5 +168,7 @@ pub use netloom_host::net::{
 };
 #[cfg(all(feature = "tokio", target_os = "linux"))]
 pub use netloom_host::tokio;
+#[cfg(feature = "http")]
+pub use netloom_services::http;
 #[cfg(feature = "sim")]
 pub use netloom_sim as sim;
