@@ -350,9 +350,13 @@ impl<'b> Session<'b> {
     }
 
     fn receive_head<T: Transport>(&mut self, conn: &mut T) -> Result<Option<Progress>, T::Error> {
+        // A stream may wait for the next request, and the client for the answer to the last one.
+        if let Some(waits) = self.flush(conn)? {
+            return Ok(Some(waits));
+        }
         let expects_continue = match self.head.read(conn) {
             Ok(request) => request.expects_continue(),
-            Err(error) => return self.not_received(conn, error),
+            Err(error) => return self.not_received(error),
         };
         let limit = self.content.len() as u64;
         let limited = self.head.limit_body(limit);
@@ -392,22 +396,14 @@ impl<'b> Session<'b> {
                 }
             }
             Ok(None) => self.phase = Phase::Answer,
-            Err(error) => return self.not_received(conn, error),
+            Err(error) => return self.not_received(error),
         }
         Ok(None)
     }
 
-    fn not_received<T: Transport>(
-        &mut self,
-        conn: &mut T,
-        error: ReadError<T::Error>,
-    ) -> Result<Option<Progress>, T::Error> {
+    fn not_received<E>(&mut self, error: ReadError<E>) -> Result<Option<Progress>, E> {
         match error {
             ReadError::WouldBlock => {
-                // The answers to pipelined requests wait for each other, but not for the client.
-                if let Some(waits) = self.flush(conn)? {
-                    return Ok(Some(waits));
-                }
                 let is_idle = self.head.request().is_none() && self.head.unread().is_empty();
                 return Ok(Some(if is_idle {
                     Progress::Idle

@@ -502,3 +502,50 @@ fn many_pipelined_requests_through_a_small_buffer() {
         "{text}"
     );
 }
+
+/// A client whose stream waits: it asks once more when all that it asked for is answered.
+struct Waiting {
+    sends: VecDeque<String>,
+    asked: usize,
+    received: Vec<u8>,
+}
+
+impl Transport for Waiting {
+    type Error = ();
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError<()>> {
+        let received = String::from_utf8_lossy(&self.received);
+        let answered = statuses(&received).len();
+        assert_eq!(answered, self.asked, "it would wait for ever: {received}");
+        let Some(request) = self.sends.pop_front() else {
+            return Ok(0);
+        };
+        self.asked += 1;
+        buffer[..request.len()].copy_from_slice(request.as_bytes());
+        Ok(request.len())
+    }
+
+    fn send(&mut self, data: &[u8]) -> Result<usize, StreamError<()>> {
+        self.received.extend(data);
+        Ok(data.len())
+    }
+}
+
+#[test]
+fn an_answer_is_sent_before_the_next_request_is_waited_for() {
+    let head = "HEAD /length HTTP/1.1\r\nHost: h\r\n\r\n".into();
+    let expects = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\
+                   Expect: 100-continue\r\n\r\n";
+    let mut sends = VecDeque::from([head, post("/echo", "a"), expects.into(), "bc".into()]);
+    sends.extend(["/echo", "/static", "/length", "/chunks", "/none"].map(get));
+    let asked = sends.len();
+    let mut client = Waiting {
+        sends,
+        asked: 0,
+        received: Vec::new(),
+    };
+    let (mut rx, mut tx, mut content) = ([0; 1024], [0; 1024], [0; 64]);
+    let mut session = Session::new(&mut rx, &mut tx, &mut content);
+    let progress = session.poll(&mut client, &mut Echo::default(), None);
+    assert_eq!((progress, client.asked), (Ok(Progress::Done), asked));
+}
