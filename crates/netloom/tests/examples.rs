@@ -68,6 +68,31 @@ fn fetch_url() {
     assert_eq!(example("fetch_url"), "A page from the other stack.\n");
 }
 
+#[cfg(all(feature = "host", target_os = "linux"))]
+#[test]
+fn http_forms() {
+    let page = |visit| {
+        format!(
+            "GET /: 200 OK\n  <!doctype html>\n  <title>Forms</title>\n  <p>Visit {visit}\n  \
+             <form action=/form method=post><input name=name><button>Say</button></form>\n  \
+             <form action=/upload method=post enctype=multipart/form-data>\
+             <input type=file name=file multiple><button>Send</button></form>\n"
+        )
+    };
+    let expected = [
+        &*page(1),
+        "HEAD /: 200 OK\n",
+        "POST /form: 200 OK\n  name: Jürgen & Söhne\n  share: 50 %\n",
+        "POST /upload: 200 OK\n  who: 2 bytes\n  file (notes.txt): 18 bytes\n",
+        "GET /hello/big%20world: 200 OK\n  hello, big world\n",
+        // HEAD is a visit too: it has all fields of GET.
+        &*page(3),
+        "DELETE /form: 405 Method Not Allowed\n  Allow: POST\n",
+        "GET /nothing: 404 Not Found\n  404 Not Found: there is no such page\n",
+    ];
+    assert_eq!(example("http_forms"), expected.concat());
+}
+
 #[cfg(all(feature = "channel", target_os = "linux"))]
 #[test]
 fn chat() {
