@@ -4,11 +4,12 @@ use std::net::Ipv4Addr;
 use std::vec::Vec;
 
 use netloom_stack::DropReason;
-use netloom_wire::dhcpv4::{MessageType, code};
+use netloom_wire::dhcpv4::{ClasslessRoute, MessageType, code};
 use proptest::prelude::*;
 
 use super::super::*;
-use super::bench::{Bench, OFFERED, Reply, SERVER, datagram};
+use super::bench::{Bench, OFFERED, Reply, SERVER, Sent, datagram};
+use super::keeping::next_to_server;
 use crate::dhcp::ConflictCheck;
 
 fn request() -> Request<'static> {
@@ -180,6 +181,82 @@ fn class_19_every_truncation_of_every_reply_is_taken_or_dropped_whole() {
         malformed: 243,
         ..ClientCounters::ZERO
     });
+}
+
+/// A client that waits for an ACK in this state, and what it has asked.
+fn waiting_in(state: State) -> (Bench, Sent) {
+    let asks = |bench: &mut Bench| loop {
+        let asked = next_to_server(bench);
+        if bench.client.state() == state {
+            break asked;
+        }
+    };
+    let mut bench = match state {
+        State::Requesting => Bench::heap(request()),
+        State::Rebooting => Bench::heap(Request {
+            remembered_address: Some(OFFERED),
+            ..request()
+        }),
+        _ => Bench::bound(request(), &Reply::default()),
+    };
+    if state == State::Requesting {
+        let discover = bench.expect(MessageType::Discover);
+        bench.say(&Reply::default().offer(&discover), true);
+    }
+    let asked = asks(&mut bench);
+    (bench, asked)
+}
+
+/// Class 19: an ACK that ends anywhere is taken with what it says whole, or not at all.
+#[test]
+fn class_19_every_truncation_of_an_ack_in_every_state() {
+    let reply = Reply::default()
+        .with(code::CLASSLESS_ROUTES, &[24, 192, 168, 5, 10, 0, 0, 3])
+        .with(code::DOMAIN_NAME, b"example.org");
+    for state in [
+        State::Requesting,
+        State::Rebooting,
+        State::Renewing,
+        State::Rebinding,
+    ] {
+        let len = {
+            let (_, asked) = waiting_in(state);
+            reply.ack(&asked).len()
+        };
+        let (mut taken, mut dropped) = (0, 0);
+        for cut in 0..=len {
+            let (mut bench, asked) = waiting_in(state);
+            let got = |bench: &Bench| {
+                let counters = bench.client.counters();
+                counters.taken() + counters.dropped()
+            };
+            let (before, acks) = (got(&bench), bench.client.counters().acks);
+            let ack = reply.ack(&asked);
+            bench.say(&ack[..cut], true);
+            assert_eq!(got(&bench), before + 1, "{state:?} {cut}");
+            if bench.client.counters().acks == acks {
+                dropped += 1;
+                assert_eq!(bench.client.state(), state, "{cut}");
+                bench.say(&ack, true);
+            } else {
+                taken += 1;
+            }
+            assert_eq!(bench.client.state(), State::Bound, "{state:?} {cut}");
+            let lease = bench.client.lease().unwrap();
+            assert_eq!((lease.ip(), lease.seconds), (OFFERED, 3600), "{cut}");
+            let domain = lease.domain.as_str();
+            assert!(
+                ["", "example.org"].contains(&domain),
+                "{state:?} {cut} {domain}"
+            );
+            let whole = |route: &ClasslessRoute| {
+                [SERVER, Ipv4Addr::new(10, 0, 0, 3)].contains(&route.router)
+            };
+            assert!(lease.routes.len() <= 1 && lease.routes.iter().all(whole));
+        }
+        // Header, kind and lease time are needed; what comes behind them is not.
+        assert!(dropped > 240 && taken > 1, "{state:?}: {dropped} {taken}");
+    }
 }
 
 fn offer_for(reply: &Reply, discover: &super::bench::Sent) -> Vec<u8> {

@@ -24,7 +24,7 @@ fn after(bench: &Bench, at: Instant) -> f64 {
 }
 
 /// Lets the client find its server and returns what it then says to it.
-fn next_to_server(bench: &mut Bench) -> super::bench::Sent {
+pub(super) fn next_to_server(bench: &mut Bench) -> super::bench::Sent {
     loop {
         if let Some(message) = bench.sent.pop_front() {
             return message;
