@@ -89,6 +89,7 @@
         feature = "alloc",
         feature = "counters",
         feature = "ethernet",
+        feature = "full",
         feature = "icmp-errors",
         feature = "ipv4",
         feature = "ipv6",
