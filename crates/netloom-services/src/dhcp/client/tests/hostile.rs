@@ -259,7 +259,7 @@ fn class_19_every_truncation_of_an_ack_in_every_state() {
     }
 }
 
-fn offer_for(reply: &Reply, discover: &super::bench::Sent) -> Vec<u8> {
+fn offer_for(reply: &Reply, discover: &Sent) -> Vec<u8> {
     reply.offer(discover)
 }
 
