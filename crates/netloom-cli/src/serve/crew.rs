@@ -45,7 +45,7 @@ pub(crate) struct Crew {
     called: Condvar,
     /// How long a thread that is one too many stays.
     spare_time: Duration,
-    /// What a thread does: [`Crew::stays`] tells it how long.
+    /// What a thread does: [`Member::stays`] tells it how long.
     work: Box<dyn Fn() -> Box<dyn FnOnce() + Send> + Send + Sync>,
 }
 

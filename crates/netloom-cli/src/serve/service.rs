@@ -1,6 +1,7 @@
 //! All connections of a server: they are accepted, waited for, served and timed out here.
 
 use std::io;
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -292,12 +293,7 @@ impl Service {
     }
 
     /// Closes a connection in stages.
-    fn close(
-        &self,
-        connection: Timed<TcpStream>,
-        peer: std::net::SocketAddr,
-        buffers: &mut Buffers,
-    ) {
+    fn close(&self, connection: Timed<TcpStream>, peer: SocketAddr, buffers: &mut Buffers) {
         if !connection.begin_to_close() {
             return self.let_go();
         }
@@ -309,7 +305,7 @@ impl Service {
     fn await_end(
         &self,
         mut connection: Timed<TcpStream>,
-        peer: std::net::SocketAddr,
+        peer: SocketAddr,
         stage: Stage,
         deadline: Instant,
         buffers: &mut Buffers,
