@@ -56,7 +56,7 @@ const CONSTANTS: &[(&str, i64)] = &[
     ("TCP_CONGESTION", TCP_CONGESTION as i64),
     ("TCP_MD5SIG", 14),
     ("TCP_USER_TIMEOUT", TCP_USER_TIMEOUT as i64),
-    ("TCP_FASTOPEN", 23),
+    ("TCP_FASTOPEN", TCP_FASTOPEN as i64),
     ("TCP_TIMESTAMP", 24),
     ("TCP_NOTSENT_LOWAT", 25),
     ("TCP_CC_INFO", 26),
@@ -181,6 +181,7 @@ constants! {
     TCP_INFO = 11;
     TCP_CONGESTION = 13;
     TCP_USER_TIMEOUT = 18;
+    TCP_FASTOPEN = 23;
     IP_TOS = 1;
     IP_TTL = 2;
     IP_RECVERR = 11;

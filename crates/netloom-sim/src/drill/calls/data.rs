@@ -8,7 +8,7 @@ use crate::drill::ast::{Call, Expr, ExprKind, Field};
 use crate::drill::errno::Errno;
 use crate::drill::error::Mismatch;
 use crate::drill::flow::{Transport, local_byte, remote_byte};
-use crate::drill::names::{MSG_PEEK, MSG_TRUNC, MSG_WAITALL};
+use crate::drill::names::{MSG_FASTOPEN, MSG_PEEK, MSG_TRUNC, MSG_WAITALL};
 use crate::drill::runner::Runner;
 use crate::drill::subject::Fd;
 use crate::drill::values;
@@ -261,8 +261,15 @@ impl Runner<'_, '_> {
             let taken = *sent.as_ref().unwrap_or(&0);
             self.flows[index].written.truncate(before + taken);
         }
-        if let (Ok(_), Some(to)) = (&sent, to) {
-            self.datagram_to(fd, to);
+        match (&sent, to) {
+            (Ok(taken), Some(to)) if flags & MSG_FASTOPEN != 0 => {
+                self.connecting(fd, to, Transport::Tcp);
+                if let Some(index) = self.flow_of_fd(fd) {
+                    self.flows[index].written = rest.get(..*taken).unwrap_or_default().to_vec();
+                }
+            }
+            (Ok(_), Some(to)) => self.datagram_to(fd, to),
+            (Ok(_) | Err(_), _) => {}
         }
         match sent {
             Ok(taken) if done + taken < data.len() && self.waits(fd, flags) => Ok(Outcome::Waits {

@@ -115,7 +115,7 @@ impl Runner<'_, '_> {
     }
 
     /// Packets without ports belong to what was opened last.
-    fn connecting(&mut self, fd: Fd, to: SocketAddr, transport: Transport) {
+    pub(super) fn connecting(&mut self, fd: Fd, to: SocketAddr, transport: Transport) {
         let Ok(local) = self.subject.local_addr(fd) else {
             return;
         };

@@ -35,6 +35,8 @@ pub(super) struct SocketOptions {
     pub(super) congestion: Option<String>,
     /// Octets a second; all bits set is no bound.
     pub(super) max_pacing_rate: Option<u32>,
+    /// How many unconfirmed fast opens a listener has at most; 0: none.
+    pub(super) fast_open: u16,
 }
 
 /// The octets of an algorithm's name (Linux: `TCP_CA_NAME_MAX`).
@@ -77,6 +79,9 @@ impl SocketOptions {
             (IPPROTO_TCP, TCP_KEEPINTVL) => self.keep_interval = Some(unsigned(value)?),
             (IPPROTO_TCP, TCP_KEEPCNT) => self.keep_count = Some(byte(value)?),
             (IPPROTO_TCP, TCP_USER_TIMEOUT) => self.user_timeout = unsigned(value)?,
+            (IPPROTO_TCP, TCP_FASTOPEN) => {
+                self.fast_open = u16::try_from(integer(value)?).map_err(|_| Errno::EINVAL)?;
+            }
             (IPPROTO_TCP, TCP_CONGESTION) => {
                 let name = value.split(|byte| *byte == 0).next().unwrap_or_default();
                 let name = std::str::from_utf8(name).map_err(|_| Errno::ENOENT)?;
@@ -123,6 +128,7 @@ impl SocketOptions {
             }
             (IPPROTO_TCP, TCP_KEEPCNT) => self.keep_count.unwrap_or(tcp.keepalive_probes).into(),
             (IPPROTO_TCP, TCP_USER_TIMEOUT) => self.user_timeout,
+            (IPPROTO_TCP, TCP_FASTOPEN) => self.fast_open.into(),
             (IPPROTO_TCP, TCP_CONGESTION) => {
                 let mut name = self.congestion.clone().unwrap_or_default().into_bytes();
                 name.resize(LONGEST_NAME, 0);

@@ -61,6 +61,12 @@ fn unspecified(v6: bool) -> IpAddr {
     }
 }
 
+/// Where a socket connects from; everything unspecified is left to the stack.
+fn from_where(socket: &Socket) -> SocketAddr {
+    let open = SocketAddr::new(unspecified(socket.v6), 0);
+    socket.bound.unwrap_or(open)
+}
+
 /// The error a call of the stack means in the socket API.
 fn errno(error: Error) -> Errno {
     match error {
@@ -256,17 +262,35 @@ impl NetloomHost {
         options.apply(&mut self.stack, handle).map_err(errno)
     }
 
+    /// Begins to connect with data for the SYN: how much of it was taken, whether it goes with the
+    /// SYN or after it.
+    fn connect_with_data(&mut self, fd: Fd, data: &[u8], to: SocketAddr) -> Result<usize, Errno> {
+        let socket = self.socket_ref(fd)?;
+        if !matches!(socket.role, Role::Fresh) {
+            return Err(Errno::EISCONN);
+        }
+        let from = from_where(socket);
+        let opened = self.stack.tcp_connect_with_data(from, to, data);
+        let (handle, taken) = opened.map_err(errno)?;
+        self.begin(fd, handle)?;
+        Ok(taken)
+    }
+
+    /// A socket has a connection that begins.
+    fn begin(&mut self, fd: Fd, handle: TcpHandle) -> Result<(), Errno> {
+        self.socket_mut(fd)?.role = Role::Stream(handle);
+        self.set_on_connection(fd, handle)?;
+        self.pump();
+        Ok(())
+    }
+
     fn connect_stream(&mut self, fd: Fd, to: SocketAddr) -> Result<(), Errno> {
         let socket = self.socket_ref(fd)?;
         let handle = match socket.role {
             Role::Fresh => {
-                // Everything unspecified is left to the stack.
-                let open = SocketAddr::new(unspecified(socket.v6), 0);
-                let from = socket.bound.unwrap_or(open);
+                let from = from_where(socket);
                 let handle = self.stack.tcp_connect_from(from, to).map_err(errno)?;
-                self.socket_mut(fd)?.role = Role::Stream(handle);
-                self.set_on_connection(fd, handle)?;
-                self.pump();
+                self.begin(fd, handle)?;
                 return Err(Errno::EINPROGRESS);
             }
             Role::Listener(_) | Role::Datagram(_) => return Err(Errno::EISCONN),

@@ -213,6 +213,25 @@ const WITHOUT_CONNECTION: &[(&str, &str)] = &[
 ",
     ),
     (
+        "data with the SYN, and listeners that take it",
+        "\
+// netloom: tcp_fastopen=1
+0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
++0 getsockopt(3, IPPROTO_TCP, TCP_FASTOPEN, [0], [4]) = 0
++0 setsockopt(3, IPPROTO_TCP, TCP_FASTOPEN, [5], 4) = 0
++0 getsockopt(3, IPPROTO_TCP, TCP_FASTOPEN, [5], [4]) = 0
++0 setsockopt(3, IPPROTO_TCP, TCP_FASTOPEN, [-1], 4) = -1 EINVAL
++0 send(3, ..., 1000, MSG_FASTOPEN) = -1 EDESTADDRREQ
++0 sendto(3, \"of the script's\", 15, MSG_FASTOPEN, ..., ...) = 15
++0 sendto(3, ..., 1000, MSG_FASTOPEN, ..., ...) = -1 EISCONN
++0 > S 0:0(0) <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 8,nop,nop,FO>
++.1 < S. 0:0(0) ack 1 win 65535 <mss 1460,FO 0123456789abcdef,nop,nop>
++0 > P. 1:16(15) ack 1
++0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 4
++0 sendto(4, ..., 10, MSG_FASTOPEN, ..., ...) = -1 EOPNOTSUPP
+",
+    ),
+    (
         "a handshake that times out",
         "\
 // netloom: tcp_syn_retries=1

@@ -97,7 +97,7 @@ impl Subject for NetloomHost {
         let options = ListenOptions {
             backlog: u16::try_from(backlog.max(1)).unwrap_or(u16::MAX),
             reuse_port: socket.options.reuse_port,
-            ..ListenOptions::default()
+            fast_open: socket.options.fast_open,
         };
         let handle = self.stack.tcp_listen_with(at, options).map_err(errno)?;
         self.socket_mut(fd)?.role = Role::Listener(handle);
@@ -180,8 +180,11 @@ impl Subject for NetloomHost {
         to: Option<SocketAddr>,
     ) -> Result<usize, Errno> {
         let socket = self.socket_ref(fd)?;
-        if flags & MSG_FASTOPEN != 0 || (flags & MSG_OOB != 0 && !socket.stream) {
+        if flags & (MSG_FASTOPEN | MSG_OOB) != 0 && !socket.stream {
             return Err(Errno::EOPNOTSUPP);
+        }
+        if flags & MSG_FASTOPEN != 0 {
+            return self.connect_with_data(fd, data, to.ok_or(Errno::EDESTADDRREQ)?);
         }
         if !socket.stream {
             let handle = self.datagram(fd)?;
