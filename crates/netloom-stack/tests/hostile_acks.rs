@@ -22,7 +22,7 @@ const PACKETS: u32 = 2_000;
 /// What the peer says its largest segment is; taken for the least that is sensible.
 const MSS: u32 = 48;
 /// Segments in flight at the start of a stream: more than a sender keeps records of.
-const FLIGHT: u32 = 9_000;
+const FLIGHT: u32 = 33_000;
 
 /// A sender with a window of tiny segments in flight, and what its peer knows of it.
 struct Victim {
