@@ -51,6 +51,17 @@ struct Table<'a> {
     good: bool,
 }
 
+/// What becomes of smoltcp's sockets when their connection is closed.
+#[derive(Debug, Clone, Copy)]
+enum Sockets {
+    /// They are dropped, in TIME-WAIT too.
+    Dropped,
+    /// They are used again, TIME-WAIT being over by then.
+    Kept,
+    /// They stay until TIME-WAIT is over, then they are dropped.
+    Waiting,
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
@@ -156,25 +167,26 @@ impl Table<'_> {
         );
     }
 
-    fn connects(&mut self, name: &str, buffer: usize, kept: bool) {
+    fn connects(&mut self, name: &str, buffer: usize, theirs: Sockets) {
         let link = Link::ip(1500);
         let warm = if self.options.quick { 2_000 } else { 25_000 };
+        // Until as many of its sockets are in TIME-WAIT as stay there.
+        let (their_warm, their_count, each): (u64, u64, fn(&mut Smoltcp)) = match theirs {
+            Sockets::Dropped => (100, 20_000, Smoltcp::connect_and_close),
+            Sockets::Kept => (100, 40_000, Smoltcp::connect_and_close_kept),
+            Sockets::Waiting => (3_400, 300, Smoltcp::connect_and_close_waiting),
+        };
         self.row(
             name,
             Unit::Times,
-            (40_000, if kept { 40_000 } else { 20_000 }),
+            (40_000, their_count),
             || {
                 let each = Netloom::connect_and_close;
                 let mut connects = Connects::<Netloom>::new(link, buffer, warm, each);
                 Box::new(move |count| connects.run(count))
             },
             || {
-                let each = if kept {
-                    Smoltcp::connect_and_close_kept
-                } else {
-                    Smoltcp::connect_and_close
-                };
-                let mut connects = Connects::<Smoltcp>::new(link, buffer, 100, each);
+                let mut connects = Connects::<Smoltcp>::new(link, buffer, their_warm, each);
                 Some(Box::new(move |count| connects.run(count)))
             },
         );
@@ -319,9 +331,18 @@ pub(crate) fn run(options: &Options) -> bool {
     );
     table.exchange("1 B request/response, IP", Link::ip(1500));
     table.exchange("1 B request/response, Ethernet", Link::ethernet(1500));
-    table.connects("connect and close, 4 KiB buffers", 4096, false);
-    table.connects("connect and close, 64 KiB buffers", 65536, false);
-    table.connects("connect and close, smoltcp's sockets kept", 65536, true);
+    table.connects(
+        "connect and close, TIME-WAIT kept by both",
+        4096,
+        Sockets::Waiting,
+    );
+    table.connects("connect and close, 4 KiB buffers", 4096, Sockets::Dropped);
+    table.connects("connect and close, 64 KiB buffers", 65536, Sockets::Dropped);
+    table.connects(
+        "connect and close, smoltcp's sockets kept",
+        65536,
+        Sockets::Kept,
+    );
     table.among();
     table.memory();
     table.allocations();

@@ -4,11 +4,13 @@
 //! listening socket, with its buffers, for each connection to come, and a socket in TIME-WAIT is
 //! a whole one.
 
+use std::collections::VecDeque;
+
 use smoltcp::iface::{
     Config, Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet,
 };
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
-use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer};
+use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
 
@@ -28,6 +30,8 @@ pub(crate) struct Smoltcp {
     to_server: Wire,
     opened: usize,
     kept: Option<(SocketHandle, SocketHandle)>,
+    /// The client's sockets in TIME-WAIT, the oldest first.
+    waiting: VecDeque<SocketHandle>,
 }
 
 /// One end of the wire, as a device.
@@ -176,6 +180,24 @@ impl Smoltcp {
         self.carry(Side::Client);
     }
 
+    /// The same work with the client's socket left in TIME-WAIT for the ten seconds that smoltcp
+    /// keeps it, as RFC 9293 section 3.6.1 asks of the end that closes first.
+    pub(crate) fn connect_and_close_waiting(&mut self) {
+        let client = self.client_sockets.add(socket(self.buffer));
+        let server = self.server_sockets.add(socket(self.buffer));
+        self.start(client, server);
+        self.finish(client, server);
+        self.server_sockets.remove(server);
+        self.waiting.push_back(client);
+        while let Some(first) = self.waiting.front() {
+            if self.client_sockets.get::<Socket>(*first).state() == State::TimeWait {
+                break;
+            }
+            self.client_sockets.remove(*first);
+            self.waiting.pop_front();
+        }
+    }
+
     fn finish(&mut self, client: SocketHandle, server: SocketHandle) {
         self.carry(Side::Client);
         self.carry(Side::Server);
@@ -227,6 +249,7 @@ impl Pair for Smoltcp {
             to_server,
             opened: 0,
             kept: None,
+            waiting: VecDeque::new(),
         }
     }
 
