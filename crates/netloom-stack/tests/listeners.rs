@@ -393,6 +393,24 @@ fn sharers_that_come_after_one_has_gone_share_too() {
 }
 
 #[test]
+fn a_full_send_buffer_is_not_writable_however_long_it_is() {
+    // Lent memory may be less than the tunable says that a send buffer has.
+    every(|mut net| {
+        let listener = net.listen(PORT);
+        let conn = net.accepted(listener, PEER_PORT);
+        let is_writable = |net: &Net| net.stack.tcp_readiness(conn.handle).unwrap().writable;
+        assert!(is_writable(&net));
+        let mut taken = 0;
+        while let Ok(n) = net.stack.tcp_write(conn.handle, &[0; 1_000]) {
+            taken += n;
+        }
+        assert!(!is_writable(&net));
+        let settings = net.stack.tcp_settings(conn.handle).unwrap();
+        assert_eq!(settings.send_buffer as usize, taken);
+    });
+}
+
+#[test]
 fn who_may_not_write_any_more_need_not_wait_to_hear_so() {
     every(|mut net| {
         let listener = net.listen(PORT);

@@ -64,6 +64,10 @@ impl Outside {
             socket.bind_device(Some(interface.as_bytes()))?;
         }
         let stream = socket.connect(to).await?;
+        // Linux may say yes though it has lost the ICMP error that said no: then there is no peer.
+        stream
+            .peer_addr()
+            .map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused))?;
         stream.set_nodelay(true)?;
         Ok(stream)
     }

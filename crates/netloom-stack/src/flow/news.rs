@@ -58,7 +58,7 @@ impl Stack {
         let finished = slot.conn.peer_finished();
         let ended = slot.flags.has(Flags::ENDED);
         let reason = slot.reason.unwrap_or(CloseReason::Aborted);
-        let limit = slot.buffers.tx_limit as usize;
+        let limit = slot.buffers.tx_most();
         let free = limit.saturating_sub(slot.conn.tx_extent());
         let writes = slot.conn.can_write() && slot.conn.state().is_synchronized();
         let Ok(flow) = self.flow_mut(id) else {

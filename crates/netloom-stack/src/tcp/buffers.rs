@@ -170,6 +170,15 @@ impl Buffers {
         }
     }
 
+    /// The most octets the send ring can hold: of a lent one, what was lent.
+    pub(crate) fn tx_most(&self) -> usize {
+        let limit = self.tx_limit as usize;
+        match &self.storage {
+            Storage::Lent(io) => limit.min(io.tx.len()),
+            _ => limit,
+        }
+    }
+
     /// Records there is room for.
     #[inline]
     fn record_room(&self) -> usize {

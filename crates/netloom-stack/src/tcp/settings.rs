@@ -48,7 +48,7 @@ impl Stack {
             linger: set.linger.map(Duration::from_micros),
             ttl: slot.ttl,
             dscp: slot.tos >> 2,
-            send_buffer: slot.buffers.tx_limit,
+            send_buffer: slot.buffers.tx_most() as u32,
             receive_buffer: set.rcv_buf,
             congestion: set.congestion.name(),
         })

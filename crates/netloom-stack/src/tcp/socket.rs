@@ -682,7 +682,7 @@ fn micros(duration: Duration) -> u64 {
 fn readiness(slot: &TcpSlot) -> Readiness {
     let closed = slot.flags.has(Flags::ENDED);
     let peer_finished = slot.conn.peer_closed();
-    let room = (slot.buffers.tx_limit as usize) > slot.conn.tx_extent();
+    let room = slot.buffers.tx_most() > slot.conn.tx_extent();
     Readiness {
         readable: slot.conn.readable_bytes() > 0
             || peer_finished
