@@ -15,6 +15,7 @@ Examples:
   netloom sysctl                         every tunable
   netloom sysctl -d tcp_sack             what it is for, and its range
   netloom sysctl tcp_keepalive_time=60   set it in the running instance
+  netloom sysctl tcp_congestion_control=bbr
 
 What is set holds until the instance ends.")]
 pub struct SysctlArgs {
@@ -39,7 +40,7 @@ pub struct SysctlArgs {
 }
 
 /// A tunable to read, or to set.
-type Order<'a> = (&'a str, Option<u64>);
+type Order<'a> = (&'a str, Option<&'a str>);
 
 impl SysctlArgs {
     /// Reads or sets them.
@@ -49,8 +50,7 @@ impl SysctlArgs {
     /// There is no instance, or it does not answer; it has no tunable of a name; the value is
     /// outside its range.
     pub fn run(&self) -> Result<(), Failure> {
-        let orders = self.names.iter().map(|order| parse(order));
-        let orders = orders.collect::<Result<Vec<Order<'_>>, Failure>>()?;
+        let orders: Vec<Order<'_>> = self.names.iter().map(|order| parse(order)).collect();
         let sets = orders.iter().any(|(_, value)| value.is_some());
         // To read many is harmless.
         let mut found = if sets {
@@ -84,13 +84,17 @@ impl SysctlArgs {
     fn line(&self, tunable: &Tunable) -> String {
         let Tunable {
             name,
-            value,
             min,
             max,
             doc,
+            choices,
+            ..
         } = tunable;
+        let value = tunable.said();
         if self.values {
             format!("{value}\n")
+        } else if self.describe && !choices.is_empty() {
+            format!("{name} = {value}  # {}: {doc}\n", choices.join(", "))
         } else if self.describe {
             format!("{name} = {value}  # {min} to {max}: {doc}\n")
         } else {
@@ -99,13 +103,11 @@ impl SysctlArgs {
     }
 }
 
-fn parse(order: &str) -> Result<Order<'_>, Failure> {
-    let Some((name, value)) = order.split_once('=') else {
-        return Ok((order.trim(), None));
-    };
-    let wrong = |_| Failure::usage(format!("`{value}` is not a number: write {name}=NUMBER"));
-    let value = value.trim().parse().map_err(wrong)?;
-    Ok((name.trim(), Some(value)))
+fn parse(order: &str) -> Order<'_> {
+    match order.split_once('=') {
+        Some((name, value)) => (name.trim(), Some(value.trim())),
+        None => (order.trim(), None),
+    }
 }
 
 fn carry_out(client: &mut Client, orders: &[Order<'_>]) -> io::Result<Vec<Tunable>> {
@@ -118,22 +120,20 @@ fn carry_out(client: &mut Client, orders: &[Order<'_>]) -> io::Result<Vec<Tunabl
     }
     let mut done = Vec::new();
     for &(name, value) in orders {
-        let some = match value {
-            Some(value) => {
-                let name = name.to_owned();
-                client.gather(Ask::SetTunable { name, value }, pick)?
-            }
-            None => {
-                let mut all = client.gather(Ask::Tunables, pick)?;
-                all.retain(|tunable| tunable.name == name);
-                all
-            }
-        };
-        if some.is_empty() {
-            let message = format!("no tunable `{name}`: see `netloom sysctl`");
-            return Err(io::Error::new(io::ErrorKind::NotFound, message));
+        if let Some(value) = value {
+            let (name, value) = (name.to_owned(), value.to_owned());
+            done.extend(client.gather(Ask::SetTunable { name, value }, pick)?);
+            continue;
         }
-        done.extend(some);
+        let all = client.gather(Ask::Tunables, pick)?;
+        match all.iter().find(|tunable| tunable.name == name) {
+            Some(found) => done.push(found.clone()),
+            None => {
+                let names: Vec<&str> = all.iter().map(|tunable| tunable.name.as_str()).collect();
+                let message = format!("{name}: no such tunable; there are: {}", names.join(" "));
+                return Err(io::Error::new(io::ErrorKind::NotFound, message));
+            }
+        }
     }
     Ok(done)
 }

@@ -340,8 +340,18 @@ fn counters_and_tunables_are_read_and_set() {
     };
     fails(&["ip_default_ttl=0"], 1, "ip_default_ttl");
     fails(&["no_such=1"], 1, "no_such");
-    fails(&["no_such"], 1, "no tunable");
-    fails(&["ip_default_ttl=many"], 2, "not a number");
+    fails(&["no_such"], 1, " ip_default_ttl ");
+    fails(&["ip_default_ttl=many"], 1, "not a number from 1 to 255");
+    fails(
+        &["tcp_congestion_control=vegas"],
+        1,
+        "there are: reno cubic bbr",
+    );
+    assert_eq!(
+        ttl(&["tcp_congestion_control=bbr"]),
+        "tcp_congestion_control = bbr\n"
+    );
+    assert!(ttl(&["-d", "tcp_congestion_control"]).contains("bbr  # reno, cubic, bbr: "));
     let both = ["sysctl", "-I", world.process(), "ip_default_ttl=9"];
     world.fails(&both, 1, "several instances");
     // By device, whosever else there may be.

@@ -217,21 +217,30 @@ fn tunables_are_read_and_set() {
     let all = client.gather(Ask::Tunables, pick).unwrap();
     let ttl = all.iter().find(|t| t.name == "ip_default_ttl").unwrap();
     assert_eq!((ttl.value, ttl.min, ttl.max), (64, 1, 255));
-    let mut set = |name: &str, value| {
-        let name = name.to_owned();
+    let mut set = |name: &str, value: &str| {
+        let (name, value) = (name.to_owned(), value.to_owned());
         client.gather(Ask::SetTunable { name, value }, pick)
     };
-    assert_eq!(set("ip_default_ttl", 7).unwrap()[0].value, 7);
+    assert_eq!(set("ip_default_ttl", "7").unwrap()[0].value, 7);
     assert_eq!(a.tunable("ip_default_ttl").unwrap().value, 7);
-    for (name, value) in [
-        ("ip_default_ttl", 0),
-        ("ip_default_ttl", 256),
-        ("no_such", 1),
+    assert_eq!(
+        set("tcp_congestion_control", "bbr").unwrap()[0].said(),
+        "bbr"
+    );
+    let bbr = a.tunable("tcp_congestion_control").unwrap().value;
+    // What there is instead is said.
+    for (name, value, instead) in [
+        ("ip_default_ttl", "0", "from 1 to 255"),
+        ("ip_default_ttl", "256", "from 1 to 255"),
+        ("ip_default_ttl", "many", "from 1 to 255"),
+        ("tcp_congestion_control", "vegas", "reno cubic bbr"),
+        ("no_such", "1", " ip_default_ttl "),
     ] {
-        let error = set(name, value).unwrap_err();
-        assert!(error.to_string().contains(name), "{error}");
+        let error = set(name, value).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains(instead), "{error}");
     }
     assert_eq!(a.tunable("ip_default_ttl").unwrap().value, 7);
+    assert_eq!(a.tunable("tcp_congestion_control").unwrap().value, bbr);
 }
 
 /// One line said, all that is answered up to the end or an error.

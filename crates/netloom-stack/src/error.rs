@@ -131,7 +131,10 @@ impl fmt::Display for Error {
             Error::SendAfterShutdown => "this side has finished sending",
             Error::MessageTooLong => "the datagram is too long",
             Error::NoSuchInterface => "no such interface",
-            Error::NoSuchTunable => "no such tunable",
+            Error::NoSuchTunable => {
+                f.write_str("no such tunable; there are:")?;
+                return crate::Tunables::names().try_for_each(|name| write!(f, " {name}"));
+            }
             Error::OutOfRange => "the value is out of the tunable's range",
             Error::PortUnreachable => "the remote port is closed",
             Error::HostUnreachable => "the remote host is unreachable",

@@ -373,6 +373,11 @@ impl Tunables {
         self.set(name, value)
     }
 
+    /// The names of all tunables, in the order of the registry.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        REGISTRY.iter().map(|row| row.name)
+    }
+
     /// Every tunable, in the order of the registry.
     pub fn iter(&self) -> impl Iterator<Item = Tunable> + '_ {
         REGISTRY.iter().map(|row| self.describe(row))

@@ -54,7 +54,7 @@ pub(super) fn answer<E>(
                 each(line)?;
             }
         }
-        Ask::SetTunable { name, value } => match looker.set_tunable(name, *value) {
+        Ask::SetTunable { name, value } => match looker.set_tunable(name, value) {
             Ok(set) => each(tunable(set))?,
             Err(error) => return each(Line::Error(format!("{name}: {error}"))),
         },
@@ -259,6 +259,11 @@ fn tunable(tunable: netloom_stack::Tunable) -> Line {
         min: tunable.min,
         max: tunable.max,
         doc: tunable.doc.to_owned(),
+        choices: tunable
+            .choices
+            .iter()
+            .map(|&name| name.to_owned())
+            .collect(),
     })
 }
 

@@ -35,8 +35,9 @@ pub enum Ask {
     SetTunable {
         /// Its name.
         name: String,
-        /// Its new value.
-        value: u64,
+        /// Its new value: a number (in JSON too), or one of its choices.
+        #[serde(deserialize_with = "text_or_number")]
+        value: String,
     },
     /// Interfaces: [`Line::Interface`].
     Interfaces,
@@ -44,6 +45,20 @@ pub enum Ask {
     Neighbors,
     /// Routes: [`Line::Route`].
     Routes,
+}
+
+/// What a text says, or the digits of a number.
+fn text_or_number<'de, D: serde::Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Text(String),
+        Number(u64),
+    }
+    Ok(match Either::deserialize(input)? {
+        Either::Text(text) => text,
+        Either::Number(number) => number.to_string(),
+    })
 }
 
 /// A line from an instance.
@@ -342,6 +357,18 @@ pub struct Tunable {
     pub max: u64,
     /// What it is for.
     pub doc: String,
+    /// The names its values have, from 0 on; none if they are numbers and nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+}
+
+impl Tunable {
+    /// Its value as one says it: the name of it, if it has names.
+    pub fn said(&self) -> String {
+        let place = usize::try_from(self.value).ok();
+        let name = place.and_then(|place| self.choices.get(place));
+        name.cloned().unwrap_or_else(|| self.value.to_string())
+    }
 }
 
 /// An interface.

@@ -47,14 +47,22 @@ impl Looker {
         self.0.look(|engine| engine.device_counters())
     }
 
-    /// Changes a tunable; gives it as it is then.
-    pub(crate) fn set_tunable(&self, name: &str, value: u64) -> io::Result<Tunable> {
+    /// Changes a tunable to what a text says; gives it as it is then.
+    pub(crate) fn set_tunable(&self, name: &str, text: &str) -> io::Result<Tunable> {
         let set = |engine: &mut super::engine::Engine| {
-            engine.stack.set_tunable(name, value)?;
-            let set = engine.stack.tunables().get(name);
-            set.ok_or(StackError::NoSuchTunable)
+            let set = engine.stack.set_tunable_named(name, text);
+            let now = engine.stack.tunables().get(name);
+            match (set, now) {
+                (Ok(()), Some(now)) => Ok(now),
+                (Err(StackError::OutOfRange), Some(Tunable { min, max, .. })) => {
+                    let message = format!("`{text}` is not a number from {min} to {max}");
+                    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+                }
+                (Err(error), _) => Err(to_io(error)),
+                (Ok(()), None) => Err(to_io(StackError::NoSuchTunable)),
+            }
         };
-        self.0.with(set).map_err(to_io)
+        self.0.with(set)
     }
 }
 

@@ -154,7 +154,6 @@ impl TcpStream {
     pub fn set_congestion(&self, name: &str) -> io::Result<()> {
         self.socket()
             .call(|stack, handle| stack.tcp_set_congestion(handle, name))
-            .map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))
     }
 
     /// Sends at no more than so many bytes of payload a second, evenly; `None`: no bound. From then on

@@ -8,11 +8,14 @@ fn questions_and_answers_are_what_the_documentation_shows() {
     };
     let text = serde_json::to_string(&question).unwrap();
     assert_eq!(text, r#"{"version":1,"ask":"sockets"}"#);
-    let ask = r#"{"version":1,"ask":{"set_tunable":{"name":"tcp_sack","value":0}}}"#;
-    let Ask::SetTunable { name, value } = serde_json::from_str::<Question>(ask).unwrap().ask else {
-        panic!("another question");
-    };
-    assert_eq!((name.as_str(), value), ("tcp_sack", 0));
+    for (said, meant) in [("0", "0"), (r#""bbr""#, "bbr")] {
+        let ask = r#"{"version":1,"ask":{"set_tunable":{"name":"tcp_sack","value":VALUE}}}"#;
+        let question = serde_json::from_str::<Question>(&ask.replace("VALUE", said)).unwrap();
+        let Ask::SetTunable { name, value } = question.ask else {
+            panic!("another question");
+        };
+        assert_eq!((name.as_str(), value.as_str()), ("tcp_sack", meant));
+    }
     assert_eq!(serde_json::to_string(&Line::End).unwrap(), r#""end""#);
 }
 
