@@ -359,6 +359,14 @@ impl DestinationCache {
         }
     }
 
+    /// A server that has given a cookie sent this MSS option without one, in octets.
+    #[cfg(feature = "fastopen")]
+    pub fn set_fast_open_mss(&mut self, dst: &Addr, mss: u16) {
+        if let Some(entry) = self.touch(dst) {
+            entry.fast_open.mss = mss.min(FAST_OPEN_MSS);
+        }
+    }
+
     /// A fast open to a port failed: none is tried there for an hour, and the cookie is forgotten.
     #[cfg(feature = "fastopen")]
     pub fn fail_fast_open(&mut self, now: Instant, dst: &Addr, port: u16) {

@@ -41,6 +41,11 @@ impl Segment<'_> {
             cookie => FastOpenCookie::new(cookie),
         }
     }
+
+    /// Whether it has an MSS option.
+    pub fn tells_mss(&self) -> bool {
+        self.option(kind::MSS).is_some()
+    }
 }
 
 impl Connection {

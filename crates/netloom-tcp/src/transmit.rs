@@ -695,6 +695,10 @@ impl Connection {
         if self.rcv_nxt == self.irs.plus(1) {
             return false;
         }
+        #[cfg(feature = "fastopen")]
+        if self.is_unconfirmed() {
+            return false;
+        }
         let (_, edge) = self.window_to_offer();
         edge.saturating_since(self.rcv_adv) >= self.window_step()
     }

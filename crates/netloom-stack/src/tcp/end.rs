@@ -28,9 +28,13 @@ impl Stack {
         }
         slot.flags.set(Flags::ENDED);
         slot.wake_at = Instant::ZERO;
+        let reason = match end {
+            End::TimeWait(_) => CloseReason::Finished,
+            End::Closed(reason) => reason,
+        };
         #[cfg(feature = "fastopen")]
         if slot.flags.has(Flags::FAST_OPEN) {
-            self.fast_open_over(index);
+            self.fast_open_over(index, reason);
         }
         #[cfg(feature = "metrics")]
         self.keep_metrics(index);
@@ -39,10 +43,6 @@ impl Stack {
             return;
         };
         let tuple = slot.tuple;
-        let reason = match end {
-            End::TimeWait(_) => CloseReason::Finished,
-            End::Closed(reason) => reason,
-        };
         slot.reason = Some(reason);
         #[cfg(feature = "inspect")]
         self.dead.remember(slot, self.clock.now, reason);

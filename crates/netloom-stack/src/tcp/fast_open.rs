@@ -7,7 +7,7 @@
 use core::net::SocketAddr;
 
 use netloom_driver::Instant;
-use netloom_tcp::{HalfOpen, Segment, SynOffer};
+use netloom_tcp::{CloseReason, HalfOpen, Segment, SynOffer};
 use netloom_wire::FastOpenCookie;
 
 use crate::counters::{DropReason, count};
@@ -40,6 +40,9 @@ const PENDING_BY_DEFAULT: u16 = 16;
 
 /// How long a key makes cookies.
 const ROTATION_MICROS: u64 = 3_600_000_000;
+
+/// How long an unconfirmed fast open counts that was reset, after the last that was.
+const RESET_COUNTS_MICROS: u64 = 60_000_000;
 
 /// The keys of cookies.
 pub(crate) struct CookieKeys {
@@ -119,9 +122,14 @@ impl Stack {
         if allowed & bit::SERVER == 0 {
             return Fast::No;
         }
-        let Some(entry) = self.tables.listeners.get(listener) else {
+        let now = self.clock.now;
+        let Some(entry) = self.tables.listeners.get_mut(listener) else {
             return Fast::No;
         };
+        if entry.fast_reset > 0 && now >= entry.fast_reset_until {
+            entry.fast_pending = entry.fast_pending.saturating_sub(entry.fast_reset);
+            entry.fast_reset = 0;
+        }
         let limit = match entry.fast_open {
             0 if allowed & bit::ALL_LISTENERS != 0 => PENDING_BY_DEFAULT,
             limit => limit,
@@ -228,6 +236,7 @@ impl Stack {
         }
         let (dst, port, now) = (tuple.remote, tuple.remote_port, self.clock.now);
         let taken = slot.conn.syn_text_taken(segment.ack);
+        let had_text = slot.conn.unsent_bytes() > 0;
         let repeated = slot.conn.syn_was_repeated();
         let mss = slot.conn.peer_mss();
         let given = segment
@@ -238,18 +247,32 @@ impl Stack {
         //# connections.
         if let Some(given) = given {
             self.destinations.set_fast_open(&dst, &given, mss);
-        } else if repeated || taken == 0 {
+            return false;
+        }
+        let asked = self.destinations.fast_open(&dst).is_none();
+        //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
+        //# If the SYN-ACK acknowledges
+        //# only the initial sequence and does not carry a Fast Open cookie
+        //# option, presumably it is triggered by a retransmitted (regular) SYN
+        //# and the original SYN or the corresponding SYN-ACK was lost.
+        if taken == 0 && (repeated || had_text || asked) {
             //= https://www.rfc-editor.org/rfc/rfc7413#section-4.1.3.1
             //# The client MUST cache negative responses from the server in order to
             //# avoid potential connection failures.
             self.destinations.fail_fast_open(now, &dst, port);
+        } else if segment.tells_mss() {
+            //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
+            //# 1. If the SYN-ACK has a Fast Open option, an MSS option, or both,
+            //# update the corresponding cookie and MSS information in the cookie
+            //# cache.
+            self.destinations.set_fast_open_mss(&dst, mss);
         }
         false
     }
 
     /// A connection ends that had [`Flags::FAST_OPEN`] still.
     #[cold]
-    pub(super) fn fast_open_over(&mut self, index: u32) {
+    pub(super) fn fast_open_over(&mut self, index: u32, reason: CloseReason) {
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return;
         };
@@ -259,8 +282,26 @@ impl Stack {
             let now = self.clock.now;
             self.destinations
                 .fail_fast_open(now, &tuple.remote, tuple.remote_port);
+        } else if reason == CloseReason::PeerReset {
+            self.fast_open_reset(&tuple);
         } else {
             self.fast_open_confirmed(&tuple);
+        }
+    }
+
+    /// An unconfirmed fast open was reset: it counts for a time still.
+    //= https://www.rfc-editor.org/rfc/rfc7413#section-5.1
+    //# Implementations may combine the two,
+    //# e.g., by continuing to account for those connection requests that
+    //# have just been reset against the listener's PendingFastOpenRequests
+    //# until a timeout period has passed.
+    fn fast_open_reset(&mut self, tuple: &Tuple) {
+        let until = self.clock.now.plus_micros(RESET_COUNTS_MICROS);
+        if let Some(listener) = self.find_listener(tuple, tuple.scope().unwrap_or(0)) {
+            if let Some(listener) = self.tables.listeners.get_mut(listener) {
+                listener.fast_reset = listener.fast_reset.saturating_add(1);
+                listener.fast_reset_until = until;
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Who takes new connections.
 
+#[cfg(feature = "fastopen")]
+use netloom_driver::Instant;
 use netloom_wire::Addr;
 
 use crate::list::Links;
@@ -113,6 +115,11 @@ pub(crate) struct Listener {
     /// PendingFastOpenRequests.
     #[cfg(feature = "fastopen")]
     pub(crate) fast_pending: u16,
+    /// How many of these were reset, and until when they count.
+    #[cfg(feature = "fastopen")]
+    pub(crate) fast_reset: u16,
+    #[cfg(feature = "fastopen")]
+    pub(crate) fast_reset_until: Instant,
     pub(crate) generation: u32,
     /// Connections to accept, oldest first.
     #[cfg(feature = "alloc")]
@@ -135,6 +142,10 @@ impl Item for Listener {
         fast_open: 0,
         #[cfg(feature = "fastopen")]
         fast_pending: 0,
+        #[cfg(feature = "fastopen")]
+        fast_reset: 0,
+        #[cfg(feature = "fastopen")]
+        fast_reset_until: Instant::ZERO,
         generation: 0,
         #[cfg(feature = "alloc")]
         queue: List::EMPTY,
