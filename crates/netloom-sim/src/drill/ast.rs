@@ -394,6 +394,17 @@ pub enum Binary {
     Or,
 }
 
+impl Binary {
+    /// Whether it compares two numbers.
+    pub(crate) fn compares(self) -> bool {
+        use Binary::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+        matches!(
+            self,
+            Equal | NotEqual | Less | LessOrEqual | Greater | GreaterOrEqual
+        )
+    }
+}
+
 /// A statement of a code block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {

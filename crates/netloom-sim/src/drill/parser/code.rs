@@ -66,7 +66,13 @@ fn check(expr: &Expr) -> Result<(), SyntaxError> {
             no("a code block has only numbers".to_owned())
         }
         ExprKind::Unary(_, operand) => check(operand),
-        ExprKind::Binary(_, left, right) => {
+        ExprKind::Binary(op, left, right) => {
+            // Python has `a < b < c` mean both; here it would compare a truth value.
+            let compares =
+                |expr: &Expr| matches!(expr.kind, ExprKind::Binary(op, ..) if op.compares());
+            if op.compares() && (compares(left) || compares(right)) {
+                return no("comparisons are put together with `and`".to_owned());
+            }
             check(left)?;
             check(right)
         }

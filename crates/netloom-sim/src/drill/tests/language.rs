@@ -38,6 +38,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "1:13: only whole numbers have a value here",
     ),
     (
+        "0 %{ assert 1 < 2 < 3 }%",
+        "1:13: comparisons are put together with `and`",
+    ),
+    (
         "0 %{ assert 1 1 }%",
         "1:15: expected an operator or the end of the statement, found `1`",
     ),
