@@ -118,6 +118,10 @@ impl Default for Tunables {
             tcp_no_metrics_save: false,
             #[cfg(feature = "metrics")]
             tcp_no_ssthresh_metrics_save: true,
+            //= https://www.rfc-editor.org/rfc/rfc7413#section-2
+            //# Therefore, TCP implementations MUST NOT use TFO by default, but only
+            //# use TFO if requested explicitly by the application on a per-service-
+            //# port basis.
             #[cfg(feature = "fastopen")]
             tcp_fastopen: 0,
             tcp_max_orphans: 1 << 15,

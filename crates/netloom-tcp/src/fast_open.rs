@@ -80,6 +80,9 @@ impl Connection {
 
     /// The SYN of an active open is acknowledged up to `ack`: what of its text is not counts as
     /// never sent.
+    //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
+    //# The client SHOULD retransmit
+    //# any unacknowledged data in the first ACK packet in step 2.
     pub(crate) fn take_syn_text_ack(&mut self, io: &Io<'_>, ack: SeqNum) {
         let taken = ack.saturating_since(self.snd_una).min(self.tx.len);
         self.tx.consume(io.tx.len(), taken);

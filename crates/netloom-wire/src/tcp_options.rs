@@ -28,6 +28,9 @@ pub mod kind {
     /// User timeout (RFC 5482).
     pub const USER_TIMEOUT: u8 = 28;
     /// TCP Fast Open cookie (RFC 7413 §4.1.1).
+    //= https://www.rfc-editor.org/rfc/rfc7413#section-9
+    //# Current and new
+    //# implementations SHOULD use option (34).
     pub const FAST_OPEN: u8 = 34;
 }
 
@@ -235,6 +238,8 @@ impl FastOpenCookie {
     };
 
     /// A cookie; `None` if its length is not 0, or even and 4..=16.
+    //= https://www.rfc-editor.org/rfc/rfc7413#section-4.1.1
+    //# The number MUST be even.
     #[must_use]
     pub fn new(cookie: &[u8]) -> Option<Self> {
         let mut bytes = [0; Self::MAX_LEN];

@@ -81,7 +81,7 @@ mod tests {
 
     impl FrameSink for Device {
         fn caps(&self) -> TxCaps {
-            TxCaps::default()
+            TxCaps::plain(1500)
         }
 
         fn frame(

@@ -262,6 +262,9 @@ impl Stack {
             self.destinations.fail_fast_open(now, &dst, port);
         } else if segment.tells_mss() {
             //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
+            //# The client SHOULD perform the following steps upon receiving the SYN-
+            //# ACK:
+            //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
             //# 1. If the SYN-ACK has a Fast Open option, an MSS option, or both,
             //# update the corresponding cookie and MSS information in the cookie
             //# cache.
@@ -346,10 +349,17 @@ impl Stack {
             return;
         };
         let (dst, port) = (slot.tuple.remote, slot.tuple.remote_port);
+        //= https://www.rfc-editor.org/rfc/rfc7413#section-4.1.3.1
+        //# For any negative responses, the client SHOULD disable Fast Open on
+        //# the specific path (the source and destination IP addresses and ports)
+        //# at least temporarily.
         if self.destinations.fast_open_failed(now, &dst, port) {
             return;
         }
         let default = if dst.is_v4() { 536 } else { 1220 };
+        //= https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
+        //# To open a TFO connection, the client MUST have obtained a cookie from
+        //# the server:
         slot.flags.set(Flags::FAST_OPEN);
         match self.destinations.fast_open(&dst) {
             Some((known, mss)) => slot.conn.open_fast_to(Some(&known), mss),
