@@ -180,3 +180,29 @@ fn duplicate() {
     let (octets, _) = victim.suffer(|victim, _| victim.ack(victim.una));
     assert_eq!(octets, 0, "with SACK in use a duplicate reports nothing");
 }
+
+/// Class 14, the other way round: single octets out of order, to a receiver that keeps as many ranges
+/// as it may.
+#[test]
+fn scattered() {
+    let mut victim = Victim::new();
+    let piece = |victim: &Victim, at: u32| {
+        tcp("P.")
+            .seq(victim.seq.wrapping_add(at))
+            .ack(victim.una)
+            .port(victim.port)
+            .data(&[1])
+    };
+    for n in 0..5_000 {
+        let segment = piece(&victim, 2 + 2 * n);
+        victim.net.send(segment);
+        victim.net.out.clear();
+        victim.net.raw.clear();
+    }
+    let mut random = Random(1);
+    let (octets, frames) =
+        victim.suffer(|victim, _| piece(victim, 1 + random.below(10_000) as u32));
+    // Each is answered, with what is missing.
+    assert_eq!(octets, 0);
+    assert!(frames <= PACKETS, "{frames}");
+}
