@@ -227,7 +227,7 @@ impl Connection {
         if syn {
             self.push_cookie(&mut options);
         }
-        if plan.sack_blocks > 0 {
+        if SACK && plan.sack_blocks > 0 {
             self.push_sack(io, &mut options, plan.sack_blocks);
         }
         options
