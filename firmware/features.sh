@@ -34,8 +34,8 @@ features=(
 weigh() {
     local with=() feature text data bss
     for feature in "$@"; do with+=(--features "netloom-stack/$feature"); done
-    "$cargo" build --release --quiet -p tcp-echo "${with[@]}"
-    read -r text data bss _ <<<"$("$size" "$(elf tcp-echo)" | tail -n 1)"
+    small tcp-echo "${with[@]}"
+    read -r text data bss _ <<<"$("$size" "$(small_elf tcp-echo)" | tail -n 1)"
     echo "$text $((data + bss))"
 }
 

@@ -48,7 +48,7 @@ skip() {
 check_size() {
     local image=$1 goal ceiling ram_limit stack_limit statics text data bss static place
     read -r goal ceiling ram_limit stack_limit statics <<<"$(limits "$image")"
-    read -r text data bss _ <<<"$("$size" "$(elf "$image")" | tail -n 1)"
+    read -r text data bss _ <<<"$("$size" "$(small_elf "$image")" | tail -n 1)"
     printf '%-12s %8d %6d %6d %10d   (limits: text %d, data+bss %d)\n' \
         "$image" "$text" "$data" "$bss" $((data + bss)) "$ceiling" "$ram_limit"
     if ((text > ceiling)); then fail "$image: text $text > $ceiling"; fi
@@ -56,7 +56,7 @@ check_size() {
     if ((data + bss > ram_limit)); then fail "$image: data+bss $((data + bss)) > $ram_limit"; fi
     for static in $statics; do
         # Type b: .bss. A static whose initial value is not all zero would be d, and in flash too.
-        place=$("$nm" -C -S "$(elf "$image")" | awk -v s="$static" '$4 == s { print $3, "0x" $2 }')
+        place=$("$nm" -C -S "$(small_elf "$image")" | awk -v s="$static" '$4 == s { print $3, "0x" $2 }')
         case $place in
             [bB]\ *) printf '    %s: %d bytes in .bss\n' "$static" "${place#* }" ;;
             *) fail "$image: $static is not in .bss (nm: ${place:-no such symbol})" ;;
@@ -88,17 +88,17 @@ stack_limit() {
 boot() {
     if [ "$(printf '%s\n' 7.2 "$(qemu-system-arm --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p')" |
         sort -V | head -n 1)" = 7.2 ]; then
-        run_check 180 "$python" check/frame_echo.py "$(elf frame-echo)" "$nm" \
+        run_check 180 "$python" check/frame_echo.py "$(small_elf frame-echo)" "$nm" \
             "$(stack_limit frame-echo)"
     else
         skip "frame-echo: QEMU older than 7.2 has no -netdev stream"
     fi
-    run_check 300 "$python" check/tcp_image.py user "$(elf tcp-echo)" "$nm" "$(stack_limit tcp-echo)"
-    run_check 300 "$python" check/tcp_image.py dhcp "$(elf dhcp-echo)" "$nm" "$(stack_limit dhcp-echo)"
+    run_check 300 "$python" check/tcp_image.py user "$(small_elf tcp-echo)" "$nm" "$(stack_limit tcp-echo)"
+    run_check 300 "$python" check/tcp_image.py dhcp "$(small_elf dhcp-echo)" "$nm" "$(stack_limit dhcp-echo)"
     if reason=$(no_tap); then
         skip "tcp-echo over TAP: $reason"
     else
-        run_check 300 "$python" check/tcp_image.py tap "$(elf tcp-echo)" "$nm" "$(stack_limit tcp-echo)"
+        run_check 300 "$python" check/tcp_image.py tap "$(small_elf tcp-echo)" "$nm" "$(stack_limit tcp-echo)"
     fi
 }
 
@@ -119,7 +119,7 @@ no_tap() {
 
 choose_toolchain
 for image in "${images[@]}"; do
-    NETLOOM_RAM_KIB=$(ram "$image") "$cargo" build --release --quiet -p "$image"
+    NETLOOM_RAM_KIB=$(ram "$image") small "$image"
 done
 
 printf '%-12s %8s %6s %6s %10s\n' image text data bss data+bss

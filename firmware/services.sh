@@ -19,14 +19,14 @@ services=(
 # Builds the program with these features: its text, bytes of its services' statics, of the stack's.
 weigh() {
     local text own=0 net=0 bytes place symbol
-    "$cargo" build --release --quiet -p services --features "$1"
-    read -r text _ <<<"$("$size" "$(elf services)" | tail -n 1)"
+    small services --features "$1"
+    read -r text _ <<<"$("$size" "$(small_elf services)" | tail -n 1)"
     while read -r _ bytes place symbol; do
         case $place$symbol in
             [bBdD]services::NET) net=$((16#$bytes)) ;;
             [bBdD]services::*::*) own=$((own + 16#$bytes)) ;;
         esac
-    done < <("$nm" -C -S "$(elf services)")
+    done < <("$nm" -C -S "$(small_elf services)")
     echo "$text $own $net"
 }
 
