@@ -100,12 +100,17 @@ impl Order {
 #[derive(Debug)]
 pub(crate) struct KeyedTable<T: Keyed> {
     items: Mem<T>,
+    #[cfg(feature = "alloc")]
     key: SipHash13,
+    #[cfg(feature = "alloc")]
     len: u16,
     /// Slots from here on were never used.
+    #[cfg(feature = "alloc")]
     fresh: u16,
+    #[cfg(feature = "alloc")]
     free: u16,
     /// The last item found, index + 1: in bulk a lookup is one comparison.
+    #[cfg(feature = "alloc")]
     last: u16,
 }
 
@@ -134,10 +139,15 @@ impl<T: Keyed> KeyedTable<T> {
     const fn over(items: Mem<T>) -> Self {
         Self {
             items,
+            #[cfg(feature = "alloc")]
             key: SipHash13::new(0, 0),
+            #[cfg(feature = "alloc")]
             len: 0,
+            #[cfg(feature = "alloc")]
             fresh: 0,
+            #[cfg(feature = "alloc")]
             free: 0,
+            #[cfg(feature = "alloc")]
             last: 0,
         }
     }
@@ -145,14 +155,19 @@ impl<T: Keyed> KeyedTable<T> {
     /// Sets the key of the hash, so that nobody outside can choose addresses that collide.
     /// Only while the table is empty; later calls change nothing.
     pub(crate) fn set_hash_key(&mut self, key: SipHash13) {
+        #[cfg(feature = "alloc")]
         if self.fresh == 0 {
             self.key = key;
         }
+        let _ = key;
     }
 
     /// How many items are kept.
     pub(crate) fn len(&self) -> usize {
-        usize::from(self.len)
+        #[cfg(feature = "alloc")]
+        return usize::from(self.len);
+        #[cfg(not(feature = "alloc"))]
+        self.slots().filter(|item| !is_free(*item)).count()
     }
 
     /// How many items fit.
@@ -183,20 +198,34 @@ impl<T: Keyed> KeyedTable<T> {
     /// The index of `id`, if that life has not ended.
     pub(crate) fn index(&self, id: ItemId) -> Option<u16> {
         let item = self.get(id.index)?;
-        (item.links().generation == id.generation && id.index < self.fresh).then_some(id.index)
+        (item.links().generation == id.generation && id.index < self.end()).then_some(id.index)
     }
 
     /// Every slot ever used, in memory order; free ones too, which their owner tells apart.
     pub(crate) fn slots(&self) -> impl Iterator<Item = &T> {
-        self.items.iter().take(usize::from(self.fresh))
+        self.items.iter().take(usize::from(self.end()))
     }
 
     /// One past the highest index ever used.
+    #[cfg(feature = "alloc")]
     pub(crate) fn end(&self) -> u16 {
         self.fresh
     }
 
+    /// One past the highest index there is.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn end(&self) -> u16 {
+        self.capacity() as u16
+    }
+
     /// Finds the item of an address.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn find(&mut self, iface: u8, addr: &Addr) -> Option<u16> {
+        self.lookup(iface, addr)
+    }
+
+    /// Finds the item of an address.
+    #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) fn find(&mut self, iface: u8, addr: &Addr) -> Option<u16> {
         if let Some(index) = self.last.checked_sub(1) {
@@ -215,9 +244,9 @@ impl<T: Keyed> KeyedTable<T> {
     /// [`find`](Self::find) that remembers nothing: a scan, where there are but a few items.
     #[cfg(not(feature = "alloc"))]
     pub(crate) fn lookup(&self, iface: u8, addr: &Addr) -> Option<u16> {
-        // A free slot has the key of no address.
-        let known = |item: &T| item.key() == (iface, addr) && !addr.is_unspecified();
-        (0..self.fresh).find(|index| self.get(*index).is_some_and(known))
+        let known = |item: &T| item.key() == (iface, addr) && !is_free(item);
+        let index = self.slots().position(known)?;
+        Some(index as u16)
     }
 
     /// [`find`](Self::find) that remembers nothing.
@@ -260,6 +289,25 @@ impl<T: Keyed> KeyedTable<T> {
     }
 
     /// Adds an `EMPTY` item for an address that is not in the table. `None` if there is no room.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn insert(&mut self, iface: u8, addr: &Addr) -> Option<u16> {
+        let index = self.slots().position(is_free)?;
+        self.items.get_mut(index)?.set_key(iface, addr);
+        Some(index as u16)
+    }
+
+    /// Frees the slot of an item that is in no [`Order`].
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn remove(&mut self, index: u16) {
+        if let Some(item) = self.get_mut(index) {
+            let generation = item.links().generation.wrapping_add(1);
+            *item = T::EMPTY;
+            item.links_mut().generation = generation;
+        }
+    }
+
+    /// Adds an `EMPTY` item for an address that is not in the table. `None` if there is no room.
+    #[cfg(feature = "alloc")]
     pub(crate) fn insert(&mut self, iface: u8, addr: &Addr) -> Option<u16> {
         let index = match self.free.checked_sub(1) {
             Some(index) => {
@@ -289,6 +337,7 @@ impl<T: Keyed> KeyedTable<T> {
     }
 
     /// Frees the slot of an item that is in no [`Order`].
+    #[cfg(feature = "alloc")]
     pub(crate) fn remove(&mut self, index: u16) {
         if self.leave_bucket(index).is_none() {
             return;
@@ -340,18 +389,6 @@ impl<T: Keyed> KeyedTable<T> {
                 return Some(());
             }
         }
-    }
-
-    /// There are no buckets: the table is scanned.
-    #[cfg(not(feature = "alloc"))]
-    fn enter_bucket(&mut self, _: u8, _: &Addr, _: u16) -> Option<u16> {
-        Some(0)
-    }
-
-    /// There are no buckets: any item can go.
-    #[cfg(not(feature = "alloc"))]
-    fn leave_bucket(&mut self, index: u16) -> Option<()> {
-        self.get(index).map(|_| ())
     }
 
     /// Appends an item that is in no order.
@@ -435,6 +472,12 @@ impl<T: Keyed> KeyedTable<T> {
     pub(crate) fn after(&self, index: u16) -> Option<u16> {
         self.get(index)?.links().next.checked_sub(1)
     }
+}
+
+/// Whether a slot is free: it has the key of no address.
+#[cfg(not(feature = "alloc"))]
+fn is_free<T: Keyed>(item: &T) -> bool {
+    item.key().1.is_unspecified()
 }
 
 #[cfg(test)]

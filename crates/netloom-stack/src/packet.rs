@@ -125,26 +125,24 @@ impl Packets {
             .fold(0_usize, |sum, part| sum.wrapping_add(part.len()));
         let short_len = u16::try_from(len).ok()?;
         let index = self.packets.insert()?;
-        let mut first = 0;
-        let mut covered = 0;
-        while covered < len {
-            let Some(granule) = self.granules.insert() else {
-                self.free_chain(first);
-                self.packets.remove(index);
-                return None;
-            };
-            if let Some(g) = self.granules.get_mut(granule) {
-                g.next = first;
-            }
-            first = granule.wrapping_add(1);
-            covered = covered.wrapping_add(GRANULE);
-        }
         let packet = self.packets.get_mut(index)?;
-        packet.first = first;
         packet.len = short_len;
         packet.kind = kind;
         packet.iface = iface;
         packet.next_hop = next_hop;
+        let mut covered = 0;
+        while covered < len {
+            let granule = self.granules.insert();
+            let packet = self.packets.get_mut(index)?;
+            let Some(granule) = granule else {
+                self.remove(index);
+                return None;
+            };
+            let next = core::mem::replace(&mut packet.first, granule.wrapping_add(1));
+            self.granules.get_mut(granule)?.next = next;
+            covered = covered.wrapping_add(GRANULE);
+        }
+        let first = self.packets.get(index)?.first;
         self.write(first, parts);
         Some(Ref::new(crate::list::Kind::Packet, index))
     }
@@ -158,13 +156,14 @@ impl Packets {
                 else {
                     return;
                 };
-                let room = granule.bytes.get_mut(offset..).unwrap_or_default();
-                let n = room.len().min(bytes.len());
-                for (to, from) in room.iter_mut().zip(bytes) {
-                    *to = *from;
+                let n = GRANULE.wrapping_sub(offset).min(bytes.len());
+                let (now, later) = bytes.split_at(n);
+                let end = offset.wrapping_add(n);
+                if let Some(room) = granule.bytes.get_mut(offset..end) {
+                    room.copy_from_slice(now);
                 }
-                bytes = bytes.get(n..).unwrap_or_default();
-                offset = offset.wrapping_add(n);
+                bytes = later;
+                offset = end;
                 if offset >= GRANULE {
                     offset = 0;
                     at = granule.next;

@@ -183,6 +183,7 @@ impl fmt::Debug for Seed {
 pub struct Rng {
     /// The two halves of the seed. A key is made under both, so it is as strong as the stronger.
     halves: [SipHash24; 2],
+    #[cfg(target_pointer_width = "64")]
     numbers: SipHash24,
     counter: u64,
 }
@@ -192,18 +193,28 @@ impl Rng {
     pub fn new(seed: &Seed) -> Rng {
         let [a, b, c, d] = seed.words();
         let halves = [SipHash::new(a, b), SipHash::new(c, d)];
-        let [k0, k1] = derive(&halves, NUMBERS);
         Rng {
+            #[cfg(target_pointer_width = "64")]
+            numbers: numbers(&halves),
             halves,
-            numbers: SipHash::new(k0, k1),
             counter: 0,
         }
+    }
+
+    /// The key of the stream of numbers. Small machines derive it whenever a number is asked for,
+    /// which is seldom.
+    #[inline]
+    fn numbers(&self) -> SipHash24 {
+        #[cfg(target_pointer_width = "64")]
+        return self.numbers.clone();
+        #[cfg(not(target_pointer_width = "64"))]
+        numbers(&self.halves)
     }
 
     /// 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.counter = self.counter.wrapping_add(1);
-        self.numbers
+        self.numbers()
             .hash_words(&[self.counter as u32, (self.counter >> 32) as u32])
     }
 
@@ -244,6 +255,11 @@ impl Rng {
 
 /// The domain of the stream of numbers: beyond any the caller can name.
 const NUMBERS: u64 = 1 << 32;
+
+fn numbers(halves: &[SipHash24; 2]) -> SipHash24 {
+    let [k0, k1] = derive(halves, NUMBERS);
+    SipHash::new(k0, k1)
+}
 
 fn derive([first, second]: &[SipHash24; 2], domain: u64) -> [u64; 2] {
     let (low, high) = (domain as u32, (domain >> 32) as u32);

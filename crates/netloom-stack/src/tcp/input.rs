@@ -354,7 +354,7 @@ impl Stack {
 }
 
 /// The header of a stateless segment.
-pub(crate) fn reply_head(tuple: &Tuple, reply: &Reply) -> TcpHead {
+pub(crate) fn reply_head<'a>(tuple: &Tuple, reply: &'a Reply) -> TcpHead<'a> {
     TcpHead {
         header: TcpHeader {
             src_port: tuple.local_port,
@@ -365,7 +365,7 @@ pub(crate) fn reply_head(tuple: &Tuple, reply: &Reply) -> TcpHead {
             window: reply.window,
             urgent: 0,
         },
-        options: reply.options,
+        options: &reply.options,
     }
 }
 

@@ -360,12 +360,12 @@ impl TcpSlot {
 }
 
 /// A TCP header with its options, to be written.
-pub(crate) struct TcpHead {
+pub(crate) struct TcpHead<'a> {
     pub(crate) header: TcpHeader,
-    pub(crate) options: TcpOptionWords,
+    pub(crate) options: &'a TcpOptionWords,
 }
 
-impl TransportHeader for TcpHead {
+impl TransportHeader for TcpHead<'_> {
     const CHECKSUM_AT: usize = 16;
 
     #[inline]
@@ -376,7 +376,7 @@ impl TransportHeader for TcpHead {
     #[inline]
     fn emit(&self, place: &mut [u8]) -> Sum {
         self.header
-            .emit(&self.options, place)
+            .emit(self.options, place)
             .map_or_else(|_| Sum::new(), |(sum, _)| sum)
     }
 }
@@ -443,7 +443,10 @@ pub(super) fn write(
         caps,
         link,
         &ip,
-        &TcpHead { header, options },
+        &TcpHead {
+            header,
+            options: &options,
+        },
         payload,
         mss,
     )
