@@ -59,18 +59,25 @@ small_elf() {
 # Builds a package without frame pointers. The compiler's target wants them in every function, for
 # debuggers, and no flag takes them away: they cost one of the eight registers that short
 # instructions reach, and 4 % of the text. But LLVM sets attributes of the functions that a file
-# names; their names come from a first build.
+# names; their names come from a first build, in which no two functions are made one.
 small() {
-    local names sum
-    "$cargo" build --release --quiet -p "$@"
-    mkdir -p "$(small_dir)"
-    names=$("$nm" "$(elf "$1")" | awk '$2 ~ /^[tT]$/ { print $3 ",frame-pointer=none" }')
-    # Named by what is in it, so that cargo sees when it changes.
-    sum=$(cksum <<<"$names")
-    sum=$(cd "$(small_dir)" && pwd)/names-${sum%% *}
-    echo "$names" >"$sum"
+    local names file
+    small_build names "'-Cllvm-args=-mergefunc-preserve-debug-info', '-Clink-arg=--icf=none'" "$@"
+    names=$("$nm" "$(small_dir)/names/$target/release/$1" |
+        awk '$2 ~ /^[tT]$/ { print $3 ",frame-pointer=none" }')
+    # Called by what is in it, so that cargo sees when it changes.
+    file=$(cksum <<<"$names")
+    file=$(cd "$(small_dir)" && pwd)/names/${file%% *}.csv
+    echo "$names" >"$file"
     # LLVM remarks on every name of another crate.
-    "$cargo" build --release --quiet -p "$@" --target-dir "$(small_dir)" \
-        --config "target.$target.rustflags = ['-Cllvm-args=-forceattrs-csv-path=$sum']" 2>&1 |
+    small_build . "'-Cllvm-args=-forceattrs-csv-path=$file'" "$@" 2>&1 |
         { grep -v '^Function in CSV file at line' || true; } >&2
+}
+
+# Builds a package with some flags more, in a folder of `small`'s.
+small_build() {
+    local folder=$1 flags=$2
+    shift 2
+    "$cargo" build --release --quiet --target-dir "$(small_dir)/$folder" \
+        --config "target.$target.rustflags = [$flags]" -p "$@"
 }
