@@ -125,6 +125,12 @@ impl<T: Keyed> KeyedTable<T> {
 
     /// A table in lent memory, whose items must be `EMPTY`.
     pub(crate) const fn lent(items: &'static mut [T]) -> Self {
+        let used = if items.len() > MOST {
+            MOST
+        } else {
+            items.len()
+        };
+        let (items, _) = items.split_at_mut(used);
         Self::over(Mem::Lent(items))
     }
 
@@ -172,7 +178,7 @@ impl<T: Keyed> KeyedTable<T> {
 
     /// How many items fit.
     pub(crate) fn capacity(&self) -> usize {
-        self.items.len().min(MOST)
+        self.items.len()
     }
 
     /// The item at `index`.

@@ -80,7 +80,8 @@ impl Ref {
     /// The kind; `None` for [`Ref::NONE`].
     #[inline]
     pub const fn kind(self) -> Option<Kind> {
-        Kind::from_bits(self.0 >> Self::INDEX_BITS)
+        // Three bits hold every kind: that leaves nothing to check.
+        Kind::from_bits(self.0 >> Self::INDEX_BITS & 7)
     }
 
     /// The index in the slab of its kind; 0 for [`Ref::NONE`].

@@ -47,6 +47,7 @@ pub trait Item: Sized {
 pub struct Slab<T: Item + 'static> {
     memory: Memory<T>,
     /// Items there can ever be.
+    #[cfg(feature = "alloc")]
     limit: u32,
     /// Items that were ever in use: those from here on were never touched.
     high: u32,
@@ -68,6 +69,7 @@ impl<T: Item + 'static> Slab<T> {
     pub const fn empty() -> Slab<T> {
         Slab {
             memory: Memory::Lent(&mut []),
+            #[cfg(feature = "alloc")]
             limit: 0,
             high: 0,
             len: 0,
@@ -78,14 +80,16 @@ impl<T: Item + 'static> Slab<T> {
     /// A slab in lent memory, for as many items as `memory` has (at most [`MAX_ITEMS`]). What is
     /// in there is [reset](Item::reset) as it comes into use.
     pub const fn lent(memory: &'static mut [T]) -> Slab<T> {
-        let limit = if memory.len() > MAX_ITEMS as usize {
-            MAX_ITEMS
+        let used = if memory.len() > MAX_ITEMS as usize {
+            MAX_ITEMS as usize
         } else {
-            memory.len() as u32
+            memory.len()
         };
+        let (memory, _) = memory.split_at_mut(used);
         Slab {
             memory: Memory::Lent(memory),
-            limit,
+            #[cfg(feature = "alloc")]
+            limit: used as u32,
             high: 0,
             len: 0,
             free: 0,
@@ -127,7 +131,7 @@ impl<T: Item + 'static> Slab<T> {
 
     fn insert_untouched(&mut self) -> Option<u32> {
         let index = self.high;
-        if index >= self.limit {
+        if index >= self.capacity() {
             return None;
         }
         match &mut self.memory {
@@ -249,13 +253,18 @@ impl<T: Item + 'static> Slab<T> {
     /// Whether the limit is reached.
     #[inline]
     pub const fn is_full(&self) -> bool {
-        self.len >= self.limit
+        self.len >= self.capacity()
     }
 
     /// Items there can be.
     #[inline]
     pub const fn capacity(&self) -> u32 {
-        self.limit
+        #[cfg(feature = "alloc")]
+        return self.limit;
+        #[cfg(not(feature = "alloc"))]
+        match &self.memory {
+            Memory::Lent(items) => items.len() as u32,
+        }
     }
 
     /// Bytes of memory taken: on the heap all that ever was, since none is given back; of lent memory
@@ -311,7 +320,7 @@ impl<T: Item + 'static> core::fmt::Debug for Slab<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Slab")
             .field("len", &self.len)
-            .field("capacity", &self.limit)
+            .field("capacity", &self.capacity())
             .finish()
     }
 }
