@@ -93,14 +93,19 @@ impl Stack {
         }
         // Priority tags (VLAN id 0) are as good as none; other VLANs are interfaces of their
         // own, which this one is not.
-        if view.vlan().is_some_and(|tag| tag.id != 0) {
+        let vlan = if cfg!(feature = "vlan") {
+            view.vlan()
+        } else {
+            None
+        };
+        if vlan.is_some_and(|tag| tag.id != 0) {
             return Err(DropReason::UnknownVlan);
         }
         let arrival = Arrival {
             iface,
             link_group,
             // An answer is sent without a tag.
-            echo: echo.filter(|_| view.vlan().is_none()),
+            echo: echo.filter(|_| vlan.is_none()),
             #[cfg(feature = "flows")]
             flow: None,
             meta,

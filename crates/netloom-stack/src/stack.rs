@@ -426,8 +426,7 @@ impl Stack {
         #[cfg(feature = "tcp")]
         {
             earliest = earliest.min(self.tcp.deadlines.next(&self.tables.connections));
-            earliest = earliest.min(self.handshake_deadline());
-            earliest = earliest.min(self.time_wait_deadline());
+            earliest = earliest.min(self.entry_deadline());
         }
         #[cfg(feature = "udp")]
         {

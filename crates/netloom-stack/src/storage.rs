@@ -18,7 +18,9 @@ use crate::interface::Interface;
 use crate::memory::mem::Mem;
 use crate::memory::slab::{Item, Slab};
 use crate::neighbor::{Neighbor, NeighborCache};
-use crate::packet::{Granule, Packet, Packets};
+#[cfg(feature = "alloc")]
+use crate::packet::Granule;
+use crate::packet::{Packet, Packets};
 use crate::route::{Route, RouteTable};
 use crate::stack::Parts;
 use crate::tables::Tables;
@@ -45,9 +47,10 @@ const HEAP_WATCHES: usize = 64;
 /// Paths whose MTU is remembered.
 #[cfg(feature = "icmp-errors")]
 const DESTINATIONS: usize = 2;
-/// Answers and waiting datagrams.
-const PACKETS: usize = 4;
+/// Answers and waiting datagrams; without a heap in the program, pieces of them, of 124 bytes each.
+const PACKETS: usize = if cfg!(feature = "alloc") { 4 } else { 5 };
 /// Pieces of them, of 124 bytes each.
+#[cfg(feature = "alloc")]
 const GRANULES: usize = 5;
 /// Handshakes a listener can have under way before SYN cookies answer.
 #[cfg(feature = "tcp")]
@@ -118,6 +121,7 @@ pub struct Storage<
     #[cfg(feature = "acd")]
     arp_watches: [Watch; WATCHES],
     packets: [Packet; PACKETS],
+    #[cfg(feature = "alloc")]
     granules: [Granule; GRANULES],
 }
 
@@ -160,6 +164,7 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
             #[cfg(feature = "acd")]
             arp_watches: [Watch::EMPTY; WATCHES],
             packets: [const { Packet::EMPTY }; PACKETS],
+            #[cfg(feature = "alloc")]
             granules: [const { Granule::EMPTY }; GRANULES],
         }
     }
@@ -200,6 +205,7 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
             #[cfg(feature = "acd")]
             arp_watches,
             packets,
+            #[cfg(feature = "alloc")]
             granules,
         } = self;
         #[cfg(feature = "tcp")]
@@ -240,7 +246,10 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
                 udp: Slab::lent(udp),
                 #[cfg(feature = "flows")]
                 flows: Slab::empty(),
+                #[cfg(feature = "alloc")]
                 packets: Packets::new(Slab::lent(packets), Slab::lent(granules)),
+                #[cfg(not(feature = "alloc"))]
+                packets: Packets::new(Slab::lent(packets)),
             },
             demux: Demux::scan(),
             #[cfg(feature = "tcp")]

@@ -45,6 +45,8 @@ pub(crate) use buffers::BufferPool;
 pub(crate) use input::drop_reason;
 pub(crate) use listener::Listener;
 pub(crate) use slot::{Flags, TcpSlot};
+#[cfg(not(feature = "alloc"))]
+pub(crate) use syn_queue::LEVELS;
 pub(crate) use syn_queue::{HalfOpenEntry, SynQueue};
 pub(crate) use time_wait::TimeWaitEntry;
 

@@ -31,7 +31,7 @@ impl Stack {
     /// What the stack holds now. Looks at every connection and UDP socket.
     pub fn usage(&self) -> Usage {
         let mut usage = Usage {
-            packets: self.tables.packets.packets.len(),
+            packets: self.tables.packets.len(),
             ..Usage::default()
         };
         #[cfg(feature = "tcp")]

@@ -299,14 +299,6 @@ impl Stack {
         }
     }
 
-    /// When the oldest TIME-WAIT is over: [`Instant::FAR_FUTURE`] if there is none.
-    pub(crate) fn time_wait_deadline(&self) -> Instant {
-        match self.oldest_time_wait() {
-            (oldest, left) if oldest.is_some() => self.after_ticks(left),
-            _ => Instant::FAR_FUTURE,
-        }
-    }
-
     /// Ends everything that has this local address.
     pub(crate) fn end_connections_of(&mut self, iface: u8, addr: &Addr) {
         let ours = |tuple: &Tuple| {

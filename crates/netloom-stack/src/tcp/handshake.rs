@@ -649,6 +649,7 @@ impl Stack {
 
     /// The handshake whose SYN-ACK is to be repeated next, and in how many ticks of 4 ms;
     /// [`Ref::NONE`] if there is none.
+    #[cfg(feature = "alloc")]
     fn next_handshake(&self) -> (Ref, u16) {
         let mut next = (Ref::NONE, u16::MAX);
         if self.tables.half_open.is_empty() {
@@ -684,12 +685,14 @@ impl Stack {
         }
     }
 
-    /// When the next SYN-ACK is due: [`Instant::FAR_FUTURE`] if none is.
-    pub(crate) fn handshake_deadline(&self) -> Instant {
-        match self.next_handshake() {
-            (front, left) if front.is_some() => self.after_ticks(left),
-            _ => Instant::FAR_FUTURE,
+    /// When the next SYN entry or TIME-WAIT is due: [`Instant::FAR_FUTURE`] if there is none.
+    pub(crate) fn entry_deadline(&self) -> Instant {
+        let (handshake, time_wait) = (self.next_handshake(), self.oldest_time_wait());
+        if handshake.0.is_none() && time_wait.0.is_none() {
+            return Instant::FAR_FUTURE;
         }
+        // Of what is not there nothing is left to wait for but the longest time.
+        self.after_ticks(handshake.1.min(time_wait.1))
     }
 
     /// Ticks of 4 ms until `wait` of them have passed since the tick `tag`.

@@ -231,6 +231,7 @@ impl Stack {
     }
 
     /// Has those connections looked at whose time has come.
+    #[cfg(feature = "alloc")]
     pub(crate) fn fire_connections(&mut self) {
         let now = self.clock.now;
         while let Some(index) = self

@@ -31,10 +31,17 @@ pub enum How {
 /// The connection that a handle is for.
 #[inline]
 fn owned(connections: &mut Slab<TcpSlot>, handle: TcpHandle) -> Result<&mut TcpSlot, Error> {
+    held(connections, handle).ok_or(Error::StaleHandle)
+}
+
+/// The connection of a handle, unless that is stale.
+// On 32 bits a function of its own, whose answer is one word.
+#[cfg_attr(target_pointer_width = "64", inline)]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+fn held(connections: &mut Slab<TcpSlot>, handle: TcpHandle) -> Option<&mut TcpSlot> {
     connections
         .get_mut(handle.index)
         .filter(|s| s.flags.has(Flags::OWNED) && s.generation == handle.generation)
-        .ok_or(Error::StaleHandle)
 }
 
 impl Stack {
@@ -202,12 +209,7 @@ impl Stack {
     /// Sees to it that up to `len` more bytes can be queued; says how many can.
     #[inline]
     fn prepare_write(&mut self, handle: TcpHandle, len: usize) -> Result<usize, Error> {
-        let slot = self
-            .tables
-            .connections
-            .get_mut(handle.index)
-            .filter(|s| s.flags.has(Flags::OWNED) && s.generation == handle.generation)
-            .ok_or(Error::StaleHandle)?;
+        let slot = owned(&mut self.tables.connections, handle)?;
         if slot.flags.has(Flags::ENDED) {
             return Err(Error::Closed(slot.reason.unwrap_or(CloseReason::Aborted)));
         }
@@ -426,12 +428,7 @@ impl Stack {
     /// # Errors
     /// [`Error::StaleHandle`].
     pub fn tcp_info(&mut self, handle: TcpHandle) -> Result<TcpInfo, Error> {
-        let slot = self
-            .tables
-            .connections
-            .get_mut(handle.index)
-            .filter(|s| s.flags.has(Flags::OWNED) && s.generation == handle.generation)
-            .ok_or(Error::StaleHandle)?;
+        let slot = owned(&mut self.tables.connections, handle)?;
         let env = self.clock.env(&self.tunables.tcp, 0);
         #[cfg_attr(not(feature = "bbr"), expect(unused_mut, reason = "nothing is added"))]
         let mut info = slot.conn.info(&env);
@@ -625,11 +622,7 @@ impl Stack {
 /// The slot a handle names.
 #[cfg_attr(target_pointer_width = "64", inline)]
 fn find(tables: &mut Tables, handle: TcpHandle) -> Result<&mut TcpSlot, Error> {
-    tables
-        .connections
-        .get_mut(handle.index)
-        .filter(|s| s.flags.has(Flags::OWNED) && s.generation == handle.generation)
-        .ok_or(Error::StaleHandle)
+    owned(&mut tables.connections, handle)
 }
 
 impl TcpSlot {

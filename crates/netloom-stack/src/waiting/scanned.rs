@@ -4,6 +4,10 @@ use super::On;
 use crate::list::{Kind, Ref};
 use crate::memory::slab::FREE;
 use crate::stack::Stack;
+#[cfg(feature = "tcp")]
+use crate::tcp::LEVELS;
+#[cfg(feature = "tcp")]
+use netloom_driver::Instant;
 
 /// Turns are counted in these bits: an entry's turn is also its slab's link, in which the one above
 /// marks a free entry.
@@ -30,6 +34,37 @@ impl Stack {
     #[inline]
     pub(crate) fn put_handshake(&mut self, level: u8, item: Ref) {
         self.put(On::handshake(level), item);
+    }
+
+    /// The handshake whose SYN-ACK is to be repeated next, and in how many ticks of 4 ms;
+    /// [`Ref::NONE`] if there is none.
+    pub(crate) fn next_handshake(&self) -> (Ref, u16) {
+        let mut next = (Ref::NONE, u16::MAX);
+        for index in 0..self.tables.half_open.high_water() {
+            let Some(entry) = self.tables.half_open.get(index) else {
+                continue;
+            };
+            let level = entry.half.retries().min(LEVELS.wrapping_sub(1));
+            let left = self.ticks_left(entry.links.tag, self.syn_ack_wait(level));
+            if entry.links.list() == On::handshake(level).0 && left < next.1 {
+                next = (Ref::new(Kind::HalfOpen, index), left);
+            }
+        }
+        next
+    }
+
+    /// Has those connections looked at whose time has come.
+    pub(crate) fn fire_connections(&mut self) {
+        for index in 0..self.tables.connections.high_water() {
+            let Some(slot) = self.tables.connections.get_mut(index) else {
+                continue;
+            };
+            if slot.deadline().is_some_and(|due| due <= self.clock.now) {
+                slot.wake_at = Instant::ZERO;
+                let iface = slot.iface;
+                self.owe(iface, Ref::new(Kind::Connection, index));
+            }
+        }
     }
 
     /// [`unlink`](Stack::unlink) of a SYN entry.
