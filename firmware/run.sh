@@ -18,9 +18,9 @@ export PYTHONDONTWRITEBYTECODE=1
 # statics that must lie in .bss.
 limits() {
     case $1 in
-        frame-echo) echo "1896 1896 1536 1024 frame_echo::FRAME" ;;
-        tcp-echo) echo "20480 29184 8192 3072 tcp_echo::FRAME tcp_echo::NET" ;;
-        dhcp-echo) echo "53504 53504 11776 4608 dhcp_echo::FRAME dhcp_echo::NET dhcp_echo::DHCP" ;;
+        frame-echo) echo "1832 1832 1536 1024 frame_echo::FRAME" ;;
+        tcp-echo) echo "20480 26368 8192 3072 tcp_echo::FRAME tcp_echo::NET" ;;
+        dhcp-echo) echo "49984 49984 11776 4608 dhcp_echo::FRAME dhcp_echo::NET dhcp_echo::DHCP" ;;
         *) return 1 ;;
     esac
 }

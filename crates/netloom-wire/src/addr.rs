@@ -38,8 +38,6 @@ const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 /// An IPv4-mapped IPv6 address cannot be told from IPv4: such an address never belongs on the
 /// wire, and [`Ipv6View`](crate::Ipv6View) refuses packets that carry one.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-// Aligned, four bytes are read and written at once.
-#[cfg_attr(not(feature = "ipv6"), repr(align(4)))]
 pub struct Addr(Octets);
 
 impl Default for Addr {
