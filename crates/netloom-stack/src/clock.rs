@@ -108,4 +108,12 @@ impl Clock {
     pub(crate) fn quarter(&self) -> u16 {
         (self.now_ms >> 2) as u16
     }
+
+    /// The instant at which [`quarter`](Clock::quarter) will be so many more.
+    #[cfg(feature = "tcp")]
+    #[inline]
+    pub(crate) fn after_quarters(&self, ticks: u16) -> Instant {
+        let millis = (u32::from(ticks) << 2).saturating_sub(self.now_ms & 3);
+        self.tick.plus_micros(u64::from(millis.wrapping_mul(1_000)))
+    }
 }

@@ -66,6 +66,18 @@ impl Deadlines {
         let _ = (nodes, index);
     }
 
+    /// Whether [`expire`](Deadlines::expire) is to be asked: not before something may be due.
+    #[inline]
+    pub(crate) fn may_be_due(&self, now: Instant) -> bool {
+        #[cfg(feature = "alloc")]
+        return self.wheel.is_none() || now >= self.not_before;
+        #[cfg(not(feature = "alloc"))]
+        {
+            let _ = now;
+            true
+        }
+    }
+
     /// The next item that may be due; `None` ends a round. The caller compares the item's own
     /// deadline and arms it again if it was early.
     #[inline]

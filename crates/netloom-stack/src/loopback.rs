@@ -101,10 +101,17 @@ impl Stack {
     }
 
     /// Carries what the stack sends to itself.
+    #[inline]
     pub(crate) fn run_loopback(&mut self) {
-        let Some(iface) = self.loopback.iface() else {
-            return;
-        };
+        if let Some(iface) = self.loopback.iface() {
+            if self.has_work(IfaceId(iface)) {
+                self.carry_loopback(iface);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn carry_loopback(&mut self, iface: u8) {
         for _ in 0..ROUNDS {
             if !self.has_work(IfaceId(iface)) {
                 return;

@@ -387,6 +387,8 @@ impl Stack {
 
     /// Sends what is on a control list. `false` if the device was full: the item stays as it
     /// was.
+    // Apart, as `take_turn`.
+    #[cfg_attr(target_pointer_width = "64", inline(never))]
     pub(crate) fn send_control(
         &mut self,
         iface: u8,

@@ -332,7 +332,8 @@ impl Connection {
     }
 
     /// Our FIN is acknowledged.
-    fn on_fin_acked(&mut self, env: &Env<'_>) {
+    #[inline]
+    pub(crate) fn on_fin_acked(&mut self, env: &Env<'_>) {
         match self.state {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# In addition to the processing for the ESTABLISHED state,

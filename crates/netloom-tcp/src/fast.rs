@@ -74,6 +74,12 @@ impl Connection {
     /// `unusual` holds.
     #[inline(always)]
     fn is_undisturbed(&self, unusual: Flags) -> bool {
+        (self.state == State::Established) & self.is_calm(unusual)
+    }
+
+    /// [`is_undisturbed`](Connection::is_undisturbed) in whatever state.
+    #[inline(always)]
+    pub(crate) fn is_calm(&self, unusual: Flags) -> bool {
         #[cfg(feature = "rack")]
         let busy = self.marks.any(BUSY);
         #[cfg(not(feature = "rack"))]
@@ -81,11 +87,7 @@ impl Connection {
         // One branch for all of it.
         let missing = self.sacked | self.lost | u32::from(self.range_count);
         let owed = u32::from(self.dup_acks_owed);
-        (self.state == State::Established)
-            & (self.phase == Phase::Open)
-            & (missing | owed == 0)
-            & !self.flags.any(unusual)
-            & !busy
+        (self.phase == Phase::Open) & (missing | owed == 0) & !self.flags.any(unusual) & !busy
     }
 
     /// [`Connection::receive`] of a segment that is the next one in order and has room, or
@@ -190,7 +192,7 @@ impl Connection {
 
     /// Takes over the peer's window, which is open and was, from a segment at RCV.NXT.
     #[inline(always)]
-    fn take_window(&mut self, segment: &Segment<'_>) {
+    pub(crate) fn take_window(&mut self, segment: &Segment<'_>) {
         let newer = self.snd_wl1.lt(segment.seq)
             || (self.snd_wl1 == segment.seq && self.snd_wl2.le(segment.ack))
             || self.snd_wl2.lt(segment.ack);
@@ -205,7 +207,7 @@ impl Connection {
     /// SND.UNA moves up to `ack`; `flight` octets were in flight, and the newest of what is
     /// acknowledged was sent `sample` microseconds ago.
     #[inline(always)]
-    fn take_ack(
+    pub(crate) fn take_ack(
         &mut self,
         env: &Env<'_>,
         ack: SeqNum,
@@ -282,7 +284,7 @@ impl Connection {
     /// Whether a timer is due. Those of connections that close or keep themselves alive count as
     /// due whenever they run.
     #[inline(always)]
-    fn has_due_timer(&self, env: &Env<'_>) -> bool {
+    pub(crate) fn has_due_timer(&self, env: &Env<'_>) -> bool {
         let due = |deadline: u32| (deadline != 0) & (deadline.wrapping_sub(env.now_ms) as i32 <= 0);
         let waits = (self.una_since != 0) & (env.tunables.user_timeout != 0);
         let limit = env.tunables.user_timeout.min(LONGEST_WAIT);

@@ -57,6 +57,8 @@ extern crate std;
 mod acknowledge;
 #[cfg(feature = "autotune")]
 mod autotune;
+#[cfg(all(target_pointer_width = "64", feature = "fast-retransmit"))]
+mod bare;
 mod buffers;
 mod close;
 mod congestion;

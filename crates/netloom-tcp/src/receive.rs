@@ -27,6 +27,16 @@ impl Connection {
                 discard: None,
             };
         }
+        #[cfg(all(target_pointer_width = "64", feature = "fast-retransmit"))]
+        if let Some(outcome) = self.receive_bare(env, segment) {
+            debug_assert!(self.owes_frame() || !matches!(self.next(env, io), Next::Send(_)));
+            return outcome;
+        }
+        self.receive_any(env, io, segment)
+    }
+
+    /// [`Connection::receive`] of whatever segment.
+    fn receive_any(&mut self, env: &Env<'_>, io: &mut Io<'_>, segment: &Segment<'_>) -> Outcome {
         match self.state {
             State::SynSent if ACTIVE_OPEN => self.receive_in_syn_sent(env, io, segment),
             State::Closed | State::Listen | State::SynSent => {

@@ -74,7 +74,7 @@ impl Connection {
     }
 
     /// What every segment with ACK does: it acknowledges, and it offers a window.
-    fn acknowledged(&mut self, plan: &Plan) {
+    pub(crate) fn acknowledged(&mut self, plan: &Plan) {
         let scale = if ACTIVE_OPEN && plan.flags.contains(TcpFlags::SYN) {
             0
         } else {
@@ -94,7 +94,7 @@ impl Connection {
         }
     }
 
-    fn sent_syn(&mut self, env: &Env<'_>, plan: &Plan) {
+    pub(crate) fn sent_syn(&mut self, env: &Env<'_>, plan: &Plan) {
         self.flags.clear(Flags::SYN_OWED);
         // Text that went with an earlier one may still be acknowledged.
         self.snd_nxt = self.snd_nxt.max(self.iss.plus(1).plus(plan.len));
@@ -172,7 +172,7 @@ impl Connection {
         }
     }
 
-    fn sent_fin(&mut self, env: &Env<'_>) {
+    pub(crate) fn sent_fin(&mut self, env: &Env<'_>) {
         if self.flags.has(Flags::FIN_SENT) {
             self.total_retransmissions = self.total_retransmissions.wrapping_add(1);
         } else {

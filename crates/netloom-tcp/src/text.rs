@@ -318,7 +318,7 @@ impl Connection {
         }
     }
 
-    fn accept_fin(&mut self, env: &Env<'_>) {
+    pub(crate) fn accept_fin(&mut self, env: &Env<'_>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# If the FIN bit is set, signal the user "connection closing" and
         //# return any pending RECEIVEs with same message, advance RCV.NXT

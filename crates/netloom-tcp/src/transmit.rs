@@ -23,6 +23,17 @@ impl Connection {
     /// What the connection does next. Changes nothing: ask again whenever something has
     /// happened, and after each plan that was sent.
     pub fn next(&self, env: &Env<'_>, io: &Io<'_>) -> Next {
+        let next = self.find_next(env, io);
+        #[cfg(all(target_pointer_width = "64", feature = "fast-retransmit"))]
+        debug_assert!(
+            self.next_bare(env)
+                .is_none_or(|bare| next == Next::Send(bare))
+        );
+        next
+    }
+
+    #[inline]
+    fn find_next(&self, env: &Env<'_>, io: &Io<'_>) -> Next {
         if self.close_reason.is_some() && !self.flags.has(Flags::RESET_OWED) {
             return Next::Wait(None);
         }

@@ -1,6 +1,7 @@
-//! The headers that nearly every segment over IPv4 has: no IP options, no fragment, no flag but ACK
-//! and PSH, no TCP option but the timestamps in the layout of RFC 7323 appendix A. 52 octets, each
-//! field in its place, so that they are read and written without a question asked.
+//! The headers that nearly every segment over IPv4 has: no IP options, no fragment, no flag but ACK,
+//! PSH and FIN, no TCP option but the timestamps in the layout of RFC 7323 appendix A. 52 octets, each
+//! field in its place, so that they are read and written without a question asked. Those of a SYN,
+//! which are 60 octets for the same reason, are in [`syn`].
 //!
 //! What is no plain segment is none of this module's business: [`Ipv4View`](crate::Ipv4View),
 //! [`TcpView`](crate::TcpView) and their counterparts take all there is, plain segments too.
@@ -10,16 +11,23 @@ use crate::checksum::Sum;
 use crate::tcp_options::NOP_NOP_TIMESTAMPS;
 use crate::{Addr, TcpFlags, Timestamps, ipv4, protocol, tcp};
 
+pub mod syn;
+
 /// Both headers, with the timestamps.
 pub const HEADERS_LEN: usize = ipv4::HEADER_LEN + TCP_LEN;
+
+/// Both headers without TCP options.
+pub const FIXED_LEN: usize = ipv4::HEADER_LEN + tcp::HEADER_LEN;
 
 /// The TCP header with the timestamps.
 const TCP_LEN: usize = tcp::HEADER_LEN + 12;
 
 /// Version 4, five words.
 const VERSION_IHL: u8 = 0x45;
-/// A data offset of eight words, ACK, and no other bit; PSH is left out of it.
+/// A data offset of eight words, ACK, and no other bit; [`PASSED`] is left out of it.
 const CONTROL: u16 = 0x8000 | TcpFlags::ACK.0;
+/// Flags that are there or not.
+const PASSED: u16 = TcpFlags::PSH.0 | TcpFlags::FIN.0;
 
 /// A packet known to be a plain segment. Neither checksum is verified.
 #[derive(Copy, Clone, Debug)]
@@ -38,7 +46,7 @@ impl<'a> PlainView<'a> {
         let plain = headers.u8_at::<0>() == VERSION_IHL
             && headers.u16_at::<6>() & !ipv4::DONT_FRAGMENT == 0
             && headers.u8_at::<9>() == protocol::TCP
-            && headers.u16_at::<32>() & !TcpFlags::PSH.0 == CONTROL
+            && headers.u16_at::<32>() & !PASSED == CONTROL
             && headers.u32_at::<40>() == NOP_NOP_TIMESTAMPS;
         if !plain {
             return None;
@@ -89,11 +97,11 @@ impl<'a> PlainView<'a> {
         self.headers.u32_at::<28>()
     }
 
-    /// ACK, perhaps with PSH.
+    /// ACK, perhaps with PSH or FIN.
     #[inline(always)]
     #[must_use]
     pub fn flags(&self) -> TcpFlags {
-        TcpFlags(self.headers.u16_at::<32>() & (TcpFlags::ACK.0 | TcpFlags::PSH.0))
+        TcpFlags(self.headers.u16_at::<32>() & (TcpFlags::ACK.0 | PASSED))
     }
 
     /// The window field, not scaled.
@@ -154,9 +162,37 @@ impl<'a> PlainView<'a> {
     }
 }
 
-/// The headers of a plain segment to be written.
+/// Options to be written, as so many words.
+pub trait Options: Copy {
+    /// How many words there are.
+    const WORDS: usize;
+
+    /// The words.
+    fn words(self) -> impl Iterator<Item = u32> + Clone;
+}
+
+/// Those of a plain segment: their first word is a constant.
+impl Options for Timestamps {
+    const WORDS: usize = 3;
+
+    #[inline(always)]
+    fn words(self) -> impl Iterator<Item = u32> + Clone {
+        [NOP_NOP_TIMESTAMPS, self.value, self.echo].into_iter()
+    }
+}
+
+impl<const N: usize> Options for [u32; N] {
+    const WORDS: usize = N;
+
+    #[inline(always)]
+    fn words(self) -> impl Iterator<Item = u32> + Clone {
+        self.into_iter()
+    }
+}
+
+/// The headers of a plain segment to be written, or of one that has other options.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct PlainRepr {
+pub struct PlainRepr<O> {
     /// The sender's address, in IPv4's four octets.
     pub src: [u8; 4],
     /// The receiver's address.
@@ -171,22 +207,33 @@ pub struct PlainRepr {
     pub seq: u32,
     /// Acknowledgment number.
     pub ack: u32,
-    /// Whether PSH is set.
-    pub push: bool,
+    /// Control bits, URG not among them.
+    pub flags: TcpFlags,
     /// The window field, already scaled down.
     pub window: u16,
-    /// The timestamps.
-    pub timestamps: Timestamps,
+    /// The options: timestamps make a plain segment.
+    pub options: O,
 }
 
-impl PlainRepr {
+impl<O: Options> PlainRepr<O> {
+    /// Bytes of the headers.
+    pub const LEN: usize = FIXED_LEN + 4 * O::WORDS;
+
     /// Writes the headers in front of `payload_len` bytes, DF set, the TCP checksum zero. Returns
-    /// the sum that the payload's is to be added to, the pseudo-header included:
-    /// [`put_checksum`] stores what comes of it.
+    /// them without their options; the sum that the payload's is to be added to, the pseudo-header
+    /// included, and what follows: [`put_checksum`] stores what comes of the sum. `None`: there is no
+    /// room for the headers.
     #[inline(always)]
     #[must_use]
-    pub fn emit(&self, payload_len: u16, place: &mut [u8; HEADERS_LEN]) -> Sum {
-        let len = u32::from(payload_len).wrapping_add(TCP_LEN as u32);
+    pub fn emit<'b>(
+        &self,
+        payload_len: u16,
+        place: &'b mut [u8],
+    ) -> Option<(&'b mut [u8; FIXED_LEN], Sum, &'b mut [u8])> {
+        let (headers, body) = place.split_at_mut_checked(const { Self::LEN })?;
+        let (place, options) = headers.split_first_chunk_mut::<FIXED_LEN>()?;
+        let len =
+            u32::from(payload_len).wrapping_add(const { (tcp::HEADER_LEN + 4 * O::WORDS) as u32 });
         let first = u32::from_be_bytes([VERSION_IHL, self.tos, 0, 0])
             | len.wrapping_add(ipv4::HEADER_LEN as u32) & 0xffff;
         //= https://www.rfc-editor.org/rfc/rfc8899#section-3
@@ -198,26 +245,16 @@ impl PlainRepr {
         let src = u32::from_be_bytes(self.src);
         let dst = u32::from_be_bytes(self.dst);
         let addresses = u64::from(src).wrapping_add(u64::from(dst));
-        let header = [first, second, third]
-            .iter()
-            .fold(addresses, |sum, word| sum.wrapping_add(u64::from(*word)));
-        let flags = u32::from(CONTROL) << 16 | (u32::from(self.push) << 16).wrapping_mul(8);
-        let control = flags | u32::from(self.window);
-        let words = [
-            self.ports,
-            self.seq,
-            self.ack,
-            control,
-            NOP_NOP_TIMESTAMPS,
-            self.timestamps.value,
-            self.timestamps.echo,
-        ];
+        let add = |sum: u64, word: u32| sum.wrapping_add(u64::from(word));
+        let header = [first, second, third].into_iter().fold(addresses, add);
+        let offset = const { ((tcp::HEADER_LEN / 4 + O::WORDS) as u32) << 28 };
+        let control = offset | u32::from(self.flags.0) << 16 | u32::from(self.window);
         let pseudo = addresses
             .wrapping_add(u64::from(protocol::TCP))
             .wrapping_add(u64::from(len));
-        let segment = words
-            .iter()
-            .fold(pseudo, |sum, word| sum.wrapping_add(u64::from(*word)));
+        let fixed = [self.ports, self.seq, self.ack, control];
+        let segment = fixed.into_iter().fold(pseudo, add);
+        let segment = self.options.words().fold(segment, add);
         place.put_u32::<0>(first);
         place.put_u32::<4>(second);
         place.put_u32::<8>(third | u32::from(Sum::of_words(header).finish()));
@@ -228,16 +265,18 @@ impl PlainRepr {
         place.put_u32::<28>(self.ack);
         place.put_u32::<32>(control);
         place.put_u32::<36>(0);
-        place.put_u32::<40>(NOP_NOP_TIMESTAMPS);
-        place.put_u32::<44>(self.timestamps.value);
-        place.put_u32::<48>(self.timestamps.echo);
-        Sum::of_words(segment)
+        for (place, word) in options.chunks_exact_mut(4).zip(self.options.words()) {
+            if let Some(place) = place.first_chunk_mut::<4>() {
+                *place = word.to_be_bytes();
+            }
+        }
+        Some((place, Sum::of_words(segment), body))
     }
 }
 
 /// Stores the TCP checksum that `sum` comes to.
 #[inline(always)]
-pub fn put_checksum(headers: &mut [u8; HEADERS_LEN], sum: Sum) {
+pub fn put_checksum(headers: &mut [u8; FIXED_LEN], sum: Sum) {
     headers.put_u16::<36>(sum.finish());
 }
 

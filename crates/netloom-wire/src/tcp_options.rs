@@ -838,7 +838,7 @@ impl SynOptions {
 /// [`TcpOptions::words`]: `mss, sackOK, TS, nop, wscale`. Recognised with three compares; on small
 /// machines the walk does.
 #[inline]
-fn customary_syn(options: &[u8]) -> Option<&[u8; 20]> {
+pub(crate) fn customary_syn(options: &[u8]) -> Option<&[u8; 20]> {
     if !cfg!(target_pointer_width = "64") {
         return None;
     }

@@ -14,17 +14,18 @@
 //! - the connection: the one found last, if it has the segment's tuple, else it is looked up;
 //! - route and neighbour: those looked up last, as long as they hold.
 //!
+//! A segment that is plain but for what it means, as one that opens or closes a connection, is at least
+//! read and written so: its connection judges it the long way (`usual.rs`, `write.rs`).
+//!
 //! Without a heap nothing is remembered, and on small machines the code is dearer than the time:
 //! both go through the layers always. A test drives the same stacks both ways and compares what they
 //! send, tell and count.
 
-use netloom_driver::{FrameSink, Full, RxChecksum, RxMeta, TxCaps, TxMeta};
+use netloom_driver::{FrameSink, RxChecksum, RxMeta, TxCaps};
 #[cfg(feature = "autotune")]
 use netloom_tcp::News;
 use netloom_tcp::{Segment, SeqNum};
-use netloom_wire::TcpFlags;
-use netloom_wire::checksum::copy_and_sum;
-use netloom_wire::plain::{HEADERS_LEN, PlainRepr, PlainView, put_checksum};
+use netloom_wire::plain::{PlainRepr, PlainView};
 
 use crate::counters::{Layer, count};
 use crate::demux::TCP;
@@ -37,9 +38,16 @@ use crate::tcp::slot::Flags;
 use crate::tuple::Tuple;
 use crate::waiting::On;
 
+mod bare;
+mod usual;
+mod write;
+
+use write::write_plain;
+pub(super) use write::write_usual;
+
 impl Stack {
-    /// Takes in a packet if it is a plain segment of a connection whose transfer is undisturbed.
-    /// False: it is not, or it is broken; nothing has changed.
+    /// Takes in a packet if it is a plain segment of a connection, or a SYN as it usually is. False:
+    /// it is not, or it is broken; nothing has changed.
     #[inline(always)]
     pub(crate) fn plain_input(&mut self, iface: u8, packet: &[u8], meta: &RxMeta) -> bool {
         #[cfg(test)]
@@ -47,40 +55,24 @@ impl Stack {
             return false;
         }
         let Some(view) = PlainView::new(packet) else {
-            return false;
+            return self.syn_input_usual(iface, packet, meta);
         };
         let known = self.recent.addresses(&view.src(), &view.dst(), iface);
         if known != Some(true) || meta.gso_size != 0 {
             return false;
         }
         let Some(index) = self.plain_connection(iface, &view) else {
-            return false;
+            return self.half_open_input_usual(iface, view, meta);
         };
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return false;
         };
-        let segment = Segment {
-            seq: SeqNum(view.seq()),
-            ack: SeqNum(view.ack()),
-            flags: view.flags(),
-            window: view.window(),
-            urgent: view.urgent(),
-            timestamps: Some(view.timestamps()),
-            options: view.options_bytes(),
-            payload: view.payload(),
-            count: 1,
-            ce: view.ecn() == 3,
-        };
-        let verified = match meta.checksum {
-            RxChecksum::Verified | RxChecksum::Partial(_) => true,
-            // Unverified, and whatever a later driver may say.
-            _ => false,
-        };
-        let intact = || view.header_intact() && (verified || view.segment_intact());
+        let segment = segment(&view);
+        let intact = || is_intact(&view, meta);
         let env = self.clock.env(&self.tunables.tcp, 0);
         let mut io = slot.buffers.io();
         let Some(news) = slot.conn.receive_plain(&env, &mut io, &segment, intact) else {
-            return false;
+            return self.connection_input_usual(index, view, meta);
         };
         for layer in [Layer::Ip, Layer::Tcp] {
             self.counters.receive(layer);
@@ -105,9 +97,16 @@ impl Stack {
                 return Some(index);
             }
         }
-        let tuple = Tuple::new((local, (ports >> 16) as u16), (remote, ports as u16), iface);
-        let found = self.demux.find(&self.keys, &self.tables, TCP, &tuple);
+        let found = self.find_plain(iface, view);
         (found.kind() == Some(Kind::Connection)).then(|| found.index())
+    }
+
+    /// Whose a plain segment is.
+    #[inline(always)]
+    fn find_plain(&mut self, iface: u8, view: &PlainView<'_>) -> Ref {
+        let (local, remote, ports) = (view.dst(), view.src(), view.ports());
+        let tuple = Tuple::new((local, (ports >> 16) as u16), (remote, ports as u16), iface);
+        self.demux.find(&self.keys, &self.tables, TCP, &tuple)
     }
 
     /// The turn of the connection that is the first to owe an interface frames, as long as each of
@@ -156,7 +155,9 @@ impl Stack {
         };
         for _ in 0..QUANTUM {
             let (conn, mut io) = (&mut slot.conn, slot.buffers.io());
-            let plan = conn.next_plain(&env, &io)?;
+            let Some(plan) = conn.next_plain(&env, &io) else {
+                return self.bare_turn(iface, index, &link, caps, sink, sent);
+            };
             let result = match (addresses, conn.timestamps(&env)) {
                 (Some((src, dst)), Some(timestamps)) => {
                     let plain = PlainRepr {
@@ -167,9 +168,9 @@ impl Stack {
                         ports,
                         seq: plan.seq.0,
                         ack: plan.ack.0,
-                        push: plan.flags.contains(TcpFlags::PSH),
+                        flags: plan.flags,
                         window: plan.window,
-                        timestamps,
+                        options: timestamps,
                     };
                     write_plain(&plain, plan.payload(conn, &io), &link, sink)
                 }
@@ -259,32 +260,37 @@ impl Stack {
     }
 }
 
-/// Writes a plain segment into a device: headers, payload in at most two pieces, checksums, in one
-/// pass.
+/// The segment of a packet.
 #[inline(always)]
-fn write_plain(
-    plain: &PlainRepr,
-    payload: (&[u8], &[u8]),
-    link: &LinkHeader,
-    sink: &mut dyn FrameSink,
-) -> Result<(), Full> {
-    let payload_len = payload.0.len().wrapping_add(payload.1.len());
-    let len = link
-        .len()
-        .wrapping_add(HEADERS_LEN)
-        .wrapping_add(payload_len);
-    sink.frame(len, &TxMeta::default(), &mut |frame| {
-        let Some((headers, body)) = link.emit(frame, true).split_first_chunk_mut() else {
-            return;
-        };
-        let mut sum = plain.emit(payload_len as u16, headers);
-        let (first, second) = body.split_at_mut(payload.0.len().min(body.len()));
-        sum = copy_and_sum(first, payload.0, sum);
-        if !payload.1.is_empty() {
-            sum = copy_and_sum(second, payload.1, sum);
-        }
-        put_checksum(headers, sum);
-    })
+fn segment<'a>(view: &PlainView<'a>) -> Segment<'a> {
+    Segment {
+        seq: SeqNum(view.seq()),
+        ack: SeqNum(view.ack()),
+        flags: view.flags(),
+        window: view.window(),
+        urgent: view.urgent(),
+        timestamps: cfg!(feature = "timestamps").then(|| view.timestamps()),
+        options: view.options_bytes(),
+        payload: view.payload(),
+        count: 1,
+        ce: view.ecn() == 3,
+    }
+}
+
+/// Whether a packet is intact, as far as its device left that to be found out.
+#[inline(always)]
+fn is_intact(view: &PlainView<'_>, meta: &RxMeta) -> bool {
+    view.header_intact() && (is_verified(meta) || view.segment_intact())
+}
+
+/// Whether the device has verified the segment's checksum.
+#[inline(always)]
+fn is_verified(meta: &RxMeta) -> bool {
+    match meta.checksum {
+        RxChecksum::Verified | RxChecksum::Partial(_) => true,
+        // Unverified, and whatever a later driver may say.
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -11,12 +11,12 @@ use crate::demux::TCP;
 use crate::ip::Packet;
 use crate::keys::Purpose;
 use crate::list::{Kind, Ref};
-use crate::output::{Hop, IpHeader, segment as emit_segment};
+use crate::output::{Hop, IpHeader};
 use crate::stack::{Sent, Stack};
 #[cfg(feature = "fastopen")]
 use crate::tcp::fast_open::Fast;
 use crate::tcp::input::{drop_reason, reply_head};
-use crate::tcp::output::mss_of;
+use crate::tcp::output::{mss_of, write_segment};
 use crate::tcp::syn_queue::LEVELS;
 use crate::tuple::Tuple;
 use crate::version::Version;
@@ -107,6 +107,19 @@ impl Stack {
             self.send_reset(tuple, Some(iface), segment);
             return Err(DropReason::TcpNoSocket);
         };
+        self.listener_takes(listener, tuple, iface, segment, min_iss)
+    }
+
+    /// A segment without a connection, for a listener.
+    #[inline]
+    pub(super) fn listener_takes(
+        &mut self,
+        listener: u32,
+        tuple: &Tuple,
+        iface: u8,
+        segment: &Segment<'_>,
+        min_iss: Option<SeqNum>,
+    ) -> Result<(), DropReason> {
         match listen::receive(segment) {
             listen::Disposition::Drop(_) => Err(DropReason::TcpNotSyn),
             listen::Disposition::Reset(_) => {
@@ -595,7 +608,7 @@ impl Stack {
             tos: 0,
         };
         let head = reply_head(&tuple, &reply);
-        let result = emit_segment(sink, caps, &link, &ip, &head, (&[], &[]), None);
+        let result = write_segment(sink, caps, &link, &ip, &head, (&[], &[]), None);
         if result.is_err() {
             return false;
         }
@@ -620,17 +633,21 @@ impl Stack {
 
     /// An entry begins to wait, so many ticks of 4 ms.
     pub(super) fn entry_due_in(&mut self, ticks: u16) {
-        // The tick in progress has begun before.
-        let at = self.after_ticks(ticks.saturating_sub(1));
-        self.tcp.quiet.end_by(at);
+        self.tcp.quiet.end_by(self.clock.after_quarters(ticks));
     }
 
     /// Has SYN entries and TIME-WAITs looked at whose time has come.
     #[inline]
     pub(crate) fn fire_entries(&mut self) {
-        if self.tcp.quiet.lasts(self.clock.now) {
-            return;
+        if !self.tcp.quiet.lasts(self.clock.now) {
+            self.fire_due_entries();
         }
+    }
+
+    // Apart on 64 bits: most turns have none.
+    #[cfg_attr(target_pointer_width = "64", inline(never))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline)]
+    fn fire_due_entries(&mut self) {
         self.fire_handshakes();
         self.fire_time_waits();
         self.tcp.quiet.begin(Instant::FAR_FUTURE);

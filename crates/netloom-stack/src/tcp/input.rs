@@ -107,7 +107,6 @@ impl Stack {
         }
         let outcome = slot.conn.receive(&env, &mut slot.buffers.io(), segment);
         let discard = outcome.discard;
-        let (iface, listed) = (slot.iface, slot.links.is_linked());
         // Most segments mean no more than this, and the slot is at hand.
         #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
         if !outcome.news.intersects(BEYOND_LISTS) {
@@ -125,17 +124,27 @@ impl Stack {
         } else {
             outcome
         };
-        self.apply(index, &outcome);
+        self.taken_in_by(index, &outcome);
+        taken_in(discard)
+    }
+
+    /// A connection took in a segment: tells whom that concerns, and has the connection looked at.
+    #[inline]
+    pub(super) fn taken_in_by(&mut self, index: u32, outcome: &Outcome) {
+        let owes = self.tables.connections.get(index).and_then(|slot| {
+            let owes = !slot.links.is_linked() && !outcome.ended();
+            owes.then_some(slot.iface)
+        });
+        self.apply(index, outcome);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# For example, if the TCP endpoint is processing a
         //# series of queued segments, it MUST process them all before
         //# sending any ACK segments (MUST-59).
         // Looked at once per transmit turn, however many segments came: that is where
         // acknowledgements are aggregated and timers armed.
-        if !listed {
+        if let Some(iface) = owes {
             self.owe(iface, Ref::new(Kind::Connection, index));
         }
-        taken_in(discard)
     }
 
     /// Answers a segment with a RST, unless it is one.
@@ -372,7 +381,7 @@ pub(crate) fn reply_head<'a>(tuple: &Tuple, reply: &'a Reply) -> TcpHead<'a> {
 /// News that ask for more than that the connection is listed: for its user, and to be looked at in
 /// the next transmit turn.
 #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
-const BEYOND_LISTS: News = News::ESTABLISHED
+pub(super) const BEYOND_LISTS: News = News::ESTABLISHED
     .with(News::URGENT)
     .with(News::SOFT_ERROR)
     .with(News::NEGATIVE_ADVICE)

@@ -15,6 +15,13 @@ use crate::recent::Epoch;
 use crate::stack::{Sent, Stack, Turn};
 use crate::tables::ConnectionTimers;
 use crate::tcp::buffers::BufferPool;
+#[cfg(all(
+    feature = "alloc",
+    feature = "ipv4",
+    feature = "fast-retransmit",
+    target_pointer_width = "64"
+))]
+use crate::tcp::fast::write_usual;
 use crate::tcp::slot::TcpSlot;
 
 /// MTU-sized segments of one connection in a turn: enough to stay in the cache, few enough
@@ -232,7 +239,18 @@ impl Stack {
 
     /// Has those connections looked at whose time has come.
     #[cfg(feature = "alloc")]
+    #[inline]
     pub(crate) fn fire_connections(&mut self) {
+        if self.tcp.deadlines.may_be_due(self.clock.now) {
+            self.fire_due_connections();
+        }
+    }
+
+    // Apart on 64 bits: most turns have none.
+    #[cfg(feature = "alloc")]
+    #[cfg_attr(target_pointer_width = "64", inline(never))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline)]
+    fn fire_due_connections(&mut self) {
         let now = self.clock.now;
         while let Some(index) = self
             .tcp
@@ -439,16 +457,34 @@ pub(super) fn write(
     };
     let payload = plan.payload(conn, io);
     let mss = (plan.len > u32::from(plan.mss)).then_some(plan.mss);
-    segment(
-        sink,
-        caps,
-        link,
-        &ip,
-        &TcpHead {
-            header,
-            options: &options,
-        },
-        payload,
-        mss,
-    )
+    let head = TcpHead {
+        header,
+        options: &options,
+    };
+    write_segment(sink, caps, link, &ip, &head, payload, mss)
+}
+
+/// [`segment`] of TCP.
+#[inline(always)]
+pub(super) fn write_segment(
+    sink: &mut dyn FrameSink,
+    caps: &TxCaps,
+    link: &LinkHeader,
+    ip: &IpHeader,
+    head: &TcpHead<'_>,
+    payload: (&[u8], &[u8]),
+    mss: Option<u16>,
+) -> Result<(), Full> {
+    #[cfg(all(
+        feature = "alloc",
+        feature = "ipv4",
+        feature = "fast-retransmit",
+        target_pointer_width = "64"
+    ))]
+    if mss.is_none() {
+        if let Some(written) = write_usual(ip, head, payload, link, caps, sink) {
+            return written;
+        }
+    }
+    segment(sink, caps, link, ip, head, payload, mss)
 }

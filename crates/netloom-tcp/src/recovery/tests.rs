@@ -95,7 +95,7 @@ fn op() -> impl Strategy<Value = Op> {
             prop_oneof![5 => 0i32..3, 1 => -5i32..0],
             prop_oneof![4 => Just((0u32, 0u32)), 1 => (0u32..5000, 0u32..5000)],
             (
-                prop_oneof![40 => Just(0u16), 1 => 0u16..0x200],
+                prop_oneof![40 => Just(0u16), 1 => Just(1u16), 1 => 0u16..0x200],
                 prop_oneof![9 => Just(false), 1 => Just(true)],
                 prop_oneof![9 => Just(1u16), 1 => 1u16..4],
             ),
@@ -216,11 +216,28 @@ impl Side {
         Some(plan)
     }
 
+    /// Sends a segment without text on its fast path, if it is one for it.
+    #[cfg(target_pointer_width = "64")]
+    pub(crate) fn send_bare(&mut self, env: &Env<'_>) -> Option<Plan> {
+        let (c, mut io) = self.io();
+        let plan = c.next_bare(env)?;
+        assert_eq!(c.next(env, &io), Next::Send(plan));
+        let mut long = c.clone();
+        let outcome = c.sent_bare(env, &plan);
+        assert_eq!(long.sent(env, &mut io, &plan), outcome);
+        if !outcome.owes_frame() && !outcome.ended() {
+            assert_eq!(long.deadline_bare(env), long.deadline(env));
+            assert!(long.due_timer(env).is_none());
+        }
+        assert!(long == *c);
+        Some(plan)
+    }
+
     pub(crate) fn send(&mut self, env: &Env<'_>, most: usize) -> Vec<Plan> {
         let mut plans = Vec::new();
         while plans.len() < most {
             #[cfg(target_pointer_width = "64")]
-            if let Some(plan) = self.send_plain(env) {
+            if let Some(plan) = self.send_plain(env).or_else(|| self.send_bare(env)) {
                 plans.push(plan);
                 continue;
             }

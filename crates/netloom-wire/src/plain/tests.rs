@@ -2,17 +2,25 @@ use proptest::prelude::*;
 use std::vec;
 use std::vec::Vec;
 
-use super::{HEADERS_LEN, PlainRepr, PlainView, put_checksum};
+use super::{HEADERS_LEN, Options, PlainRepr, PlainView, put_checksum};
 use crate::checksum::copy_and_sum;
 use crate::{
     Addr, Ipv4Repr, Ipv4View, TcpFlags, TcpHeader, TcpOptionWords, TcpView, Timestamps, protocol,
     tcp,
 };
 
-fn plain() -> impl Strategy<Value = (PlainRepr, Vec<u8>)> {
+fn flags() -> impl Strategy<Value = TcpFlags> {
+    (any::<bool>(), any::<bool>()).prop_map(|(push, fin)| {
+        let push = if push { TcpFlags::PSH } else { TcpFlags::NONE };
+        let fin = if fin { TcpFlags::FIN } else { TcpFlags::NONE };
+        TcpFlags::ACK | push | fin
+    })
+}
+
+fn plain() -> impl Strategy<Value = (PlainRepr<Timestamps>, Vec<u8>)> {
     (
         (any::<[u8; 4]>(), any::<[u8; 4]>(), any::<u8>(), any::<u8>()),
-        (any::<u32>(), any::<u32>(), any::<u32>(), any::<bool>()),
+        (any::<u32>(), any::<u32>(), any::<u32>(), flags()),
         (any::<u16>(), any::<u32>(), any::<u32>()),
         prop_oneof![
             prop::collection::vec(any::<u8>(), 0..20),
@@ -21,7 +29,7 @@ fn plain() -> impl Strategy<Value = (PlainRepr, Vec<u8>)> {
         ],
     )
         .prop_map(
-            |((src, dst, ttl, tos), (ports, seq, ack, push), (window, value, echo), payload)| {
+            |((src, dst, ttl, tos), (ports, seq, ack, flags), (window, value, echo), payload)| {
                 let repr = PlainRepr {
                     src,
                     dst,
@@ -30,48 +38,46 @@ fn plain() -> impl Strategy<Value = (PlainRepr, Vec<u8>)> {
                     ports,
                     seq,
                     ack,
-                    push,
+                    flags,
                     window,
-                    timestamps: Timestamps { value, echo },
+                    options: Timestamps { value, echo },
                 };
                 (repr, payload)
             },
         )
 }
 
-fn write(repr: &PlainRepr, payload: &[u8]) -> Vec<u8> {
-    let mut packet = vec![0xaa; HEADERS_LEN + payload.len()];
-    let (headers, body) = packet.split_first_chunk_mut().unwrap();
-    let sum = repr.emit(payload.len() as u16, headers);
+pub(super) fn write<O: Options>(repr: &PlainRepr<O>, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0xaa; PlainRepr::<O>::LEN + payload.len()];
+    let (headers, sum, body) = repr.emit(payload.len() as u16, &mut packet).unwrap();
     put_checksum(headers, copy_and_sum(body, payload, sum));
     packet
 }
 
 /// The same packet by the way that takes everything.
-fn write_any(repr: &PlainRepr, payload: &[u8]) -> Vec<u8> {
-    let mut packet = vec![0; HEADERS_LEN + payload.len()];
+pub(super) fn write_any<O: Options>(repr: &PlainRepr<O>, payload: &[u8]) -> Vec<u8> {
+    let len = PlainRepr::<O>::LEN;
+    let mut packet = vec![0; len + payload.len()];
     let (src, dst) = (Addr::v4(repr.src), Addr::v4(repr.dst));
-    let segment_len = (HEADERS_LEN - 20 + payload.len()) as u16;
+    let segment_len = (len - 20 + payload.len()) as u16;
     let mut ip = Ipv4Repr::new(src, dst, protocol::TCP, segment_len);
     (ip.ttl, ip.tos) = (repr.ttl, repr.tos);
     let segment = ip.emit(&mut packet).unwrap();
     let mut options = TcpOptionWords::new();
-    options.push_timestamps(false, Some(repr.timestamps));
+    for word in repr.options.words() {
+        options.push(word);
+    }
     let header = TcpHeader {
         src_port: (repr.ports >> 16) as u16,
         dst_port: repr.ports as u16,
         seq: repr.seq,
         ack: repr.ack,
-        flags: if repr.push {
-            TcpFlags::ACK | TcpFlags::PSH
-        } else {
-            TcpFlags::ACK
-        },
+        flags: repr.flags,
         window: repr.window,
         urgent: 0,
     };
     header.emit(&options, segment).unwrap();
-    let (head, body) = segment.split_at_mut(HEADERS_LEN - 20);
+    let (head, body) = segment.split_at_mut(len - 20);
     let sum = copy_and_sum(body, payload, crate::Sum::new());
     let checksum = tcp::checksum(&src, &dst, head, payload.len(), sum);
     tcp::set_checksum(head, checksum);
@@ -143,15 +149,15 @@ fn what_is_not_plain_is_refused() {
         ports: 0x1234_0050,
         seq: 1,
         ack: 2,
-        push: true,
+        flags: TcpFlags::ACK | TcpFlags::PSH,
         window: 3,
-        timestamps: Timestamps { value: 4, echo: 5 },
+        options: Timestamps { value: 4, echo: 5 },
     };
     let packet = write(&repr, b"text");
     assert!(PlainView::new(&packet).is_some());
     // Version, header length, length beyond the packet and below the headers, MF, an offset, UDP,
     // data offset, a reserved bit, AE, and each flag, the options' kinds.
-    let flags = [0x01, 0x02, 0x04, 0x20, 0x40, 0x80];
+    let flags = [0x02, 0x04, 0x20, 0x40, 0x80];
     let mut changes = vec![
         (0, 0x65),
         (0, 0x46),
@@ -179,10 +185,14 @@ fn what_is_not_plain_is_refused() {
     }
     for len in 0..HEADERS_LEN {
         assert!(PlainView::new(&packet[..len]).is_none());
+        assert!(repr.emit(0, &mut packet.clone()[..len]).is_none());
     }
-    // DF says nothing of this packet, and PSH is as good as none.
-    let mut other = packet.clone();
-    (other[6], other[33]) = (0, 0x10);
-    assert!(PlainView::new(&other).is_some());
-    assert!(TcpView::new(&other[20..]).is_ok());
+    // DF says nothing of this packet, and PSH is as good as none; FIN is passed on.
+    for flags in [0x10, 0x11, 0x19] {
+        let mut other = packet.clone();
+        (other[6], other[33]) = (0, flags);
+        let view = PlainView::new(&other).unwrap();
+        assert_eq!(view.flags(), TcpFlags(flags.into()));
+        assert!(TcpView::new(&other[20..]).is_ok());
+    }
 }

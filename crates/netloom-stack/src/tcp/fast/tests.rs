@@ -17,12 +17,13 @@ use crate::{
 
 const IFACE: IfaceId = IfaceId::FIRST;
 
-/// Two stacks with two connections between them.
+/// Two stacks with two connections between them, and one that comes and goes.
 struct World {
     now: u64,
     stacks: [Stack; 2],
     wires: [FrameQueue; 2],
-    conns: [[TcpHandle; 2]; 2],
+    conns: [[TcpHandle; 2]; 3],
+    listener: ListenerHandle,
 }
 
 #[derive(Debug, Clone)]
@@ -42,13 +43,17 @@ enum Op {
     Events(usize),
     Sleep(u64),
     Shut(usize, usize),
+    Close(usize, usize),
+    /// Begins the third connection, once more.
+    Connect,
+    Accept,
     Mtu(usize, u16),
 }
 
 fn op() -> impl Strategy<Value = Op> {
     let side = || 0usize..2;
     // Mostly the first connection: the second is there to be another.
-    let conn = || prop_oneof![6 => Just(0usize), 1 => Just(1usize)];
+    let conn = || prop_oneof![6 => Just(0usize), 1 => Just(1usize), 1 => Just(2usize)];
     let len = || prop_oneof![2 => Just(1usize), 1 => 1usize..100, 1 => 1usize..6000];
     prop_oneof![
         8 => (side(), conn(), len()).prop_map(|(s, c, n)| Op::Write(s, c, n)),
@@ -61,8 +66,12 @@ fn op() -> impl Strategy<Value = Op> {
         1 => side().prop_map(Op::Repeat),
         1 => side().prop_map(Op::Overtake),
         4 => side().prop_map(Op::Events),
-        4 => prop_oneof![3 => 1u64..2_000, 1 => 1u64..600_000].prop_map(Op::Sleep),
-        1 => (side(), Just(1usize)).prop_map(|(s, c)| Op::Shut(s, c)),
+        4 => prop_oneof![30 => 1u64..2_000, 10 => 1u64..600_000, 1 => 1u64..70_000_000]
+            .prop_map(Op::Sleep),
+        1 => (side(), 1usize..3).prop_map(|(s, c)| Op::Shut(s, c)),
+        2 => (side(), 1usize..3).prop_map(|(s, c)| Op::Close(s, c)),
+        2 => Just(Op::Connect),
+        3 => Just(Op::Accept),
         1 => (side(), 576u16..1500).prop_map(|(s, mtu)| Op::Mtu(s, mtu)),
     ]
 }
@@ -92,20 +101,22 @@ impl World {
             index: 0,
             generation: 0,
         };
+        let mut stacks = [stack(1), stack(2)];
+        let listener = stacks[1].tcp_listen(80).unwrap();
         let mut world = World {
             now: 1_000_000,
-            stacks: [stack(1), stack(2)],
+            stacks,
             wires: [wire(), wire()],
-            conns: [[none; 2]; 2],
+            conns: [[none; 2]; 3],
+            listener,
         };
-        let listener = world.stacks[1].tcp_listen(80).unwrap();
         for i in 0..2 {
-            world.conns[i] = world.open(listener);
+            world.conns[i] = world.open();
         }
         world
     }
 
-    fn open(&mut self, listener: ListenerHandle) -> [TcpHandle; 2] {
+    fn open(&mut self) -> [TcpHandle; 2] {
         let client = self.stacks[0].tcp_connect(SocketAddr::from(([10, 0, 0, 2], 80)));
         for _ in 0..4 {
             for side in [0, 1] {
@@ -113,7 +124,7 @@ impl World {
                 self.deliver(side, 64);
             }
         }
-        let server = self.stacks[1].tcp_accept(listener).unwrap();
+        let server = self.stacks[1].tcp_accept(self.listener).unwrap();
         [client.unwrap(), server.expect("the handshake is complete")]
     }
 
@@ -189,6 +200,23 @@ impl World {
                 let done = self.stacks[side].tcp_shutdown(self.conns[conn][side], How::Write);
                 format!("{done:?}")
             }
+            Op::Close(side, conn) => {
+                format!("{:?}", self.stacks[side].tcp_close(self.conns[conn][side]))
+            }
+            Op::Connect => {
+                let made = self.stacks[0].tcp_connect(SocketAddr::from(([10, 0, 0, 2], 80)));
+                if let Ok(handle) = made {
+                    self.conns[2][0] = handle;
+                }
+                format!("{made:?}")
+            }
+            Op::Accept => {
+                let accepted = self.stacks[1].tcp_accept(self.listener);
+                if let Ok(Some(handle)) = accepted {
+                    self.conns[2][1] = handle;
+                }
+                format!("{accepted:?}")
+            }
             Op::Mtu(side, mtu) => {
                 self.wires[side].caps.mtu = mtu;
                 std::string::String::new()
@@ -214,11 +242,17 @@ proptest! {
                 prop_assert_eq!(a.counters(), b.counters());
                 prop_assert_eq!(a.next_deadline(), b.next_deadline());
                 prop_assert_eq!(a.buffers_in_use(), b.buffers_in_use());
-                for index in 0..2 {
+                let entries = |stack: &Stack| {
+                    let tables = &stack.tables;
+                    (tables.connections.len(), tables.half_open.len(), tables.time_wait.len())
+                };
+                prop_assert_eq!(entries(a), entries(b));
+                for index in 0..a.tables.connections.high_water() {
                     let conns = [a, b].map(|stack| stack.tables.connections.get(index));
                     let [Some(a), Some(b)] = conns else { continue };
                     prop_assert_eq!(&a.conn, &b.conn);
                     prop_assert_eq!(a.wake_at, b.wake_at);
+                    prop_assert_eq!(a.timer, b.timer);
                     prop_assert_eq!(a.links.is_linked(), b.links.is_linked());
                     prop_assert_eq!(a.news.is_linked(), b.news.is_linked());
                 }
