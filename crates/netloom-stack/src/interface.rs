@@ -40,13 +40,6 @@ impl Interface {
         owing: List::EMPTY,
     };
 
-    /// Whether nothing waits to be sent.
-    #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
-    #[inline]
-    pub(crate) fn owes_nothing(&self) -> bool {
-        self.control.is_empty() && self.owing.is_empty()
-    }
-
     pub(crate) fn open(&mut self, config: &InterfaceConfig) {
         *self = Interface::EMPTY;
         self.in_use = true;

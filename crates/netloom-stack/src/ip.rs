@@ -73,7 +73,8 @@ impl From<DropReason> for Refusal {
 
 impl Stack {
     /// Takes in an IP packet of either version.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline)]
     pub(crate) fn ip_input(&mut self, arrival: &Arrival<'_>, bytes: &[u8]) {
         #[cfg(all(
             feature = "alloc",
@@ -88,6 +89,14 @@ impl Stack {
         {
             return;
         }
+        self.ip_input_any(arrival, bytes);
+    }
+
+    /// [`ip_input`](Stack::ip_input) through all layers.
+    // Apart on 64 bits, where most packets take another way.
+    #[cfg_attr(target_pointer_width = "64", inline(never))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline)]
+    fn ip_input_any(&mut self, arrival: &Arrival<'_>, bytes: &[u8]) {
         self.counters.receive(Layer::Ip);
         let result = match bytes.first().map(|b| b >> 4) {
             #[cfg(feature = "ipv4")]

@@ -29,6 +29,14 @@ use crate::rand::{Rng, Seed};
 use crate::recent::Recent;
 use crate::route::RouteTable;
 use crate::tables::Tables;
+#[cfg(all(
+    feature = "alloc",
+    feature = "tcp",
+    feature = "ipv4",
+    feature = "fast-retransmit",
+    target_pointer_width = "64"
+))]
+use crate::tcp::PlainTurn;
 #[cfg(feature = "tcp")]
 use crate::tcp::TcpState;
 use crate::tunables::Tunables;
@@ -586,10 +594,6 @@ impl Stack {
         let mut caps = sink.caps();
         caps.mtu = caps.mtu.min(interface.mtu);
         loop {
-            #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
-            if self.interface(iface).is_none_or(Interface::owes_nothing) {
-                return;
-            }
             #[cfg(all(
                 feature = "alloc",
                 feature = "tcp",
@@ -598,18 +602,19 @@ impl Stack {
                 target_pointer_width = "64"
             ))]
             match self.plain_turn(iface, &caps, sink, sent) {
-                Some(Turn::Done) => continue,
-                Some(Turn::Full) => {
+                PlainTurn::Done => continue,
+                PlainTurn::Idle => return,
+                PlainTurn::Full => {
                     sent.blocked = true;
                     return;
                 }
-                Some(Turn::Again) => {
+                PlainTurn::Again => {
                     if let Some((_, item)) = self.take_next(iface) {
                         self.owe(iface, item);
                     }
                     continue;
                 }
-                None => {}
+                PlainTurn::Other => {}
             }
             // Control frames may be added while data is sent: they are asked for each turn.
             let Some((on, item)) = self.take_next(iface) else {

@@ -41,6 +41,13 @@ pub use settings::TcpSettings;
 pub use socket::How;
 
 pub(crate) use buffers::BufferPool;
+#[cfg(all(
+    feature = "alloc",
+    feature = "ipv4",
+    feature = "fast-retransmit",
+    target_pointer_width = "64"
+))]
+pub(crate) use fast::PlainTurn;
 #[cfg(feature = "flows")]
 pub(crate) use input::drop_reason;
 pub(crate) use listener::Listener;

@@ -34,10 +34,10 @@ const UNUSUAL: Flags = Flags::FIN_AHEAD
     .with(Flags::LINGERING);
 
 impl Connection {
-    /// [`Connection::receive`] of a FIN, of the acknowledgment of ours, or of both in one, while nothing
-    /// is unusual and no text is queued or in flight. Returns what happened; `None`: it is not such a
+    /// [`Connection::receive`] of a FIN, of the acknowledgment of ours, or of both in one, or of what
+    /// completes the handshake of a passive open, while nothing is unusual and no text is queued or in flight. Returns what happened; `None`: it is not such a
     /// segment, and nothing has changed.
-    #[inline]
+    #[inline(always)]
     pub fn receive_bare(&mut self, env: &Env<'_>, segment: &Segment<'_>) -> Option<Outcome> {
         let fin = segment.has(TcpFlags::FIN);
         let acked = segment.ack.since(self.snd_una);
@@ -47,13 +47,14 @@ impl Connection {
             // What is in flight is the FIN: there is no text.
             State::FinWait1 => flight == 1 && acked == 1,
             State::Closing | State::LastAck => !fin && flight == 1 && acked == 1,
-            State::Closed
-            | State::Listen
-            | State::SynSent
-            | State::SynReceived
-            | State::CloseWait
-            | State::TimeWait => false,
+            State::SynReceived => {
+                !fin && acked == 1 && flight == 1 && !self.flags.has(Flags::ACTIVE)
+            }
+            State::Closed | State::Listen | State::SynSent | State::CloseWait | State::TimeWait => {
+                false
+            }
         };
+        let opens = self.state == State::SynReceived;
         if !expected
             || !self.is_calm(UNUSUAL)
             || self.tx.len > 0
@@ -62,8 +63,7 @@ impl Connection {
             || segment.flags.without(TcpFlags::FIN) != TcpFlags::ACK
             || !segment.payload.is_empty()
             || segment.window == 0
-            || self.snd_wnd == 0
-            || self.congestion.cwnd() == 0
+            || (!opens && (self.snd_wnd == 0 || self.congestion.cwnd() == 0))
             || self.close_reason.is_some()
             || !segment.is_plain()
         {
@@ -77,6 +77,11 @@ impl Connection {
         }
 
         self.heard(env);
+        if opens {
+            self.complete_handshake(env, segment);
+            self.update_ts_recent(segment);
+            return Some(self.take_outcome());
+        }
         self.take_window(segment);
         if acked > 0 {
             self.take_ack(env, segment.ack, None, flight, 0);
@@ -97,14 +102,15 @@ impl Connection {
     }
 
     /// [`Connection::next`] if that is to send the first SYN or FIN, or an acknowledgment, while
-    /// nothing is unusual and no text is queued or in flight; `None`: it is another thing, or nothing.
-    #[inline]
-    pub fn next_bare(&self, env: &Env<'_>) -> Option<Plan> {
-        if !self.is_calm(UNUSUAL)
-            || self.tx.len > 0
-            || self.close_reason.is_some()
-            || self.has_due_timer(env)
-        {
+    /// nothing is unusual, no timer runs and no text is queued; `None`: it is another thing, or nothing.
+    #[inline(always)]
+    pub fn next_bare(&self) -> Option<Plan> {
+        let timers = self.rtx_deadline
+            | self.una_since
+            | self.ack_deadline
+            | self.keepalive_deadline
+            | self.close_deadline;
+        if !self.is_calm(UNUSUAL) || self.tx.len | timers != 0 || self.close_reason.is_some() {
             return None;
         }
         let mut plan = Plan {
@@ -161,7 +167,7 @@ impl Connection {
     }
 
     /// [`Connection::sent`] of what [`Connection::next_bare`] returned just before.
-    #[inline]
+    #[inline(always)]
     pub fn sent_bare(&mut self, env: &Env<'_>, plan: &Plan) -> Outcome {
         match plan.kind {
             PlanKind::Syn => self.sent_syn(env, plan),
@@ -182,7 +188,7 @@ impl Connection {
 
     /// [`Connection::deadline`] when [`Connection::sent_bare`] has just said that nothing more is owed
     /// and that the connection goes on: what remains is that something in flight is waited for.
-    #[inline]
+    #[inline(always)]
     pub fn deadline_bare(&self, env: &Env<'_>) -> Option<Instant> {
         if self.rtx_deadline == 0 {
             return None;

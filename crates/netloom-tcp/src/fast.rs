@@ -284,7 +284,7 @@ impl Connection {
     /// Whether a timer is due. Those of connections that close or keep themselves alive count as
     /// due whenever they run.
     #[inline(always)]
-    pub(crate) fn has_due_timer(&self, env: &Env<'_>) -> bool {
+    fn has_due_timer(&self, env: &Env<'_>) -> bool {
         let due = |deadline: u32| (deadline != 0) & (deadline.wrapping_sub(env.now_ms) as i32 <= 0);
         let waits = (self.una_since != 0) & (env.tunables.user_timeout != 0);
         let limit = env.tunables.user_timeout.min(LONGEST_WAIT);

@@ -20,22 +20,24 @@ impl Connection {
     /// [`Connection::owes_frame`] does.
     pub fn receive(&mut self, env: &Env<'_>, io: &mut Io<'_>, segment: &Segment<'_>) -> Outcome {
         #[cfg(all(target_pointer_width = "64", feature = "fast-retransmit"))]
-        if let Some(news) = self.receive_plain(env, io, segment, || true) {
-            debug_assert!(self.owes_frame() || !matches!(self.next(env, io), Next::Send(_)));
-            return Outcome {
-                news,
-                discard: None,
-            };
-        }
-        #[cfg(all(target_pointer_width = "64", feature = "fast-retransmit"))]
-        if let Some(outcome) = self.receive_bare(env, segment) {
-            debug_assert!(self.owes_frame() || !matches!(self.next(env, io), Next::Send(_)));
-            return outcome;
+        if !segment.has(TcpFlags::SYN) {
+            if let Some(news) = self.receive_plain(env, io, segment, || true) {
+                debug_assert!(self.owes_frame() || !matches!(self.next(env, io), Next::Send(_)));
+                return Outcome {
+                    news,
+                    discard: None,
+                };
+            }
+            if let Some(outcome) = self.receive_bare(env, segment) {
+                debug_assert!(self.owes_frame() || !matches!(self.next(env, io), Next::Send(_)));
+                return outcome;
+            }
         }
         self.receive_any(env, io, segment)
     }
 
     /// [`Connection::receive`] of whatever segment.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(always))]
     fn receive_any(&mut self, env: &Env<'_>, io: &mut Io<'_>, segment: &Segment<'_>) -> Outcome {
         match self.state {
             State::SynSent if ACTIVE_OPEN => self.receive_in_syn_sent(env, io, segment),
@@ -160,7 +162,7 @@ impl Connection {
     }
 
     /// SYN-RECEIVED, and our SYN is acknowledged.
-    fn complete_handshake(&mut self, env: &Env<'_>, segment: &Segment<'_>) {
+    pub(crate) fn complete_handshake(&mut self, env: &Env<'_>, segment: &Segment<'_>) {
         let echo = segment.timestamps.map(|timestamps| timestamps.echo);
         self.measure_handshake(env, echo);
         self.establish(env);

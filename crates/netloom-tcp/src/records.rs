@@ -164,6 +164,8 @@ impl RecordTable {
 
     /// Makes the live records one more, whose contents are to be set; `false` if the table is
     /// full.
+    // As `push`.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn extend(&mut self, memory: &mut [Record]) -> bool {
         let capacity = Self::capacity(memory);
         if self.len() >= Record::most(capacity) {
@@ -184,6 +186,8 @@ impl RecordTable {
     }
 
     /// Records newly sent data. Does nothing where [`RecordTable::has_room`] says no.
+    // On 64 bits without a call: it is asked for every segment with text.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(crate) fn push(&mut self, memory: &mut [Record], record: Record) {
         let added = self.extend(memory);
         if let Some(newest) = self.live_mut(memory).last_mut() {

@@ -74,6 +74,7 @@ impl Connection {
     }
 
     /// What every segment with ACK does: it acknowledges, and it offers a window.
+    #[inline]
     pub(crate) fn acknowledged(&mut self, plan: &Plan) {
         let scale = if ACTIVE_OPEN && plan.flags.contains(TcpFlags::SYN) {
             0
@@ -94,6 +95,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     pub(crate) fn sent_syn(&mut self, env: &Env<'_>, plan: &Plan) {
         self.flags.clear(Flags::SYN_OWED);
         // Text that went with an earlier one may still be acknowledged.
@@ -172,6 +174,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     pub(crate) fn sent_fin(&mut self, env: &Env<'_>) {
         if self.flags.has(Flags::FIN_SENT) {
             self.total_retransmissions = self.total_retransmissions.wrapping_add(1);

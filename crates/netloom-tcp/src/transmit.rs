@@ -25,14 +25,11 @@ impl Connection {
     pub fn next(&self, env: &Env<'_>, io: &Io<'_>) -> Next {
         let next = self.find_next(env, io);
         #[cfg(all(target_pointer_width = "64", feature = "fast-retransmit"))]
-        debug_assert!(
-            self.next_bare(env)
-                .is_none_or(|bare| next == Next::Send(bare))
-        );
+        debug_assert!(self.next_bare().is_none_or(|bare| next == Next::Send(bare)));
         next
     }
 
-    #[inline]
+    #[inline(always)]
     fn find_next(&self, env: &Env<'_>, io: &Io<'_>) -> Next {
         if self.close_reason.is_some() && !self.flags.has(Flags::RESET_OWED) {
             return Next::Wait(None);

@@ -288,10 +288,23 @@ impl Stack {
         let Some(listener) = slot.listener().checked_sub(1) else {
             return;
         };
-        let item = Ref::new(Kind::Connection, index);
-        self.put(On::accept(listener), item);
         count!(self, tcp_passive_opens);
-        self.news(Ref::new(Kind::Listener, listener));
+        let item = Ref::new(Kind::Connection, index);
+        let to_tell = Ref::new(Kind::Listener, listener);
+        #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+        if let (Some(slot), Some(entry)) = (
+            self.tables.connections.get_mut(index),
+            self.tables.listeners.get_mut(listener),
+        ) {
+            // Mostly both lists are empty.
+            if entry.queue.begin_with(&mut slot.news, item, 0)
+                && self.events.begin_with(&mut entry.news, to_tell, 0)
+            {
+                return;
+            }
+        }
+        self.put(On::accept(listener), item);
+        self.news(to_tell);
     }
 
     /// Takes a connection that ended before anybody accepted it out of its listener's queue.

@@ -24,7 +24,8 @@
 use netloom_driver::{FrameSink, RxChecksum, RxMeta, TxCaps};
 #[cfg(feature = "autotune")]
 use netloom_tcp::News;
-use netloom_tcp::{Segment, SeqNum};
+use netloom_tcp::{Segment, SeqNum, State};
+use netloom_wire::Addr;
 use netloom_wire::plain::{PlainRepr, PlainView};
 
 use crate::counters::{Layer, count};
@@ -32,7 +33,7 @@ use crate::demux::TCP;
 use crate::event::{Event, TcpHandle};
 use crate::list::{Kind, Ref};
 use crate::output::LinkHeader;
-use crate::stack::{Sent, Stack, Turn};
+use crate::stack::{Sent, Stack};
 use crate::tcp::output::{GSO_HEADERS, QUANTUM, epoch, mss_of, write};
 use crate::tcp::slot::Flags;
 use crate::tuple::Tuple;
@@ -44,6 +45,20 @@ mod write;
 
 use write::write_plain;
 pub(super) use write::write_usual;
+
+/// How a turn ended that sends plain segments.
+pub(crate) enum PlainTurn {
+    /// The connection owes nothing more.
+    Done,
+    /// It may have more: its turn comes again after the others'.
+    Again,
+    /// The device was full.
+    Full,
+    /// Nothing is owed on the interface.
+    Idle,
+    /// Something else is owed: what there is, or the rest of the turn, is for the layers.
+    Other,
+}
 
 impl Stack {
     /// Takes in a packet if it is a plain segment of a connection, or a SYN as it usually is. False:
@@ -61,8 +76,9 @@ impl Stack {
         if known != Some(true) || meta.gso_size != 0 {
             return false;
         }
-        let Some(index) = self.plain_connection(iface, &view) else {
-            return self.half_open_input_usual(iface, view, meta);
+        let index = match self.plain_connection(iface, &view) {
+            Ok(index) => index,
+            Err(other) => return self.half_open_input_usual(iface, other, view, meta),
         };
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return false;
@@ -87,32 +103,33 @@ impl Stack {
         true
     }
 
-    /// Whose a plain segment is: mostly of the connection found last.
+    /// Whose a plain segment is: mostly of the connection found last. An error says what else it
+    /// belongs to.
     #[inline(always)]
-    fn plain_connection(&mut self, iface: u8, view: &PlainView<'_>) -> Option<u32> {
+    fn plain_connection(&mut self, iface: u8, view: &PlainView<'_>) -> Result<u32, Ref> {
         let (local, remote, ports) = (view.dst(), view.src(), view.ports());
-        if let Some(index) = self.demux.last_connection() {
-            let slot = self.tables.connections.get(index)?;
-            if slot.flags.has(Flags::INDEXED) && slot.tuple.is_of(&local, &remote, ports) {
-                return Some(index);
-            }
+        if let Some(index) = self.last_connection_of(&local, &remote, ports) {
+            return Ok(index);
         }
-        let found = self.find_plain(iface, view);
-        (found.kind() == Some(Kind::Connection)).then(|| found.index())
+        let tuple = Tuple::new((local, (ports >> 16) as u16), (remote, ports as u16), iface);
+        let found = self.demux.find(&self.keys, &self.tables, TCP, &tuple);
+        match found.kind() {
+            Some(Kind::Connection) => Ok(found.index()),
+            _ => Err(found),
+        }
     }
 
-    /// Whose a plain segment is.
+    /// The connection found last, if it is the one between these addresses, whose ports are the local
+    /// one and the remote one in one word.
     #[inline(always)]
-    fn find_plain(&mut self, iface: u8, view: &PlainView<'_>) -> Ref {
-        let (local, remote, ports) = (view.dst(), view.src(), view.ports());
-        let tuple = Tuple::new((local, (ports >> 16) as u16), (remote, ports as u16), iface);
-        self.demux.find(&self.keys, &self.tables, TCP, &tuple)
+    fn last_connection_of(&self, local: &Addr, remote: &Addr, ports: u32) -> Option<u32> {
+        let index = self.demux.last_connection()?;
+        let slot = self.tables.connections.get(index)?;
+        (slot.flags.has(Flags::INDEXED) && slot.tuple.is_of(local, remote, ports)).then_some(index)
     }
 
     /// The turn of the connection that is the first to owe an interface frames, as long as each of
-    /// them is plain. `None`: there is none, or the rest of its turn is for
-    /// [`connection_turn`](Stack::connection_turn). It stays the first, but for
-    /// [`Turn::Done`].
+    /// them is plain, or bare. It stays the first, but for [`PlainTurn::Done`].
     #[inline(always)]
     pub(crate) fn plain_turn(
         &mut self,
@@ -120,31 +137,47 @@ impl Stack {
         caps: &TxCaps,
         sink: &mut dyn FrameSink,
         sent: &mut Sent,
-    ) -> Option<Turn> {
+    ) -> PlainTurn {
         #[cfg(test)]
         if self.long_way {
-            return None;
+            return PlainTurn::Other;
         }
-        let interface = self.interfaces.get_mut(usize::from(iface))?;
+        let Some(interface) = self.interfaces.get_mut(usize::from(iface)) else {
+            return PlainTurn::Idle;
+        };
         let item = interface.owing.front();
-        if !interface.control.is_empty() || item.kind() != Some(Kind::Connection) {
-            return None;
+        if !interface.control.is_empty() {
+            return PlainTurn::Other;
+        }
+        if item.is_none() {
+            return PlainTurn::Idle;
+        }
+        if item.kind() != Some(Kind::Connection) {
+            return PlainTurn::Other;
         }
         let index = item.index();
-        let slot = self.tables.connections.get_mut(index)?;
+        let Some(slot) = self.tables.connections.get_mut(index) else {
+            return PlainTurn::Other;
+        };
         let remote = &slot.tuple.remote;
         if slot.conn.path_mss() > mss_of(caps.mtu, remote)
             || slot.tuple.scope().is_some()
             || !self.recent.leads_to(remote, iface)
         {
-            return None;
+            return PlainTurn::Other;
         }
         let link = if interface.ethernet {
             let now = epoch(&self.neighbors, &self.clock);
-            self.recent.link(remote, iface, now)?
+            match self.recent.link(remote, iface, now) {
+                Some(link) => link,
+                None => return PlainTurn::Other,
+            }
         } else {
             LinkHeader::None
         };
+        if slot.conn.state() != State::Established {
+            return self.bare_turn(iface, index, link, caps, sink, sent);
+        }
         let gso_max = caps.gso_max.saturating_sub(GSO_HEADERS);
         let env = self.clock.env(&self.tunables.tcp, gso_max);
         let (ip, ports) = (slot.ip_header(), slot.tuple.ports());
@@ -156,7 +189,7 @@ impl Stack {
         for _ in 0..QUANTUM {
             let (conn, mut io) = (&mut slot.conn, slot.buffers.io());
             let Some(plan) = conn.next_plain(&env, &io) else {
-                return self.bare_turn(iface, index, &link, caps, sink, sent);
+                return self.bare_turn(iface, index, link, caps, sink, sent);
             };
             let result = match (addresses, conn.timestamps(&env)) {
                 (Some((src, dst)), Some(timestamps)) => {
@@ -177,7 +210,7 @@ impl Stack {
                 _ => write(ip, ports, conn, &io, &env, &plan, &link, caps, sink),
             };
             if result.is_err() {
-                return Some(Turn::Full);
+                return PlainTurn::Full;
             }
             sent.frames = sent.frames.wrapping_add(1);
             self.counters.receive(Layer::Output);
@@ -195,9 +228,9 @@ impl Stack {
             if arms {
                 self.arm(index, until);
             }
-            return Some(Turn::Done);
+            return PlainTurn::Done;
         }
-        Some(Turn::Again)
+        PlainTurn::Again
     }
 }
 

@@ -201,7 +201,18 @@ impl Stack {
         if let Some(listener) = self.tables.listeners.get_mut(listener) {
             listener.half_open = listener.half_open.saturating_add(1);
         }
-        self.push_control(self.reply_iface(tuple, Some(iface)), item);
+        let out = self.reply_iface(tuple, Some(iface));
+        #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
+        if let (Some(entry), Some(interface)) = (
+            self.tables.half_open.get_mut(index),
+            self.interfaces.get_mut(usize::from(out)),
+        ) {
+            let name = On::control(out).name();
+            if interface.control.begin_with(&mut entry.links, item, name) {
+                return Ok(());
+            }
+        }
+        self.push_control(out, item);
         Ok(())
     }
 
@@ -363,16 +374,40 @@ impl Stack {
         }
         let params = self.open_params(tuple, iface, half.iss());
         let env = self.clock.env(&self.tunables.tcp, 0);
+        #[cfg(all(
+            feature = "alloc",
+            feature = "fast-retransmit",
+            target_pointer_width = "64"
+        ))]
+        let mut outcome = None;
         if let Some(slot) = self.tables.connections.get_mut(index) {
             slot.conn.open_passively(&params, half, &env);
             slot.open(tuple, iface, &self.tunables, &mut self.tcp.buffers);
             slot.set_listener(listener.wrapping_add(1));
+            // Mostly it is a bare acknowledgment, and the slot is at hand.
+            #[cfg(all(
+                feature = "alloc",
+                feature = "fast-retransmit",
+                target_pointer_width = "64"
+            ))]
+            {
+                outcome = slot.conn.receive_bare(&env, segment);
+            }
         }
         if let Some(listener) = self.tables.listeners.get_mut(listener) {
             listener.to_accept = listener.to_accept.saturating_add(1);
             if entry.is_some() {
                 listener.half_open = listener.half_open.saturating_sub(1);
             }
+        }
+        #[cfg(all(
+            feature = "alloc",
+            feature = "fast-retransmit",
+            target_pointer_width = "64"
+        ))]
+        if let Some(outcome) = outcome {
+            self.taken_in_by(index, iface, false, &outcome);
+            return Ok(());
         }
         self.connection_input(index, segment)
     }

@@ -107,6 +107,7 @@ impl Stack {
         }
         let outcome = slot.conn.receive(&env, &mut slot.buffers.io(), segment);
         let discard = outcome.discard;
+        let (iface, listed) = (slot.iface, slot.links.is_linked());
         // Most segments mean no more than this, and the slot is at hand.
         #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
         if !outcome.news.intersects(BEYOND_LISTS) {
@@ -124,17 +125,14 @@ impl Stack {
         } else {
             outcome
         };
-        self.taken_in_by(index, &outcome);
+        self.taken_in_by(index, iface, listed, &outcome);
         taken_in(discard)
     }
 
-    /// A connection took in a segment: tells whom that concerns, and has the connection looked at.
+    /// A connection took in a segment: tells whom that concerns, and has the connection looked at,
+    /// unless it is listed for that. `iface` is its interface.
     #[inline]
-    pub(super) fn taken_in_by(&mut self, index: u32, outcome: &Outcome) {
-        let owes = self.tables.connections.get(index).and_then(|slot| {
-            let owes = !slot.links.is_linked() && !outcome.ended();
-            owes.then_some(slot.iface)
-        });
+    pub(super) fn taken_in_by(&mut self, index: u32, iface: u8, listed: bool, outcome: &Outcome) {
         self.apply(index, outcome);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# For example, if the TCP endpoint is processing a
@@ -142,7 +140,9 @@ impl Stack {
         //# sending any ACK segments (MUST-59).
         // Looked at once per transmit turn, however many segments came: that is where
         // acknowledgements are aggregated and timers armed.
-        if let Some(iface) = owes {
+        // One that is over owes nothing: on 64 bits it is not looked at in vain.
+        let over = cfg!(target_pointer_width = "64") && outcome.ended();
+        if !listed && !over {
             self.owe(iface, Ref::new(Kind::Connection, index));
         }
     }

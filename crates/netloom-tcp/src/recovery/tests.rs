@@ -220,7 +220,7 @@ impl Side {
     #[cfg(target_pointer_width = "64")]
     pub(crate) fn send_bare(&mut self, env: &Env<'_>) -> Option<Plan> {
         let (c, mut io) = self.io();
-        let plan = c.next_bare(env)?;
+        let plan = c.next_bare()?;
         assert_eq!(c.next(env, &io), Next::Send(plan));
         let mut long = c.clone();
         let outcome = c.sent_bare(env, &plan);

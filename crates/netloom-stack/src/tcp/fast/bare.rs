@@ -7,8 +7,8 @@ use netloom_wire::plain::PlainRepr;
 use crate::counters::{Layer, count};
 use crate::list::{Kind, Ref};
 use crate::output::LinkHeader;
-use crate::stack::{Sent, Stack, Turn};
-use crate::tcp::fast::write_plain;
+use crate::stack::{Sent, Stack};
+use crate::tcp::fast::{PlainTurn, write_plain};
 use crate::tcp::output::write;
 use crate::tcp::slot::TcpSlot;
 use crate::waiting::On;
@@ -16,21 +16,26 @@ use crate::waiting::On;
 impl Stack {
     /// [`plain_turn`](Stack::plain_turn) of a connection whose next segment is a bare one; `link` is
     /// that of its segments.
+    #[cold]
     #[inline(never)]
     pub(super) fn bare_turn(
         &mut self,
         iface: u8,
         index: u32,
-        link: &LinkHeader,
+        link: LinkHeader,
         caps: &TxCaps,
         sink: &mut dyn FrameSink,
         sent: &mut Sent,
-    ) -> Option<Turn> {
-        let slot = self.tables.connections.get_mut(index)?;
+    ) -> PlainTurn {
+        let Some(slot) = self.tables.connections.get_mut(index) else {
+            return PlainTurn::Other;
+        };
+        let Some(plan) = slot.conn.next_bare() else {
+            return PlainTurn::Other;
+        };
         let env = self.clock.env(&self.tunables.tcp, 0);
-        let plan = slot.conn.next_bare(&env)?;
-        if slot.write_bare(&env, &plan, link, caps, sink).is_err() {
-            return Some(Turn::Full);
+        if slot.write_bare(&env, &plan, &link, caps, sink).is_err() {
+            return PlainTurn::Full;
         }
         sent.frames = sent.frames.wrapping_add(1);
         self.counters.receive(Layer::Output);
@@ -38,7 +43,7 @@ impl Stack {
         count!(self, tcp_segments_sent);
         let outcome = slot.conn.sent_bare(&env, &plan);
         if outcome.owes_frame() {
-            return None;
+            return PlainTurn::Other;
         }
         let until = slot.conn.deadline_bare(&env);
         let arms = !outcome.ended() && slot.settle(until, &mut self.tcp.buffers, env.now);
@@ -56,7 +61,7 @@ impl Stack {
             self.arm(index, until);
         }
         self.apply(index, &outcome);
-        Some(Turn::Done)
+        PlainTurn::Done
     }
 }
 

@@ -8,7 +8,7 @@ use netloom_wire::plain::syn::SynView;
 
 use crate::counters::{DropReason, Layer};
 use crate::demux::TCP;
-use crate::list::Kind;
+use crate::list::{Kind, Ref};
 use crate::stack::Stack;
 use crate::tcp::fast::{is_intact, is_verified, segment};
 use crate::tcp::input::BEYOND_LISTS;
@@ -38,7 +38,8 @@ impl Stack {
             return true;
         };
         if outcome.news.intersects(BEYOND_LISTS) {
-            self.taken_in_by(index, &outcome);
+            let (iface, listed) = (slot.iface, slot.links.is_linked());
+            self.taken_in_by(index, iface, listed, &outcome);
         } else {
             let left = slot.list(index, outcome.news, &mut self.events, &mut self.interfaces);
             self.finish_listing(index, left);
@@ -47,17 +48,17 @@ impl Stack {
         true
     }
 
-    /// A plain segment that belongs to no connection. False: it does not belong to a SYN entry
-    /// either, or is broken.
+    /// A plain segment that belongs to no connection but to `found`. False: that is no SYN entry, or the
+    /// segment is broken.
     #[cold]
     #[inline(never)]
     pub(super) fn half_open_input_usual(
         &mut self,
         iface: u8,
+        found: Ref,
         view: PlainView<'_>,
         meta: &RxMeta,
     ) -> bool {
-        let found = self.find_plain(iface, &view);
         if found.kind() != Some(Kind::HalfOpen) || !is_intact(&view, meta) {
             return false;
         }
@@ -98,6 +99,11 @@ impl Stack {
             count: 1,
             ce: view.ecn() == 3,
         };
+        if let Some(index) = self.last_connection_of(&local, &remote, ports) {
+            let taken = self.connection_input(index, &segment);
+            self.count_usual(taken);
+            return true;
+        }
         let tuple = Tuple::new((local, (ports >> 16) as u16), (remote, ports as u16), iface);
         let found = self.demux.find(&self.keys, &self.tables, TCP, &tuple);
         let taken = match found.kind() {
