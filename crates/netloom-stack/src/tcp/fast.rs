@@ -83,6 +83,9 @@ impl Stack {
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return false;
         };
+        if slot.conn.state() != State::Established || view.flags().fin() {
+            return self.connection_input_usual(index, view, meta);
+        }
         let segment = segment(&view);
         let intact = || is_intact(&view, meta);
         let env = self.clock.env(&self.tunables.tcp, 0);
