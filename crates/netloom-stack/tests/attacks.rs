@@ -173,6 +173,16 @@ fn assert_unpredictable(numbers: &[u32], bits: core::ops::Range<u32>) {
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
 //= type=test
 //# F() MUST NOT be computable from the outside (MUST-9),
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+//= type=test
+//# SHOULD
+//# generate its initial sequence numbers with the expression:
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+//= type=test
+//# where M is the 4 microsecond timer, and F() is a pseudorandom
+//# function (PRF) of the connection's identifying parameters ("localip,
+//# localport, remoteip, remoteport") and a secret key ("secretkey")
+//# (SHLD-1).
 #[test]
 fn class_09_sequence_numbers_are_unpredictable_across_tuples_and_restarts() {
     //= https://www.rfc-editor.org/rfc/rfc6528#section-3
@@ -201,6 +211,16 @@ fn class_09_sequence_numbers_are_unpredictable_across_tuples_and_restarts() {
 //= type=test
 //# A TCP implementation MUST use the above type of "clock" for clock-
 //# driven selection of initial sequence numbers (MUST-8),
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+//= type=test
+//# SHOULD
+//# generate its initial sequence numbers with the expression:
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+//= type=test
+//# where M is the 4 microsecond timer, and F() is a pseudorandom
+//# function (PRF) of the connection's identifying parameters ("localip,
+//# localport, remoteip, remoteport") and a secret key ("secretkey")
+//# (SHLD-1).
 #[test]
 fn class_09_the_clock_component_advances_every_four_microseconds() {
     every(|mut net| {

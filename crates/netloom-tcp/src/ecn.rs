@@ -8,6 +8,9 @@ use crate::flags::Flags;
 use crate::recovery::{Marks, Phase};
 use crate::{Connection, Env, Plan, PlanKind, Segment};
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+//# A TCP endpoint SHOULD implement ECN as described in RFC 3168 (SHLD-
+//# 8).
 impl Connection {
     /// Whether the segment is to leave with ECT(0) in its IP header.
     //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.1

@@ -572,6 +572,13 @@ impl Stack {
         //# A TCP implementation MUST use the above type of "clock" for clock-
         //# driven selection of initial sequence numbers (MUST-8), and SHOULD
         //# generate its initial sequence numbers with the expression:
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+        //# ISN = M + F(localip, localport, remoteip, remoteport, secretkey)
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+        //# where M is the 4 microsecond timer, and F() is a pseudorandom
+        //# function (PRF) of the connection's identifying parameters ("localip,
+        //# localport, remoteip, remoteport") and a secret key ("secretkey")
+        //# (SHLD-1).
         let clock = (self.clock.now.as_micros() >> 2) as u32;
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
         //# F() MUST NOT be computable from the outside (MUST-9), or
