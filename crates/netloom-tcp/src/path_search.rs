@@ -158,12 +158,6 @@ impl Connection {
 
     /// Makes a probe of a plan for new data, if one is due, and if there is enough behind it to
     /// tell its loss soon.
-    //= https://www.rfc-editor.org/rfc/rfc8899#section-3
-    //# If a probe packet
-    //# contains user data requiring retransmission in case of loss, the
-    //# PL (or layers above) is REQUIRED to arrange any retransmission
-    //# and/or repair of any resulting loss.
-    // What is lost is sent again in segments that the path is known to carry.
     #[cold]
     pub(crate) fn plan_path_probe(&self, env: &Env<'_>, io: &Io<'_>, unsent: u32, plan: &mut Plan) {
         let Some(size) = self.next_probe_size(env) else {
@@ -286,6 +280,12 @@ impl Connection {
         //# (including probe packets) is divided over more than one network
         //# path.
         // If it is only late, what acknowledges it is not taken for an answer any more.
+        //= https://www.rfc-editor.org/rfc/rfc8899#section-3
+        //# If a probe packet
+        //# contains user data requiring retransmission in case of loss, the
+        //# PL (or layers above) is REQUIRED to arrange any retransmission
+        //# and/or repair of any resulting loss.
+        // What is lost is sent again in segments that the path is known to carry.
         self.retransmit_oversized(io);
         true
     }

@@ -205,6 +205,10 @@ impl HalfOpen {
         //# Window Scale option, it SHOULD send its own Window Scale option in
         //# the <SYN,ACK> segment.
         if self.window_scale().is_some() {
+            //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+            //# o  The Window Scale option MUST be sent with shift.cnt = R, where R
+            //# is the value that the TCP would like to use for its receive
+            //# window.
             options.push_window_scale(env.tunables.window_scale(rcv_buf));
         }
         Reply {

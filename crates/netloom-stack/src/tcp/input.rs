@@ -107,6 +107,12 @@ impl Stack {
         }
         let outcome = slot.conn.receive(&env, &mut slot.buffers.io(), segment);
         let discard = outcome.discard;
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# For example, if the TCP endpoint is processing a
+        //# series of queued segments, it MUST process them all before
+        //# sending any ACK segments (MUST-59).
+        // Nothing is sent from here: the connection is listed, and looked at once per transmit turn,
+        // however many segments came. That is where acknowledgements are aggregated and timers armed.
         let (iface, listed) = (slot.iface, slot.links.is_linked());
         // Most segments mean no more than this, and the slot is at hand.
         #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
@@ -134,12 +140,6 @@ impl Stack {
     #[inline]
     pub(super) fn taken_in_by(&mut self, index: u32, iface: u8, listed: bool, outcome: &Outcome) {
         self.apply(index, outcome);
-        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
-        //# For example, if the TCP endpoint is processing a
-        //# series of queued segments, it MUST process them all before
-        //# sending any ACK segments (MUST-59).
-        // Looked at once per transmit turn, however many segments came: that is where
-        // acknowledgements are aggregated and timers armed.
         // One that is over owes nothing: on 64 bits it is not looked at in vain.
         let over = cfg!(target_pointer_width = "64") && outcome.ended();
         if !listed && !over {

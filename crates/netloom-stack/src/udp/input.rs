@@ -37,6 +37,9 @@ impl Stack {
         let meta = Meta {
             remote: packet.src,
             remote_port: remote.1,
+            //= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
+            //# When a UDP datagram is received, its specific-destination
+            //# address MUST be passed up to the application layer.
             local: packet.dst,
             iface,
             hop_limit: packet.hops,

@@ -18,9 +18,6 @@ use netloom_wire::Addr;
 
 /// What is known of a datagram beside its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-//= https://www.rfc-editor.org/rfc/rfc1122#section-4.1.3.5
-//# When a UDP datagram is received, its specific-destination
-//# address MUST be passed up to the application layer.
 pub struct Meta {
     /// The address of the other end: the source of what arrived, the destination of what is to
     /// be sent.

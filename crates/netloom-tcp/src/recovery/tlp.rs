@@ -29,6 +29,14 @@ impl Connection {
     //# zero).
     #[cfg_attr(target_pointer_width = "64", inline)]
     pub(crate) fn arm_probe(&mut self, env: &Env<'_>) {
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+        //# When the PTO timer expires, the sender MUST check whether both of the
+        //# following conditions are met before sending a loss probe:
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+        //# If either one of these two conditions is not met, then the sender
+        //# MUST skip sending a loss probe and MUST proceed to re-arm the RTO
+        //# timer, as specified at the end of this section.
+        // They cannot come to be met before the PTO expires: it is not started, but the RTO timer is.
         const BUSY: Marks = Marks::PROBED.with(Marks::UNMEASURED).with(Marks::PROBE_DUE);
         self.marks.clear(Marks::REO_TIMER.with(Marks::PTO_TIMER));
         let rto = self.rto(env);
@@ -79,13 +87,6 @@ impl Connection {
     }
 
     /// The PTO has expired.
-    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
-    //# When the PTO timer expires, the sender MUST check whether both of the
-    //# following conditions are met before sending a loss probe:
-    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
-    //# If either one of these two conditions is not met, then the sender
-    //# MUST skip sending a loss probe and MUST proceed to re-arm the RTO
-    //# timer, as specified at the end of this section.
     pub(crate) fn begin_probe(&mut self, env: &Env<'_>, io: &mut Io<'_>) {
         if !self.marks.any(Marks::PROBED.with(Marks::UNMEASURED)) && self.phase == Phase::Open {
             self.marks.set(Marks::PROBE_DUE);
@@ -93,10 +94,7 @@ impl Connection {
                 self.cut_last_segment(io);
             }
         }
-        //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
-        //# After attempting to send a loss probe, regardless of whether a loss
-        //# probe was sent, the sender MUST re-arm the RTO timer, not the PTO
-        //# timer, if the FlightSize is not zero.
+        // From now, if the probe has to wait for the device; else from when it is sent.
         self.arm_retransmission(env);
     }
 
@@ -183,6 +181,10 @@ impl Connection {
         }
         self.recover = self.snd_nxt;
         self.marks.clear(Marks::PTO_TIMER);
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+        //# After attempting to send a loss probe, regardless of whether a loss
+        //# probe was sent, the sender MUST re-arm the RTO timer, not the PTO
+        //# timer, if the FlightSize is not zero.
         self.arm_retransmission(env);
     }
 

@@ -138,6 +138,17 @@ fn user_timeouts_round_up_to_minutes() {
     assert_eq!(UserTimeout::from_bits(0x8005).seconds(), 300);
 }
 
+/// A SYN's options as most systems lay them out.
+fn customary() -> Vec<u8> {
+    bytes(&TcpOptions {
+        mss: Some(1460),
+        window_scale: Some(7),
+        sack_permitted: true,
+        timestamps: TIMES,
+        ..TcpOptions::default()
+    })
+}
+
 //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
 //= type=test
 //# If a Window Scale option is received with a shift.cnt value larger than
@@ -150,9 +161,16 @@ fn larger_shifts_are_taken_as_fourteen() {
             TcpOptions::parse(&[3, 3, sent]).unwrap().window_scale,
             Some(used)
         );
-        let bytes = [3, 3, sent];
+        // Alone, and laid out as most have it.
+        let mut customary = customary();
+        *customary.last_mut().unwrap() = sent;
+        for options in [&[3, 3, sent][..], &customary] {
+            let offered = SynOptions::find(options).unwrap();
+            assert_eq!(offered.window_scale, Some(used), "{options:?}");
+        }
+        let alone = [3, 3, sent];
         assert_eq!(
-            TcpOptionIter::new(&bytes).next(),
+            TcpOptionIter::new(&alone).next(),
             Some(Ok(TcpOption::WindowScale(sent)))
         );
     }
@@ -323,13 +341,7 @@ fn equality_ignores_what_was_cut_off() {
 
 #[test]
 fn what_a_syn_offers_is_what_all_its_options_say() {
-    let customary = bytes(&TcpOptions {
-        mss: Some(1460),
-        window_scale: Some(7),
-        sack_permitted: true,
-        timestamps: TIMES,
-        ..TcpOptions::default()
-    });
+    let customary = customary();
     // Every byte of the customary layout changed to every value, and every length.
     let mut layouts = Vec::new();
     for at in 0..customary.len() {
