@@ -23,6 +23,9 @@ pub struct TimeWaitState {
 
 const _: () = assert!(size_of::<TimeWaitState>() <= 16);
 
+/// MAX.SND.WND, of which there is no room to keep the true one: the largest window there can be.
+const MAX_SND_WND: u32 = 65_535 << 14;
+
 /// What a segment for a TIME-WAIT entry calls for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Disposition {
@@ -115,10 +118,38 @@ impl TimeWaitState {
         if segment.has(TcpFlags::FIN) && segment.seq + segment.len() == self.rcv_nxt {
             return self.answer(env, segment, ts_offset, Discard::Duplicate, true);
         }
-        if segment.is_empty() && segment.seq == self.rcv_nxt {
-            return Disposition::Drop(Discard::Duplicate);
+        if segment.has(TcpFlags::FIN) || !self.is_acceptable(segment) {
+            return self.answer(env, segment, ts_offset, Discard::OutOfWindow, false);
         }
-        self.answer(env, segment, ts_offset, Discard::OutOfWindow, false)
+        if !segment.has(TcpFlags::ACK) {
+            return Disposition::Drop(Discard::NoAck);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# The new state variable
+        //# MAX.SND.WND is defined as the largest window that the local
+        //# sender has ever received from its peer (subject to window
+        //# scaling) or may be hard-coded to a maximum permissible
+        //# window value.
+        // All that we sent is acknowledged: SND.UNA is SND.NXT.
+        if segment.ack.gt(self.snd_nxt) || segment.ack.lt(self.snd_nxt.minus(MAX_SND_WND)) {
+            return self.answer(env, segment, ts_offset, Discard::BadAck, false);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+        //# This should not occur since a FIN has been received from the
+        //# remote side.  Ignore the segment text.
+        Disposition::Drop(Discard::Duplicate)
+    }
+
+    /// The acceptability test (RFC 9293 §3.4). The scale of the window is forgotten: of a scaled one
+    /// only the beginning counts, and what lies further is answered.
+    fn is_acceptable(&self, segment: &Segment<'_>) -> bool {
+        if segment.seq == self.rcv_nxt {
+            return true;
+        }
+        if segment.seq.lt(self.rcv_nxt) {
+            return (segment.seq + segment.len()).gt(self.rcv_nxt);
+        }
+        segment.seq.since(self.rcv_nxt) < u32::from(self.window)
     }
 
     /// RFC 6191 §2 and RFC 9293 §3.6.1: whether a SYN can only be from a new incarnation.
