@@ -19,7 +19,8 @@ pub enum IpVersion {
 /// What whoever runs a script decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RunOptions {
-    /// The version of IP; `None` leaves it to the script, whose default is IPv4.
+    /// The version of IP; `None` leaves it to the script: its `--ip_version=`, the one that it is
+    /// only for, or IPv4.
     pub ip_version: Option<IpVersion>,
     /// Have the stack choose this initial sequence number for the first connection, by starting
     /// its clock accordingly.
@@ -94,18 +95,20 @@ impl Settings {
     /// # Errors
     /// An option that does not exist or makes no sense, with its place.
     pub fn new(script: &Script, run: &RunOptions) -> Result<Settings, SyntaxError> {
-        let mut version = IpVersion::V4;
+        let mut named = None;
         for option in &script.options {
             if option.name == "ip_version" {
-                version = match option.value.as_str() {
-                    "ipv4" => IpVersion::V4,
-                    "ipv6" => IpVersion::V6,
+                named = match option.value.as_str() {
+                    "ipv4" => Some(IpVersion::V4),
+                    "ipv6" => Some(IpVersion::V6),
                     _ => return wrong(option, "`ipv4` or `ipv6`"),
                 };
             }
         }
-        let scripted = version;
-        let version = run.ip_version.unwrap_or(version);
+        // Sizes are those of IPv4 in a script that does not name its version, `only=` or not.
+        let scripted = named.unwrap_or(IpVersion::V4);
+        let version = run.ip_version.or(named).or(script.only());
+        let version = version.unwrap_or(IpVersion::V4);
         let mut settings = Settings::defaults(version);
         settings.remote_ahead = run.remote_ahead;
         if scripted == IpVersion::V4 && version == IpVersion::V6 {
@@ -331,14 +334,19 @@ impl Settings {
 }
 
 impl Script {
+    /// The one version of IP that the script is about (`// netloom: only=...`).
+    fn only(&self) -> Option<IpVersion> {
+        let only = self.directives.iter().find(|d| d.name == "only")?;
+        match only.value.as_str() {
+            "ipv4" => Some(IpVersion::V4),
+            "ipv6" => Some(IpVersion::V6),
+            _ => None,
+        }
+    }
+
     /// Whether the script means to run over a version of IP (`// netloom: only=...`).
     pub fn runs_over(&self, version: IpVersion) -> bool {
-        let only = self.directives.iter().find(|d| d.name == "only");
-        match only.map(|d| d.value.as_str()) {
-            Some("ipv4") => version == IpVersion::V4,
-            Some("ipv6") => version == IpVersion::V6,
-            Some(_) | None => true,
-        }
+        self.only().is_none_or(|only| only == version)
     }
 
     /// Whether the script means to run with sequence numbers that wrap (not `// netloom:
