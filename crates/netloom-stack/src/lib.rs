@@ -196,5 +196,5 @@ pub use netloom_driver as driver;
 #[cfg(feature = "bbr")]
 pub use netloom_tcp::BbrInfo;
 #[cfg(feature = "tcp")]
-pub use netloom_tcp::{CloseReason, Keepalive, State, TcpInfo};
+pub use netloom_tcp::{CaState, CloseReason, Keepalive, State, TcpInfo};
 pub use netloom_wire as wire;

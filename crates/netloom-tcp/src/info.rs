@@ -2,6 +2,7 @@
 
 use crate::congestion::Controller;
 use crate::flags::Flags;
+use crate::recovery::Phase;
 use crate::{CloseReason, Connection, Env, SeqNum, State};
 
 /// Numbers about a connection, named as Linux's `tcp_info` where they mean the same. Times are
@@ -49,8 +50,12 @@ pub struct TcpInfo {
     pub rto: u32,
     /// How many times the timeout is doubled now.
     pub backoff: u8,
+    /// Timeouts in a row, for want of an acknowledgment of anything new.
+    pub retransmits: u8,
     /// Unanswered probes (window or keep-alive).
     pub probes: u8,
+    /// Whether something was lost or the network is congested.
+    pub ca_state: CaState,
     /// Congestion window, in octets.
     pub cwnd: u32,
     /// Slow-start threshold, in octets.
@@ -76,6 +81,23 @@ pub struct TcpInfo {
     /// What BBR knows of the path, where it is in use. From there too.
     #[cfg(feature = "bbr")]
     pub bbr: Option<BbrInfo>,
+}
+
+/// What a connection knows of loss and congestion, named and numbered as Linux's `tcpi_ca_state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
+pub enum CaState {
+    /// All is well.
+    #[default]
+    Open = 0,
+    /// Something arrived out of order, or is missing: it is not known yet which.
+    Disorder,
+    /// The network said that it is congested, and the window was reduced.
+    Cwr,
+    /// Something was lost, and is repaired by fast recovery.
+    Recovery,
+    /// The retransmission timer expired.
+    Loss,
 }
 
 /// What BBR knows of a path, named as Linux's `tcp_bbr_info`.
@@ -136,7 +158,9 @@ impl Connection {
                 .rto(env.tunables, self.flags.has(Flags::SYN_REPEATED))
                 .saturating_mul(1_000),
             backoff: self.backoff,
+            retransmits: self.retries,
             probes: self.probes,
+            ca_state: self.ca_state(),
             // Never less than a segment, also while an echoed mark has closed it.
             cwnd: self.congestion.cwnd().max(u32::from(self.mss)),
             ssthresh: self.congestion.ssthresh(),
@@ -151,6 +175,19 @@ impl Connection {
             pacing_rate: 0,
             #[cfg(feature = "bbr")]
             bbr: None,
+        }
+    }
+
+    fn ca_state(&self) -> CaState {
+        match self.phase {
+            Phase::Open if self.sacked > 0 || self.dup_acks > 0 => CaState::Disorder,
+            Phase::Open => CaState::Open,
+            Phase::Recovery => CaState::Recovery,
+            Phase::Loss => CaState::Loss,
+            #[cfg(feature = "rack")]
+            Phase::Probation | Phase::Trial => CaState::Loss,
+            #[cfg(feature = "rack")]
+            Phase::Reduced => CaState::Cwr,
         }
     }
 }

@@ -127,7 +127,7 @@ pub use env::{Env, Io, Keepalive, OpenParams};
 pub use error::IcmpError;
 #[cfg(feature = "bbr")]
 pub use info::BbrInfo;
-pub use info::TcpInfo;
+pub use info::{CaState, TcpInfo};
 pub use inspect::RunningTimer;
 pub use listen::SynOffer;
 #[cfg(feature = "metrics")]

@@ -15,8 +15,10 @@ enum Place {
 }
 
 /// The fields that netloom fills; others are no names of a code block.
-const FIELDS: [(&str, Place); 23] = [
+const FIELDS: [(&str, Place); 26] = [
     ("tcpi_state", Place::Byte(0)),
+    ("tcpi_ca_state", Place::Byte(1)),
+    ("tcpi_retransmits", Place::Byte(2)),
     ("tcpi_probes", Place::Byte(3)),
     ("tcpi_backoff", Place::Byte(4)),
     ("tcpi_options", Place::Byte(5)),
@@ -27,6 +29,7 @@ const FIELDS: [(&str, Place); 23] = [
     ("tcpi_unacked", Place::Word(24)),
     ("tcpi_sacked", Place::Word(28)),
     ("tcpi_lost", Place::Word(32)),
+    ("tcpi_pmtu", Place::Word(60)),
     ("tcpi_rtt", Place::Word(68)),
     ("tcpi_rttvar", Place::Word(72)),
     ("tcpi_snd_ssthresh", Place::Word(76)),
@@ -71,7 +74,9 @@ fn write(bytes: &mut [u8; SIZE], name: &str, value: u64) {
 }
 
 /// The structure's bytes. Where Linux counts segments, octets are divided by the segment size.
-pub(crate) fn bytes(info: &TcpInfo, reordering: u8) -> [u8; SIZE] {
+pub(crate) fn bytes(info: &TcpInfo, reordering: u8, v6: bool) -> [u8; SIZE] {
+    // Of IP and TCP, without options.
+    let headers = if v6 { 60 } else { 40 };
     let mss = u32::from(info.snd_mss).max(1);
     let segments = |octets: u32| u64::from(octets.div_ceil(mss));
     let option = |on: bool, bit: u64| if on { bit } else { 0 };
@@ -83,13 +88,16 @@ pub(crate) fn bytes(info: &TcpInfo, reordering: u8) -> [u8; SIZE] {
     let mut bytes = [0; SIZE];
     let fields = [
         ("tcpi_state", u64::from(linux_state(info.state))),
+        ("tcpi_ca_state", info.ca_state as u64),
+        ("tcpi_retransmits", info.retransmits.into()),
         ("tcpi_probes", info.probes.into()),
         ("tcpi_backoff", info.backoff.into()),
         (
             "tcpi_options",
             option(info.timestamps, 1)
                 | option(info.sack, 2)
-                | option(info.snd_wscale.is_some(), 4),
+                | option(info.snd_wscale.is_some(), 4)
+                | option(info.ecn, 8),
         ),
         ("tcpi_snd_wscale", info.snd_wscale.unwrap_or(0).into()),
         ("tcpi_rcv_wscale", info.rcv_wscale.unwrap_or(0).into()),
@@ -98,6 +106,7 @@ pub(crate) fn bytes(info: &TcpInfo, reordering: u8) -> [u8; SIZE] {
         ("tcpi_unacked", segments(info.unacked)),
         ("tcpi_sacked", segments(info.sacked)),
         ("tcpi_lost", segments(info.lost)),
+        ("tcpi_pmtu", u64::from(info.path_mss) + headers),
         ("tcpi_rtt", info.srtt.into()),
         ("tcpi_rttvar", info.rttvar.into()),
         ("tcpi_snd_ssthresh", ssthresh),

@@ -346,9 +346,10 @@ impl Subject for NetloomHost {
                 let Role::Stream(handle) = role else {
                     return Err(Errno::EINVAL);
                 };
+                let v6 = socket.v6;
                 let info = self.stack.tcp_info(handle).map_err(errno)?;
                 let reordering = self.stack.tunables().tcp.dupack_threshold;
-                return Ok(tcp_info::bytes(&info, reordering).to_vec());
+                return Ok(tcp_info::bytes(&info, reordering, v6).to_vec());
             }
             (IPPROTO_TCP, TCP_MAXSEG) => match role {
                 Role::Stream(handle) => {
