@@ -77,7 +77,8 @@ impl Stack {
                 self.flow_over(id, reason);
             }
             Some(Kind::Udp) => {
-                self.quote_datagram(at.index(), super::Unreachable::Port);
+                let what = self.as_if_closed(at.index());
+                self.quote_datagram(at.index(), what);
                 self.close_udp_slot(at.index());
                 self.flow_over(id, reason);
             }

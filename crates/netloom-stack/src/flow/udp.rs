@@ -157,7 +157,7 @@ impl Stack {
             return;
         };
         let what = match refusal {
-            Refusal::Rst => Some(Unreachable::Port),
+            Refusal::Rst => Some(self.as_if_closed(at.index())),
             Refusal::Icmp(what) => Some(what),
             Refusal::Drop => None,
         };
@@ -165,6 +165,14 @@ impl Stack {
             self.quote_datagram(at.index(), what);
         }
         self.forget_flow_udp(id);
+    }
+
+    /// What is unreachable where nobody is: a datagram's port, an echo's host.
+    pub(super) fn as_if_closed(&self, index: u32) -> Unreachable {
+        match self.tables.udp.get(index) {
+            Some(slot) if slot.echo => Unreachable::Host,
+            Some(_) | None => Unreachable::Port,
+        }
     }
 
     /// Closes what a UDP or echo flow is, and forgets it.

@@ -235,6 +235,31 @@ fn echoes_can_be_held_and_refused() {
 }
 
 #[test]
+fn an_echo_that_is_refused_as_a_closed_port_is_told_that_its_host_is_unreachable() {
+    everywhere(|profile, far| {
+        let mut buffer = [0; 32];
+        for (answer, decided) in [
+            (Open::Refuse(Refusal::Rst), false),
+            (Open::Hold, true),
+            // Nobody decides.
+            (Open::Hold, false),
+        ] {
+            let mut world = World::new(profile);
+            world.seen.answer = answer;
+            let socket = ping(&mut world, far, 3, b"data");
+            let id = world.seen.id();
+            if decided {
+                world.flows.refuse(world.now, id, Refusal::Rst).unwrap();
+            }
+            world.pass(31.0);
+            let reply = world.client.echo_recv(socket, &mut buffer).unwrap();
+            let told = (reply.sequence, reply.error);
+            assert_eq!(told, (3, Some(EchoError::HostUnreachable)));
+        }
+    });
+}
+
+#[test]
 fn a_datagram_that_finds_no_room_is_called_for() {
     everywhere(|profile, far| {
         let mut world = World::new(profile);

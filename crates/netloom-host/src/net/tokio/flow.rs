@@ -389,6 +389,7 @@ impl Datagrams {
     /// Tells the peer that something is unreachable.
     fn tell(&self, error: &io::Error) {
         let what = match refusal_like(error) {
+            Refusal::Rst if self.tuple.protocol == FlowProtocol::Echo => Unreachable::Host,
             Refusal::Rst => Unreachable::Port,
             Refusal::Icmp(what) => what,
             Refusal::Drop => return,
