@@ -48,6 +48,19 @@
 //! come: connections take half of the budget at most, all other entries a quarter. What finds no
 //! room is dropped and counted, and its sender repeats it. A flow whose reader is slow closes its
 //! window. Timeouts ([`FlowTimeouts`]) end what nobody uses any more.
+//!
+//! Flows on which nothing moves any more do not shut out the others. Three eighths of the budget
+//! are not for large rings (the send and receive buffers of connections):
+//!
+//! * An eighth is kept for entries, so that newcomers are answered.
+//! * An eighth is kept for the queues of datagrams, which are empty again as soon as they are read.
+//! * An eighth is kept for small rings, of 4 KiB. And each connection is pledged a ring of 256 bytes
+//!   and as much for its records, which is put by when it is made (an eighth of the budget at
+//!   most): with that it goes on, if slowly, whatever the others do.
+//!
+//! Of the rest a ring takes a sixteenth of what is left there when it grows, or a quarter if it is
+//! no longer than 128 KiB: one has as much as its window, and many that stand still come ever
+//! closer to their share and never use it up.
 
 mod budget;
 mod calls;

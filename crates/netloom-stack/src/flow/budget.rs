@@ -3,8 +3,9 @@
 use crate::memory::slab::{Item, Slab};
 use crate::stack::Stack;
 
-/// Bytes that must be free for a flow that waits for memory to be called.
-const MEAL: usize = 1 << 16;
+/// What part of the budget is kept for each of these, whatever the others would take: the tables,
+/// the queues of datagrams, small rings. [`crate::flow`] has the whole rule.
+const KEPT: usize = 8;
 
 /// What parts of the budget tables grow to. They keep what they have once taken, and must leave
 /// enough to the others for whatever comes after a flood of one kind.
@@ -56,6 +57,17 @@ impl Stack {
             .saturating_sub(used)
     }
 
+    /// Bytes that are pledged to connections, and kept for datagrams.
+    fn flow_bytes_kept(&self) -> usize {
+        let datagrams = (self.flows.budget / KEPT).saturating_sub(self.udp.used());
+        self.flow_bytes_pledged(0).saturating_add(datagrams)
+    }
+
+    fn flow_bytes_pledged(&self, more: u32) -> usize {
+        let connections = self.tables.connections.len().saturating_add(more);
+        self.tcp.buffers.pledged(connections)
+    }
+
     /// Whether there is room for another flow.
     pub(super) fn has_room_for_flow(&mut self) -> bool {
         let growth = self.entry_growth(&self.tables.flows, 1);
@@ -83,6 +95,10 @@ impl Stack {
         let connections = &self.tables.connections;
         let most = self.flows.budget / CONNECTIONS;
         let growth = growth(connections, 1, connections.bytes(), most);
+        // With room for the ring that it is pledged.
+        if self.flow_bytes_left() < self.flow_bytes_pledged(1) {
+            return false;
+        }
         self.has_room_to_grow(growth)
     }
 
@@ -107,7 +123,8 @@ impl Stack {
         // Asked for every such packet, with and without flows.
         self.flows.budget == usize::MAX || {
             let growth = self.tables.packets.growth(len);
-            growth == 0 || self.flow_bytes_left() >= growth
+            let kept = self.flow_bytes_pledged(0);
+            growth == 0 || self.flow_bytes_left().saturating_sub(kept) >= growth
         }
     }
 
@@ -122,8 +139,13 @@ impl Stack {
         match growth {
             None => false,
             Some(0) => true,
-            Some(growth) if self.flow_bytes_left() < growth => false,
             Some(growth) => {
+                let left = self
+                    .flow_bytes_left()
+                    .saturating_sub(self.flow_bytes_kept());
+                if left < growth {
+                    return false;
+                }
                 self.share_budget_less(growth);
                 true
             }
@@ -149,10 +171,21 @@ impl Stack {
             self.tcp.buffers.trim();
             self.udp.trim();
         }
+        let kept = self.flows.budget / KEPT;
+        // What is kept for tables they have taken in part.
+        let rest = left.min(self.flows.budget.saturating_sub(kept));
         let udp = self.udp.held();
         let tcp = self.tcp.buffers.held();
         self.tcp.buffers.set_budget(left.saturating_sub(udp));
-        self.udp.set_budget(left.saturating_sub(tcp));
+        let connections = self.tables.connections.len();
+        let small = rest.saturating_sub(self.udp.used().max(kept));
+        self.tcp.buffers.set_shares(small, kept, connections);
+        // Datagrams have what is kept for them, and of the rest what connections leave.
+        let pledged = self.tcp.buffers.pledged(connections);
+        let tcp = tcp.saturating_add(pledged);
+        let shared = rest.saturating_sub(kept).saturating_sub(tcp);
+        let most = shared.max(kept).min(left.saturating_sub(tcp));
+        self.udp.set_budget(most);
     }
 
     /// Has those flows called that found no memory, as far as there is some now.
@@ -160,7 +193,7 @@ impl Stack {
         if self.flows.hungry.is_empty() {
             return;
         }
-        let mut meals = self.flow_bytes_left() / MEAL;
+        let mut meals = self.tcp.buffers.small_rings_left();
         while meals > 0 {
             let Some(id) = self.take_hungry_flow() else {
                 return;

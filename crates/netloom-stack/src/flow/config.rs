@@ -51,7 +51,7 @@ pub struct FlowConfig {
     /// budget bounds them too.
     pub flows: u32,
     /// Bytes that all flows together may take: a heap's only, lent memory is what it is. 256 MiB
-    /// at first.
+    /// at first. How it is shared is said [there](crate::flow#bounds).
     pub memory_budget: usize,
     /// When flows end that nobody uses.
     pub timeouts: FlowTimeouts,

@@ -355,8 +355,17 @@ impl Stack {
             let rest = text.get(bytes..).unwrap_or_default();
             if !rest.is_empty() {
                 buffers.ensure_rx(&mut slot.conn, &mut slot.buffers, rest.len());
-                if !slot.conn.keep(&mut slot.buffers.io(), rest) {
-                    slot.conn.retract(rest.len());
+                // What memory is too short for is given back: the peer sends it again.
+                let (kept, lost) = rest
+                    .split_at_checked(slot.buffers.rx_len())
+                    .unwrap_or((rest, &[]));
+                let lost = if slot.conn.keep(&mut slot.buffers.io(), kept) {
+                    lost.len()
+                } else {
+                    rest.len()
+                };
+                if lost > 0 {
+                    slot.conn.retract(lost);
                     dropped = Some(DropReason::TcpNoMemory);
                 }
             }

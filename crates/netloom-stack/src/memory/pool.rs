@@ -68,14 +68,15 @@ impl<T: Copy + Default> Pool<T> {
         let len = Self::block_len(min_len)?;
         let class = self.classes.get_mut(Self::class(len)?)?;
         let bytes = len * size_of::<T>();
-        if let Some(block) = class.pop() {
-            self.idle -= bytes;
-            self.in_use += bytes;
-            return Some(block);
-        }
         let in_use = self.in_use.checked_add(bytes)?;
+        // An idle block too: the budget may be less than it was.
         if in_use > self.budget {
             return None;
+        }
+        if let Some(block) = class.pop() {
+            self.idle -= bytes;
+            self.in_use = in_use;
+            return Some(block);
         }
         self.shrink_idle_to(self.budget - in_use);
         let mut block = Vec::new();

@@ -9,6 +9,8 @@ use netloom_tcp::{Connection, Io, Range, Record};
 
 #[cfg(feature = "alloc")]
 use crate::memory::pool::Pool;
+#[cfg(all(feature = "flows", feature = "alloc"))]
+use shares::{SMALL, Shares};
 
 /// The memory of one connection.
 pub(crate) struct Buffers {
@@ -272,6 +274,8 @@ struct Heap {
     #[cfg(feature = "bbr")]
     paths: usize,
     budget: usize,
+    #[cfg(feature = "flows")]
+    shares: Shares,
 }
 
 /// The least and the most ranges a connection on the heap has. With the least, a peer that loses
@@ -318,6 +322,8 @@ impl BufferPool {
                 #[cfg(feature = "bbr")]
                 paths: 0,
                 budget,
+                #[cfg(feature = "flows")]
+                shares: Shares::WHOLE,
             }),
             lent_rx: 0,
         }
@@ -365,6 +371,48 @@ impl BufferPool {
             heap.records.trim();
             heap.ranges.trim();
         }
+    }
+
+    /// Says how far the memory of connections may grow: to `small` bytes, of which large rings
+    /// leave `kept`, and no more than that is pledged.
+    #[cfg(feature = "flows")]
+    pub(crate) fn set_shares(&mut self, small: usize, kept: usize, connections: u32) {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &mut self.heap {
+            heap.shares.small = small;
+            heap.shares.large = small.saturating_sub(kept);
+            heap.shares.pledges = kept;
+            heap.shares.connections = connections as usize;
+            // What is pledged is not for what arrives out of order.
+            let most = small.saturating_sub(heap.spoken_for());
+            let ranges = heap.ranges.in_use().saturating_add(most);
+            heap.ranges.set_budget(heap.ranges.budget().min(ranges));
+        }
+        #[cfg(not(feature = "alloc"))]
+        let _ = (small, kept, connections);
+    }
+
+    /// Bytes pledged to so many connections that they do not hold yet.
+    #[cfg(feature = "flows")]
+    pub(crate) fn pledged(&self, connections: u32) -> usize {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &self.heap {
+            return heap.shares.pledged(connections as usize);
+        }
+        #[cfg(not(feature = "alloc"))]
+        let _ = connections;
+        0
+    }
+
+    /// How many small rings there is memory for.
+    #[cfg(feature = "flows")]
+    pub(crate) fn small_rings_left(&self) -> usize {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &self.heap {
+            let left = heap.shares.small.saturating_sub(heap.spoken_for());
+            return left / SMALL;
+        }
+        usize::MAX
     }
 
     /// Changes how many bytes may be held in all, records and ranges included.
@@ -432,7 +480,7 @@ impl BufferPool {
         } else {
             habit.len()
         };
-        let Some(mut new) = heap.bytes.take(need.max(plenty)) else {
+        let Some(mut new) = heap.take_ring(taken, have, need.max(plenty)) else {
             return false;
         };
         let len = new.len();
@@ -441,7 +489,8 @@ impl BufferPool {
         if have > 0 {
             buffers.habit.grew(len);
         }
-        true
+        // Of what does not fit its beginning does.
+        len >= need
     }
 
     #[cfg(not(feature = "alloc"))]
@@ -527,7 +576,8 @@ impl BufferPool {
         let (Some(heap), Some(taken)) = (&mut self.heap, buffers.taken()) else {
             return;
         };
-        let Some(mut new) = heap.bytes.take(want) else {
+        let have = taken.tx.len();
+        let Some(mut new) = heap.take_ring(taken, have, want) else {
             return;
         };
         conn.move_tx(&taken.tx, &mut new);
@@ -558,10 +608,8 @@ impl BufferPool {
         if have >= HEAP_RECORDS.1 || !worth {
             return;
         }
-        let Some(mut new) = heap
-            .records
-            .take(have.saturating_mul(2).max(HEAP_RECORDS.0))
-        else {
+        let want = have.saturating_mul(2).max(HEAP_RECORDS.0);
+        let Some(mut new) = heap.take_records(have, want) else {
             return;
         };
         conn.move_records(&taken.records, &mut new);
@@ -618,6 +666,10 @@ impl Heap {
     #[cfg(feature = "bbr")]
     fn ensure_path(&mut self, taken: &mut Taken) -> bool {
         let more = self.paths.saturating_add(size_of::<PathState>());
+        #[cfg(feature = "flows")]
+        if self.spoken_for().saturating_add(size_of::<PathState>()) > self.shares.small {
+            return taken.path.is_some();
+        }
         if taken.path.is_none() && more <= self.budget / 8 {
             let mut place = alloc::vec::Vec::new();
             if place.try_reserve_exact(1).is_ok() {
@@ -629,20 +681,67 @@ impl Heap {
         taken.path.is_some()
     }
 
+    /// A ring of `want` bytes, or as long as it may be, if that is longer than it was.
+    fn take_ring(&mut self, taken: &Taken, have: usize, want: usize) -> Option<Box<[u8]>> {
+        #[cfg(feature = "flows")]
+        {
+            let first = !taken.holds();
+            let len = self.longest(first, Pool::<u8>::block_len(want)?)?;
+            let ring = (len > have).then(|| self.bytes.take(len))??;
+            self.shares.grant(first);
+            Some(ring)
+        }
+        #[cfg(not(feature = "flows"))]
+        {
+            let _ = (taken, have);
+            self.bytes.take(want)
+        }
+    }
+
+    /// Room for `want` records, or for as many as may be, if they are more than there were.
+    fn take_records(&mut self, have: usize, want: usize) -> Option<Box<[Record]>> {
+        #[cfg(feature = "flows")]
+        {
+            let first = have == 0;
+            let bytes = Pool::<Record>::block_len(want)?.saturating_mul(size_of::<Record>());
+            let len = self.longest(first, bytes)? / size_of::<Record>();
+            let records = (len > have).then(|| self.records.take(len))??;
+            self.shares.grant(first);
+            Some(records)
+        }
+        #[cfg(not(feature = "flows"))]
+        {
+            let _ = have;
+            self.records.take(want)
+        }
+    }
+
     fn reclaim_rx(&mut self, taken: &mut Taken, habit: &mut Habit) {
         if !taken.rx.is_empty() {
             self.bytes.give(core::mem::take(&mut taken.rx));
             habit.drained();
+            #[cfg(feature = "flows")]
+            self.gave_ring(taken);
         }
         self.ranges.give(core::mem::take(&mut taken.ranges));
     }
 
     fn reclaim_tx(&mut self, taken: &mut Taken) {
-        self.bytes.give(core::mem::take(&mut taken.tx));
+        if !taken.tx.is_empty() {
+            self.bytes.give(core::mem::take(&mut taken.tx));
+            #[cfg(feature = "flows")]
+            self.gave_ring(taken);
+        }
+        #[cfg(feature = "flows")]
+        if !taken.records.is_empty() {
+            self.shares.gave();
+        }
         self.records.give(core::mem::take(&mut taken.records));
     }
 }
 
+#[cfg(all(feature = "flows", feature = "alloc"))]
+mod shares;
 #[cfg(test)]
 #[cfg(feature = "alloc")]
 mod tests;

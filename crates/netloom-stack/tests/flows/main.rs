@@ -12,6 +12,7 @@ mod hostile;
 mod loss;
 mod opening;
 mod sockets;
+mod standstill;
 mod stream;
 mod timeouts;
 mod world;

@@ -1,6 +1,6 @@
 //! A client with a stack of its own, and flows that answer for the rest of the world.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use netloom_stack::driver::{Instant, RxMeta};
 use netloom_stack::flow::{
@@ -31,6 +31,8 @@ pub struct Recorder {
     pub answer: Open,
     /// Bytes it takes of each flow in all.
     pub appetite: usize,
+    /// Flows of which it takes nothing, however hungry it is.
+    pub spurned: HashSet<FlowId>,
     /// Whether it gives credit at once.
     pub credits: bool,
     pub openings: Vec<(FlowId, FlowTuple)>,
@@ -49,6 +51,7 @@ impl Recorder {
         Recorder {
             answer: Open::Accept,
             appetite: usize::MAX,
+            spurned: HashSet::new(),
             credits: true,
             openings: Vec::new(),
             data: HashMap::new(),
@@ -79,7 +82,12 @@ impl FlowHandler for Recorder {
     }
     fn data(&mut self, id: FlowId, data: &[u8]) -> Taken {
         let known = self.data.entry(id).or_default();
-        let bytes = data.len().min(self.appetite.saturating_sub(known.len()));
+        let appetite = if self.spurned.contains(&id) {
+            0
+        } else {
+            self.appetite
+        };
+        let bytes = data.len().min(appetite.saturating_sub(known.len()));
         known.extend_from_slice(&data[..bytes]);
         self.last = (data.as_ptr() as usize, data.len());
         let credit = if self.credits { bytes } else { 0 };
