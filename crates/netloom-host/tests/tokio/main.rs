@@ -4,6 +4,7 @@
 
 mod flows;
 mod sockets;
+mod sources;
 
 use std::future::Future;
 use std::time::Duration;
