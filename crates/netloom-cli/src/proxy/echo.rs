@@ -1,16 +1,19 @@
 //! Pings carried on.
 
 use std::io;
+use std::pin::pin;
+use std::task::{Poll, ready};
 
 use netloom::tokio::EchoFlow;
+use rustix::net::{RecvFlags, recv};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
 
 use super::outside::{Outside, forget_errors};
+use super::{lost, scratch};
 
 /// Bytes of the ICMP header: type, code, checksum, identifier, sequence number.
 const HEADER_LEN: usize = 8;
-
-/// The longest message.
-const LONGEST: usize = 65_535;
 
 /// Sends each request on as this host's, and answers with each reply.
 pub(super) async fn carry(flow: EchoFlow, outside: Outside) {
@@ -21,16 +24,9 @@ pub(super) async fn carry(flow: EchoFlow, outside: Outside) {
     };
     let (request, reply) = if to.is_ipv4() { (8, 0) } else { (128, 129) };
     let upwards = async {
-        let mut message = vec![0; HEADER_LEN + LONGEST];
         loop {
-            match flow.recv(&mut message[HEADER_LEN..]).await {
-                Ok((sequence, len)) => {
-                    let [high, low] = sequence.to_be_bytes();
-                    // Identifier and checksum are the kernel's to fill in.
-                    message[..HEADER_LEN].copy_from_slice(&[request, 0, 0, 0, 0, 0, high, low]);
-                    let sent = socket.send(&message[..HEADER_LEN + len]).await;
-                    report(&flow, sent.err());
-                }
+            match taken_up(&flow, &socket, request).await {
+                Ok(sent) => report(&flow, sent.err()),
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => return,
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => return,
                 Err(_) => {}
@@ -38,24 +34,12 @@ pub(super) async fn carry(flow: EchoFlow, outside: Outside) {
         }
     };
     let downwards = async {
-        let mut message = vec![0; HEADER_LEN + LONGEST];
         loop {
-            match socket.recv(&mut message).await {
-                Ok(len) => {
-                    let Some((&[kind, _, _, _, _, _, high, low], data)) =
-                        message[..len].split_first_chunk::<HEADER_LEN>()
-                    else {
-                        continue;
-                    };
-                    // One that is too long for the path is lost.
-                    if kind == reply {
-                        let _ = flow.reply(u16::from_be_bytes([high, low]), data);
-                    }
-                }
-                Err(error) => {
-                    forget_errors(&socket);
-                    report(&flow, Some(error));
-                }
+            let comes = Interest::READABLE | Interest::ERROR;
+            let passed = socket.async_io(comes, || passed_down(&flow, &socket, reply));
+            if let Err(error) = passed.await {
+                forget_errors(&socket);
+                report(&flow, Some(error));
             }
         }
     };
@@ -63,6 +47,52 @@ pub(super) async fn carry(flow: EchoFlow, outside: Outside) {
         () = upwards => {}
         () = downwards => {}
     }
+}
+
+/// Takes the client's next request and sends it on, without a buffer while it waits for one. A
+/// request that finds no room outside is lost, as on any path.
+async fn taken_up(
+    flow: &EchoFlow,
+    socket: &UdpSocket,
+    request: u8,
+) -> io::Result<io::Result<usize>> {
+    std::future::poll_fn(|cx| {
+        scratch::with(|scratch| {
+            let Some((header, data)) = scratch.split_first_chunk_mut::<HEADER_LEN>() else {
+                return Poll::Pending;
+            };
+            let (sequence, len) = match ready!(pin!(flow.recv(data)).poll(cx)) {
+                Ok(taken) => taken,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            let [high, low] = sequence.to_be_bytes();
+            // Identifier and checksum are the kernel's to fill in.
+            *header = [request, 0, 0, 0, 0, 0, high, low];
+            let message = scratch.get(..HEADER_LEN + len).unwrap_or_default();
+            Poll::Ready(Ok(socket.try_send(message)))
+        })
+    })
+    .await
+}
+
+/// Takes what has come from outside and answers the client with it.
+fn passed_down(flow: &EchoFlow, socket: &UdpSocket, reply: u8) -> io::Result<()> {
+    scratch::with(|scratch| {
+        let (len, _) = recv(socket, &mut *scratch, RecvFlags::DONTWAIT)?;
+        let message = scratch.get(..len).unwrap_or_default();
+        let Some((&[kind, _, _, _, _, _, high, low], data)) =
+            message.split_first_chunk::<HEADER_LEN>()
+        else {
+            return Ok(());
+        };
+        if kind == reply {
+            match flow.reply(u16::from_be_bytes([high, low]), data) {
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => lost::too_long(),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Passes on what became of an earlier request.

@@ -4,9 +4,12 @@
 //! |---|---|
 //! | `outside` | this host's sockets: where they lead, and by which interface |
 //! | `tcp`, `udp`, `echo` | one flow of each kind, carried on |
+//! | `scratch`, `lost` | what they share: a buffer a thread, and what they could not pass on |
 
 mod echo;
+mod lost;
 mod outside;
+mod scratch;
 mod tcp;
 mod udp;
 
@@ -26,12 +29,17 @@ pub(crate) use outside::Outside;
 /// What flows may take, unless an option says otherwise, in MiB.
 const MEMORY: usize = 64;
 
+/// What a relay takes beside its flow, with its socket: for each so many bytes of the budget there
+/// may be a flow of each protocol.
+const RELAY: usize = 4096;
+
 /// Carry everybody's TCP, UDP and pings on by this host's sockets.
 ///
 /// Whatever the kernel routes into the TUN interface is taken in, whoever sent it and wherever it
 /// leads: netloom ends the connection and begins another one to the same destination with a socket
 /// of this host's. A connection that is refused there is refused here; an unreachable one is
-/// unreachable. Pings are carried on as pings.
+/// unreachable. Pings are carried on as pings. Fragments are not put together, and none are made:
+/// datagrams and pings that are longer than a packet on either interface are lost.
 ///
 /// Its own sockets must not be routed into the interface again: route what comes from others there
 /// (`ip rule add iif eth1 lookup 100`), or name the way out with --out.
@@ -60,7 +68,7 @@ pub struct ProxyArgs {
     #[arg(long, value_name = "INTERFACE")]
     out: Option<String>,
 
-    /// Bytes that flows may take, in MiB
+    /// Bytes that flows may take, in MiB; for each 4 KiB there may be a flow of each protocol
     #[arg(long, value_name = "MIB", default_value_t = MEMORY)]
     memory: usize,
 
@@ -125,7 +133,10 @@ impl ProxyArgs {
     }
 
     async fn serve(&self, tun: Tun) -> Result<(), Failure> {
-        let config = FlowConfig::default().memory_budget(self.memory.saturating_mul(1 << 20));
+        let memory = self.memory.saturating_mul(1 << 20);
+        let most = FlowConfig::default().flows;
+        let flows = u32::try_from(memory / RELAY).map_or(most, |flows| flows.min(most));
+        let config = FlowConfig::default().memory_budget(memory).flows(flows);
         let cannot = |what: &str, error| Failure::new(format!("cannot {what}: {error}"));
         let flows = FlowListener::new(tun, config).map_err(|error| cannot("take flows", error))?;
         let outside = Outside::by(self.out.as_deref());
@@ -197,9 +208,11 @@ pub(crate) async fn carry(mut flows: FlowListener, outside: Outside, verbose: bo
 /// What was dropped so far, by reason.
 fn dropped(flows: &FlowListener) -> String {
     let counters = flows.counters();
+    let of_relays = [("too-long-for-the-client", lost::count())];
     DropReason::ALL
         .iter()
         .map(|reason| (reason.name(), counters.dropped(*reason)))
+        .chain(of_relays)
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("; {name} {count}"))
         .collect()

@@ -75,7 +75,12 @@ impl Outside {
     /// A UDP socket that speaks with one remote end.
     pub(super) async fn datagrams(&self, to: SocketAddr) -> io::Result<UdpSocket> {
         let to = self.address(to);
-        self.connected(to, Type::DGRAM, Some(Protocol::UDP)).await
+        let socket = self.opened(to, Protocol::UDP)?;
+        // Room for what comes while others have the processor.
+        if setsockopt(&socket, sockopt::RcvBufForce, &ROOM).is_err() {
+            let _ = socket.set_recv_buffer_size(ROOM);
+        }
+        connected(socket, to).await
     }
 
     /// A socket for ICMP echoes to one host: what ping opens without rights, where the system
@@ -86,16 +91,11 @@ impl Outside {
             SocketAddr::V4(_) => Protocol::ICMPV4,
             SocketAddr::V6(_) => Protocol::ICMPV6,
         };
-        self.connected(to, Type::DGRAM, Some(protocol)).await
+        connected(self.opened(to, protocol)?, to).await
     }
 
-    async fn connected(
-        &self,
-        to: SocketAddr,
-        kind: Type,
-        protocol: Option<Protocol>,
-    ) -> io::Result<UdpSocket> {
-        let socket = Socket::new(Domain::for_address(to), kind, protocol)?;
+    fn opened(&self, to: SocketAddr, protocol: Protocol) -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(protocol))?;
         socket.set_nonblocking(true)?;
         if let Some(interface) = &self.interface {
             socket.bind_device(Some(interface.as_bytes()))?;
@@ -106,12 +106,12 @@ impl Outside {
         } else {
             setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
         }
-        // Room for what comes while others have the processor.
-        if setsockopt(&socket, sockopt::RcvBufForce, &ROOM).is_err() {
-            let _ = socket.set_recv_buffer_size(ROOM);
-        }
-        let socket = UdpSocket::from_std(socket.into())?;
-        socket.connect(to).await?;
         Ok(socket)
     }
+}
+
+async fn connected(socket: Socket, to: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::from_std(socket.into())?;
+    socket.connect(to).await?;
+    Ok(socket)
 }

@@ -4,26 +4,24 @@
 //! budget of all flows, which closes its window; what comes for it in the kernel. A relay has no
 //! buffer of its own, so thousands of them that wait cost nothing more.
 
-use std::cell::RefCell;
 use std::io;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use netloom::tokio::{Syn, TcpStream as Flow, WriteHalf};
-use tokio::io::AsyncWriteExt;
+use rustix::net::{RecvFlags, recv};
+use tokio::io::{AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
 use super::outside::Outside;
+use super::scratch;
 
 /// How long the other connection may take to open: less than the SYN is held for.
 const DIAL: Duration = Duration::from_secs(25);
 
-/// Bytes copied at a time.
-const PIECE: usize = 64 << 10;
-
-thread_local! {
-    /// Where bytes are on their way, between two calls and never longer.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; PIECE].into());
-}
+/// Bytes of what the server sends that are looked at, at least.
+const LEAST_PIECE: usize = 4096;
 
 /// Dials first and answers the SYN after; then copies both ways until both have finished.
 pub(super) async fn carry(syn: Syn, outside: Outside) {
@@ -61,7 +59,7 @@ async fn to_server_from(client: &Flow, server: &TcpStream) -> io::Result<()> {
     loop {
         client.readable().await?;
         server.writable().await?;
-        let passed: io::Result<usize> = SCRATCH.with_borrow_mut(|scratch| {
+        let passed: io::Result<usize> = scratch::with(|scratch| {
             let n = client.try_peek(scratch)?;
             if n == 0 {
                 return Ok(0);
@@ -81,30 +79,52 @@ async fn to_server_from(client: &Flow, server: &TcpStream) -> io::Result<()> {
 
 /// Passes on what the server sends, until it has finished.
 async fn to_client_from(server: &TcpStream, client: &mut WriteHalf<'_>) -> io::Result<()> {
+    // Bytes looked at: where memory is short the client's side takes a few only.
+    let mut piece = scratch::LEN;
     loop {
-        let mut rest = Vec::new();
-        // Only now is anything read: a client that does not read leaves it in the kernel.
-        client.writable().await?;
+        // It is taken once it is passed on: a client that does not read leaves it in the kernel.
         server.readable().await?;
-        let read: io::Result<usize> = SCRATCH.with_borrow_mut(|scratch| {
-            let n = server.try_read(scratch)?;
-            let passed = would_block_as_none(client.try_write(&scratch[..n]))?;
-            // There was room, but memory may be short.
-            rest.extend_from_slice(&scratch[passed..n]);
-            Ok(n)
+        let passed = std::future::poll_fn(|cx| {
+            scratch::with(|scratch| {
+                let (looked, _) = scratch.split_at_mut(piece.min(scratch.len()));
+                let n = match peek(server, looked) {
+                    Ok(0) => return Poll::Ready(Ok(0)),
+                    Ok(n) => n,
+                    Err(error) => return Poll::Ready(Err(error)),
+                };
+                let written = ready!(Pin::new(&mut *client).poll_write(cx, &looked[..n]))?;
+                take(server, &mut looked[..written])?;
+                piece = if written == n {
+                    scratch::LEN
+                } else {
+                    written.saturating_mul(2).max(LEAST_PIECE)
+                };
+                Poll::Ready(Ok(written))
+            })
         });
-        match read {
+        match passed.await {
             Ok(0) => return Ok(()),
-            Ok(_) => client.write_all(&rest).await?,
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
     }
 }
 
-fn would_block_as_none(written: io::Result<usize>) -> io::Result<usize> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        written => written,
+/// What has come, which stays where it is.
+fn peek(server: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    server.try_io(Interest::READABLE, || {
+        Ok(recv(server, &mut *buffer, RecvFlags::PEEK)?.0)
+    })
+}
+
+/// Takes what was peeked at and passed on. None of it is copied again.
+fn take(server: &TcpStream, passed: &mut [u8]) -> io::Result<()> {
+    let (taken, _) = recv(server, &mut *passed, RecvFlags::TRUNC)?;
+    // The kernel has what it has shown.
+    if taken == passed.len() {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
     }
 }

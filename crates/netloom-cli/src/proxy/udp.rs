@@ -1,13 +1,36 @@
 //! Datagrams carried on.
 
 use std::io;
+use std::pin::pin;
+use std::task::{Poll, ready};
 
 use netloom::tokio::UdpFlow;
+use rustix::net::{RecvFlags, recv};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
 
 use super::outside::{Outside, forget_errors};
+use super::{lost, scratch};
 
-/// The longest datagram.
-const LONGEST: usize = 65_535;
+/// What became of a datagram that was taken.
+enum Sent {
+    Passed,
+    Failed(io::Error),
+    /// There was no room for it: this is a copy.
+    Waits(Vec<u8>),
+}
+
+impl Sent {
+    fn of(sent: io::Result<usize>, datagram: &[u8]) -> Sent {
+        match sent {
+            Ok(_) => Sent::Passed,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Sent::Waits(datagram.to_vec())
+            }
+            Err(error) => Sent::Failed(error),
+        }
+    }
+}
 
 /// Passes datagrams both ways, and what ICMP says of them, until the flow's time is over.
 pub(super) async fn carry(flow: UdpFlow, outside: Outside) {
@@ -16,11 +39,16 @@ pub(super) async fn carry(flow: UdpFlow, outside: Outside) {
         Err(error) => return flow.refuse_like(&error),
     };
     let upwards = async {
-        let mut buffer = vec![0; LONGEST];
         loop {
-            match flow.recv(&mut buffer).await {
+            // There is room for it first: what is taken can be passed on.
+            if socket.writable().await.is_err() {
+                return;
+            }
+            match taken_up(&flow, &socket).await {
+                Ok(Sent::Passed) => {}
                 // One that cannot be sent is lost, as on any path.
-                Ok(len) => report(&flow, socket.send(&buffer[..len]).await.err()),
+                Ok(Sent::Failed(error)) => report(&flow, Some(error)),
+                Ok(Sent::Waits(datagram)) => report(&flow, socket.send(&datagram).await.err()),
                 Err(error) if is_over(&error) => return,
                 // The client is not there any more; perhaps it comes back.
                 Err(_) => {}
@@ -28,22 +56,23 @@ pub(super) async fn carry(flow: UdpFlow, outside: Outside) {
         }
     };
     let downwards = async {
-        let mut buffer = vec![0; LONGEST];
         loop {
-            match socket.recv(&mut buffer).await {
-                Ok(len) => {
-                    if flow
-                        .send(&buffer[..len])
-                        .await
-                        .is_err_and(|error| is_over(&error))
-                    {
-                        return;
-                    }
-                }
+            let comes = Interest::READABLE | Interest::ERROR;
+            let passed = socket.async_io(comes, || passed_down(&flow, &socket));
+            let sent = match passed.await {
+                Ok(Sent::Passed) => continue,
+                Ok(Sent::Failed(error)) => Err(error),
+                Ok(Sent::Waits(datagram)) => flow.send(&datagram).await.map(drop),
                 Err(error) => {
                     forget_errors(&socket);
                     report(&flow, Some(error));
+                    continue;
                 }
+            };
+            match sent {
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => lost::too_long(),
+                Err(error) if is_over(&error) => return,
+                Ok(()) | Err(_) => {}
             }
         }
     };
@@ -51,6 +80,29 @@ pub(super) async fn carry(flow: UdpFlow, outside: Outside) {
         () = upwards => {}
         () = downwards => {}
     }
+}
+
+/// Takes the client's next datagram and sends it on, without a buffer while it waits for one.
+async fn taken_up(flow: &UdpFlow, socket: &UdpSocket) -> io::Result<Sent> {
+    std::future::poll_fn(|cx| {
+        scratch::with(|scratch| {
+            let taken = ready!(pin!(flow.recv(scratch)).poll(cx));
+            Poll::Ready(taken.map(|len| {
+                let datagram = scratch.get(..len).unwrap_or_default();
+                Sent::of(socket.try_send(datagram), datagram)
+            }))
+        })
+    })
+    .await
+}
+
+/// Takes what has come from outside and sends it on to the client.
+fn passed_down(flow: &UdpFlow, socket: &UdpSocket) -> io::Result<Sent> {
+    scratch::with(|scratch| {
+        let (len, _) = recv(socket, &mut *scratch, RecvFlags::DONTWAIT)?;
+        let datagram = scratch.get(..len).unwrap_or_default();
+        Ok(Sent::of(flow.try_send(datagram), datagram))
+    })
 }
 
 /// Passes on what became of an earlier datagram.
