@@ -19,8 +19,8 @@ use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use lossy::lossy_pair;
 use netloom_host::device::LinkEnd;
 use netloom_host::net::channel::{
-    Bus, BusEvent, Bytes, ChannelConfig, ChannelListener, ChannelMessage, Endpoint, PortAllocator,
-    Presence, TcpChannel, block_on,
+    Address, Bus, BusEvent, Bytes, ChannelConfig, ChannelListener, ChannelMessage, Endpoint,
+    PortAllocator, Presence, TcpChannel, block_on,
 };
 use netloom_host::net::{Net, Reason};
 use netloom_stack::CloseReason;
@@ -406,6 +406,7 @@ fn a_bus_carries_every_conversation() {
             panic!("nobody departed");
         };
         assert_eq!(gone, came[0]);
+        right.finish(listener, gone);
         let Some(BusEvent::Departed { here, .. }) = left.next().await else {
             panic!("the other end was not told");
         };
@@ -418,13 +419,166 @@ fn a_bus_carries_every_conversation() {
         left.send(late).await.unwrap();
         assert_eq!((left.len(), right.len()), (1, 1));
         left.close().await.unwrap();
-        assert!(matches!(
-            right.next().await,
-            Some(BusEvent::Departed { .. })
-        ));
+        let Some(BusEvent::Departed { peer: gone, .. }) = right.next().await else {
+            panic!("nobody departed");
+        };
+        right.finish(listener, gone);
         assert!(right.is_empty());
         assert!(matches!(left.next().await, Some(BusEvent::Departed { .. })));
         assert_eq!(left.next().await, None);
+    });
+}
+
+/// A bus with one conversation, which another stack's channel began: the bus, this side's end of it,
+/// the other's, and the channel.
+async fn conversation(a: &Net, b: &Net) -> (Bus, Endpoint, Address, TcpChannel) {
+    let mut bus = Bus::new(b);
+    let listener = bus.listen("10.0.0.2:0").unwrap();
+    let to = SocketAddr::from(([10, 0, 0, 2], listener.port));
+    let channel = a.channel_connect(to).await.unwrap();
+    let Some(BusEvent::Appeared { here, peer }) = bus.next().await else {
+        panic!("nobody came");
+    };
+    (bus, here, peer, channel)
+}
+
+/// Everything until the other side's goodbye.
+async fn hear_all(channel: &mut TcpChannel) -> Vec<u8> {
+    let mut heard = Vec::new();
+    while let Some(said) = channel.next().await {
+        heard.extend_from_slice(&said);
+    }
+    heard
+}
+
+fn message(source: Endpoint, peer: Address, subpacket: Bytes) -> ChannelMessage {
+    ChannelMessage {
+        source,
+        destination: peer.into(),
+        subpacket,
+    }
+}
+
+/// More than all buffers between a bus and who listens to it: so many messages of 32 KiB.
+const MANY: u32 = 800;
+
+fn nth(n: u32) -> Bytes {
+    Bytes::from(n.to_be_bytes().repeat(8192))
+}
+
+fn assert_all_of(heard: Vec<u8>) {
+    assert_eq!(heard.len(), MANY as usize * 32_768);
+    assert!(heard.into_iter().eq((0..MANY).flat_map(nth)));
+}
+
+#[test]
+fn a_bus_says_goodbye_behind_what_was_fed() {
+    let (a, b) = pair();
+    block_on(async {
+        let (mut bus, here, peer, mut channel) = conversation(&a, &b).await;
+        bus.feed(message(here, peer, Bytes::from("the last say")))
+            .await
+            .unwrap();
+        bus.finish(here, peer);
+        // It counts no more, and takes nothing more.
+        assert!(bus.is_empty());
+        bus.feed(message(here, peer, Bytes::from("too late")))
+            .await
+            .unwrap();
+        SinkExt::flush(&mut bus).await.unwrap();
+        assert_eq!(hear_all(&mut channel).await, b"the last say");
+        // What the other side still says is told.
+        channel.send(Bytes::from("and?")).await.unwrap();
+        let Some(BusEvent::Message(heard)) = bus.next().await else {
+            panic!("nothing was said");
+        };
+        assert_eq!(heard.subpacket, Bytes::from("and?"));
+    });
+}
+
+#[test]
+fn a_bus_says_goodbye_behind_more_than_fits_anywhere() {
+    let (a, b) = pair();
+    block_on(async {
+        let (mut bus, here, peer, mut channel) = conversation(&a, &b).await;
+        for n in 0..MANY {
+            bus.feed(message(here, peer, nth(n))).await.unwrap();
+        }
+        bus.finish(here, peer);
+        let (flushed, heard) =
+            futures_util::join!(SinkExt::flush(&mut bus), hear_all(&mut channel));
+        flushed.unwrap();
+        assert_all_of(heard);
+    });
+}
+
+#[test]
+fn a_bus_answers_who_has_said_goodbye_and_reads_on() {
+    let (a, b) = pair();
+    block_on(async {
+        let (mut bus, here, peer, mut channel) = conversation(&a, &b).await;
+        channel.send(Bytes::from("why?")).await.unwrap();
+        channel.close().await.unwrap();
+        let Some(BusEvent::Message(question)) = bus.next().await else {
+            panic!("nothing was said");
+        };
+        let Some(BusEvent::Departed { reason, .. }) = bus.next().await else {
+            panic!("nobody departed");
+        };
+        assert_eq!(reason, None);
+        assert_eq!(bus.len(), 1);
+        bus.send(question.reply("because ")).await.unwrap();
+        bus.send(question.reply("of that")).await.unwrap();
+        bus.finish(here, peer);
+        assert_eq!(hear_all(&mut channel).await, b"because of that");
+        assert!(bus.is_empty());
+    });
+}
+
+#[test]
+fn a_goodbye_loses_nothing_that_a_bus_had_taken() {
+    let (a, b) = pair();
+    block_on(async {
+        let (mut bus, here, peer, mut channel) = conversation(&a, &b).await;
+        for n in 0..MANY {
+            bus.feed(message(here, peer, nth(n))).await.unwrap();
+        }
+        channel.close().await.unwrap();
+        let Some(BusEvent::Departed { reason, .. }) = bus.next().await else {
+            panic!("nobody departed");
+        };
+        assert_eq!(reason, None);
+        bus.finish(here, peer);
+        let (flushed, heard) =
+            futures_util::join!(SinkExt::flush(&mut bus), hear_all(&mut channel));
+        flushed.unwrap();
+        assert_all_of(heard);
+    });
+}
+
+#[test]
+fn the_stream_of_a_bus_does_not_end_before_all_is_said() {
+    let (a, b) = pair();
+    block_on(async {
+        let mut bus = Bus::new(&a);
+        let mut peers = listen(&b, "10.0.0.2:0");
+        let (handle, peer) = bus.connect(peers.local_addr()).await.unwrap();
+        let mut channel = peers.next().await.unwrap();
+        for n in 0..MANY {
+            bus.feed(message(handle.into(), peer, nth(n)))
+                .await
+                .unwrap();
+        }
+        bus.finish(handle, peer);
+        channel.close().await.unwrap();
+        // Nothing but the stream is asked, and the bus is dropped at its end.
+        let listens = async move {
+            let departed = bus.next().await;
+            assert!(matches!(departed, Some(BusEvent::Departed { .. })));
+            assert_eq!(bus.next().await, None);
+        };
+        let ((), heard) = futures_util::join!(listens, hear_all(&mut channel));
+        assert_all_of(heard);
     });
 }
 
@@ -460,6 +614,57 @@ fn the_slowest_sets_the_pace_of_a_bus_in_bounded_memory() {
         flushed.unwrap();
         let due = (0..taken).flat_map(|n| n.to_be_bytes().repeat(8192));
         assert!(heard.into_iter().eq(due));
+    });
+}
+
+#[test]
+fn a_bus_that_waits_for_nobody_resets_who_does_not_read() {
+    const BEHIND: usize = 1 << 20;
+    let (a, b) = pair();
+    block_on(async {
+        let (mut bus, here, good, mut listening) = conversation(&a, &b).await;
+        bus.reset_slow(BEHIND);
+        let to = SocketAddr::from(([10, 0, 0, 2], listening.peer_addr().port()));
+        let mut deaf = a.channel_connect(to).await.unwrap();
+        let Some(BusEvent::Appeared { peer: slow, .. }) = bus.next().await else {
+            panic!("nobody came");
+        };
+        let mut said = 0;
+        let reason = loop {
+            // Neither waits, however little is taken of it.
+            for peer in [slow, good] {
+                let sent = bus.feed(message(here, peer, nth(said)));
+                sent.now_or_never().expect("it waits").unwrap();
+            }
+            said += 1;
+            assert!(said < 100_000, "it is never reset");
+            let heard = async { (hear(&mut listening, 32_768).await, None) };
+            let departed = async { (Vec::new(), bus.next().await) };
+            let (octets, event) = futures_util::select_biased! {
+                heard = heard.fuse() => heard,
+                departed = departed.fuse() => departed,
+            };
+            match event {
+                None => assert!(octets.into_iter().eq(nth(said - 1))),
+                Some(BusEvent::Departed { peer, reason, .. }) => {
+                    assert_eq!(peer, slow);
+                    break reason;
+                }
+                event => panic!("{event:?}"),
+            }
+        };
+        assert_eq!(reason, Some(CloseReason::Aborted));
+        assert_eq!(bus.len(), 1);
+        eventually("it was not told", || {
+            deaf.close_reason() == Some(CloseReason::PeerReset)
+        });
+        while deaf.next().await.is_some() {}
+        // The other conversation has not even noticed.
+        bus.send(message(here, good, Bytes::from("still here")))
+            .await
+            .unwrap();
+        bus.finish(here, good);
+        assert!(hear_all(&mut listening).await.ends_with(b"still here"));
     });
 }
 
@@ -536,6 +741,7 @@ async fn chat(mut bus: Bus, present: Arc<AtomicUsize>) {
             }
             BusEvent::Departed { here, peer, .. } => {
                 members.remove(&(here, peer));
+                bus.finish(here, peer);
                 (peer, format!("{} departed\n", peer.0))
             }
             BusEvent::Message(message) => {

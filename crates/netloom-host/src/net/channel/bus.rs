@@ -1,6 +1,6 @@
 //! All conversations as one stream of messages, each with where it comes from and where it goes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -105,13 +105,14 @@ pub enum BusEvent {
     },
     /// Something was said.
     Message(ChannelMessage),
-    /// A conversation is over.
+    /// Nothing more will be heard of a conversation.
     Departed {
         /// This side's end.
         here: Endpoint,
         /// The other side.
         peer: Address,
-        /// Why the connection ended; `None` if it has not: only the other side has said goodbye.
+        /// Why the connection ended; `None` if it has not: only the other side has said goodbye, and
+        /// listens on. This side may still speak, and says goodbye by [`Bus::finish`].
         reason: Option<CloseReason>,
     },
 }
@@ -163,7 +164,11 @@ impl Stream for Source {
 /// This side of a conversation: what is to be said.
 struct Voice {
     sender: ChannelSender,
-    waiting: std::collections::VecDeque<Bytes>,
+    waiting: VecDeque<Bytes>,
+    /// How many octets they are.
+    octets: usize,
+    /// Goodbye is said behind what waits, and nothing more is taken.
+    finished: bool,
     /// Its port is nobody else's as long.
     _port: Option<Port>,
 }
@@ -171,10 +176,16 @@ struct Voice {
 /// All conversations of a program as one: a [`Stream`] of [`BusEvent`], a [`Sink`] of
 /// [`ChannelMessage`].
 ///
-/// The stream ends when the bus neither listens nor has a conversation.
+/// The stream ends when the bus does not listen, all other sides have said goodbye, and everything
+/// that the bus had taken is said.
+///
+/// The two directions of a conversation end each by itself: the other side's goodbye is
+/// [`BusEvent::Departed`], this side's is [`Bus::finish`]. A conversation that is never finished is
+/// kept until its connection ends.
 ///
 /// A message for a conversation that is over is dropped: its end was told, or will be in a moment.
-/// When the other sides take too little, the bus takes no more: the slowest of them sets the pace.
+/// When the other sides take too little, the bus takes no more: the slowest of them sets the pace,
+/// unless [`Bus::reset_slow`] says how far behind one may be.
 pub struct Bus {
     net: Net,
     ports: PortAllocator,
@@ -183,13 +194,17 @@ pub struct Bus {
     /// Whose voices have something to say.
     speaking: BTreeSet<Key>,
     pending: usize,
+    /// Octets that may wait for one other side.
+    behind: Option<usize>,
+    /// For somebody more waits.
+    slow: bool,
     last_handle: u64,
 }
 
 impl fmt::Debug for Bus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bus")
-            .field("conversations", &self.voices.len())
+            .field("conversations", &self.len())
             .field("pending", &self.pending)
             .finish_non_exhaustive()
     }
@@ -205,6 +220,8 @@ impl Bus {
             voices: BTreeMap::new(),
             speaking: BTreeSet::new(),
             pending: 0,
+            behind: None,
+            slow: false,
             last_handle: 0,
         }
     }
@@ -237,76 +254,130 @@ impl Bus {
         Ok((handle, peer))
     }
 
-    /// Says goodbye behind what was said already. What the other side still says is told.
+    /// Lets nobody wait for the slowest: of another side that takes so little that more than so many
+    /// octets wait for it, the conversation is reset instead, and ends with
+    /// [`CloseReason::Aborted`]. What waits is forgotten.
+    ///
+    /// All others together then hold up to as many octets each. It must be more than what may be
+    /// said at once.
+    pub fn reset_slow(&mut self, octets: usize) {
+        self.behind = Some(octets);
+        self.slow = true;
+    }
+
+    /// Says goodbye behind what was said already, and takes nothing more for this conversation. What
+    /// the other side still says is told.
+    ///
+    /// What waits goes out while the bus is polled, as sink or as stream: dropping the bus loses it.
     pub fn finish(&mut self, here: impl Into<Endpoint>, peer: Address) {
         let key = (here.into(), peer);
-        if let Some(voice) = self.voices.remove(&key) {
-            self.forget(&key, &voice);
+        if self.speaking.contains(&key) {
+            if let Some(voice) = self.voices.get_mut(&key) {
+                voice.finished = true;
+            }
+        } else {
+            self.silence(&key);
+        }
+    }
+
+    /// Resets a conversation: what waits is forgotten, and the other side is told. It ends with
+    /// [`CloseReason::Aborted`].
+    pub fn abort(&mut self, here: impl Into<Endpoint>, peer: Address) {
+        if let Some(voice) = self.silence(&(here.into(), peer)) {
+            voice.sender.abort();
         }
     }
 
     /// How many conversations this side has not finished.
     pub fn len(&self) -> usize {
-        self.voices.len()
+        self.voices.values().filter(|v| !v.finished).count()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.voices.is_empty()
+        self.len() == 0
     }
 
     fn add(&mut self, key: Key, channel: TcpChannel, port: Option<Port>) {
         let (sender, receiver) = channel.split();
         let voice = Voice {
             sender,
-            waiting: std::collections::VecDeque::new(),
+            waiting: VecDeque::new(),
+            octets: 0,
+            finished: false,
             _port: port,
         };
+        // Between the same two ends there was one before, whose connection is over.
+        self.silence(&key);
         self.voices.insert(key, voice);
         self.sources.push(Source::Conversation(key, receiver));
     }
 
-    fn forget(&mut self, key: &Key, voice: &Voice) {
+    /// Takes a voice away, and what it still had to say.
+    fn silence(&mut self, key: &Key) -> Option<Voice> {
         self.speaking.remove(key);
+        let voice = self.voices.remove(key)?;
         self.pending -= voice.waiting.len();
+        Some(voice)
     }
 
     /// Says what can be said; ready when nothing is left.
     fn poll_speak(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut lost = Vec::new();
+        let (mut silent, mut slow) = (Vec::new(), Vec::new());
         self.speaking.retain(|key| {
             let Some(voice) = self.voices.get_mut(key) else {
                 return false;
             };
-            loop {
-                match Pin::new(&mut voice.sender).poll_ready(cx) {
-                    Poll::Pending => return true,
-                    Poll::Ready(Err(_)) => {
-                        lost.push(*key);
-                        return false;
+            let (said, all) = voice.speak(cx);
+            self.pending -= said;
+            match all {
+                Poll::Pending => {
+                    if self.behind.is_some_and(|most| voice.octets > most) {
+                        slow.push(*key);
                     }
-                    Poll::Ready(Ok(())) => {}
+                    true
                 }
-                let Some(item) = voice.waiting.pop_front() else {
-                    return false;
-                };
-                self.pending -= 1;
-                if Pin::new(&mut voice.sender).start_send(item).is_err() {
-                    lost.push(*key);
-                    return false;
+                Poll::Ready(all) => {
+                    // The end of a connection is told by the stream.
+                    if all.is_err() || voice.finished {
+                        silent.push(*key);
+                    }
+                    false
                 }
             }
         });
-        // The stream tells of their end.
-        for key in lost {
-            if let Some(voice) = self.voices.remove(&key) {
-                self.pending -= voice.waiting.len();
-            }
+        for key in silent {
+            self.silence(&key);
         }
+        for (here, peer) in slow {
+            self.abort(here, peer);
+        }
+        self.slow = false;
         if self.speaking.is_empty() {
             Poll::Ready(())
         } else {
             Poll::Pending
+        }
+    }
+}
+
+impl Voice {
+    /// Says what can be said, and tells how many messages that were; ready when nothing is left.
+    fn speak(&mut self, cx: &mut Context<'_>) -> (usize, Poll<Result<(), Error>>) {
+        let mut said = 0;
+        loop {
+            match Pin::new(&mut self.sender).poll_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                other => return (said, other),
+            }
+            let Some(item) = self.waiting.pop_front() else {
+                return (said, Poll::Ready(Ok(())));
+            };
+            said += 1;
+            self.octets -= item.len();
+            if let Err(error) = Pin::new(&mut self.sender).start_send(item) {
+                return (said, Poll::Ready(Err(error)));
+            }
         }
     }
 }
@@ -317,9 +388,12 @@ impl Stream for Bus {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<BusEvent>> {
         let this = &mut *self;
         // A program that only listens must not keep others from hearing what it said before.
-        let _ = this.poll_speak(cx);
-        let news = ready!(Pin::new(&mut this.sources).poll_next(cx));
-        Poll::Ready(news.map(|news| match news {
+        let all_said = this.poll_speak(cx);
+        let Some(news) = ready!(Pin::new(&mut this.sources).poll_next(cx)) else {
+            // Nobody is left to be heard: but what was taken is to be said.
+            return all_said.map(|()| None);
+        };
+        Poll::Ready(Some(match news {
             News::Newcomer(key @ (here, peer), channel) => {
                 this.add(key, *channel, None);
                 BusEvent::Appeared { here, peer }
@@ -330,8 +404,9 @@ impl Stream for Bus {
                 subpacket,
             }),
             News::End(key @ (here, peer), reason) => {
-                if let Some(voice) = this.voices.remove(&key) {
-                    this.forget(&key, &voice);
+                // After a mere goodbye the other side listens on.
+                if reason.is_some() {
+                    this.silence(&key);
                 }
                 BusEvent::Departed { here, peer, reason }
             }
@@ -343,10 +418,12 @@ impl Sink<ChannelMessage> for Bus {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.pending >= PENDING {
+        let full = self.behind.is_none() && self.pending >= PENDING;
+        if full || self.slow {
             let _ = self.poll_speak(cx);
         }
-        if self.pending < PENDING {
+        // Where nobody is waited for, who is too slow is gone by now.
+        if self.behind.is_some() || self.pending < PENDING {
             Poll::Ready(Ok(()))
         } else {
             Poll::Pending
@@ -359,10 +436,13 @@ impl Sink<ChannelMessage> for Bus {
             return Err(netloom_stack::Error::InvalidRemote.into());
         };
         let key = (message.source, peer);
-        if let Some(voice) = self.voices.get_mut(&key) {
+        let this = &mut *self;
+        if let Some(voice) = this.voices.get_mut(&key).filter(|v| !v.finished) {
+            voice.octets += message.subpacket.len();
             voice.waiting.push_back(message.subpacket);
-            self.pending += 1;
-            self.speaking.insert(key);
+            this.pending += 1;
+            this.slow |= this.behind.is_some_and(|most| voice.octets > most);
+            this.speaking.insert(key);
         }
         Ok(())
     }

@@ -141,6 +141,12 @@ impl ChannelSender {
         Poll::Ready(Ok(()))
     }
 
+    /// Resets the connection, for both halves.
+    pub(super) fn abort(&self) {
+        // One that is over already needs no reset.
+        let _ = self.inner.stream.abort();
+    }
+
     fn finish(&mut self) -> Result<(), Error> {
         if self.finished {
             return Ok(());
