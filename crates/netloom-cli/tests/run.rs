@@ -2,13 +2,15 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
-use std::io::Write;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, unshare};
 
 /// `nobody`'s numbers.
 const ID: &str = "65534";
@@ -81,7 +83,7 @@ fn a_command_reaches_netloom_and_the_host_behind_it() {
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 1024];
-            let _ = std::io::Read::read(&mut stream, &mut request).unwrap();
+            let _ = stream.read(&mut request).unwrap();
             let answer = b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nhost";
             stream.write_all(answer).unwrap();
         });
@@ -112,9 +114,115 @@ fn the_command_runs_as_the_user_and_its_exit_code_is_passed_on() {
     assert_eq!(code(&["sh", "-c", "kill -9 $$"]), Some(137));
     assert_eq!(code(&["netloom-no-such-command"]), Some(127));
     assert_eq!(code(&["/"]), Some(126));
-    let resolv = fs::read("/etc/resolv.conf").unwrap_or_default();
+}
+
+/// A stand-in for a stub resolver: knows netloom.test, by UDP and TCP.
+fn answer(question: &[u8]) -> Vec<u8> {
+    let name = b"\x07netloom\x04test\0";
+    let asked = question.get(12..12 + name.len()) == Some(name);
+    let a = question.get(12 + name.len()..12 + name.len() + 4) == Some(&[0, 1, 0, 1]);
+    let found = asked && a;
+    let end = 12 + question[12..].iter().position(|&c| c == 0).unwrap() + 5;
+    let mut answer = question[..end].to_vec();
+    // A response with recursion; no such name unless it is the one.
+    answer[2..12].copy_from_slice(&[
+        0x81,
+        if asked { 0x80 } else { 0x83 },
+        0,
+        1,
+        0,
+        u8::from(found),
+        0,
+        0,
+        0,
+        0,
+    ]);
+    if found {
+        answer.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7]);
+    }
+    answer
+}
+
+fn resolve_at(at: &str) {
+    let udp = UdpSocket::bind((at, 53)).unwrap();
+    thread::spawn(move || {
+        let mut question = [0; 512];
+        while let Ok((len, from)) = udp.recv_from(&mut question) {
+            let _ = udp.send_to(&answer(&question[..len]), from);
+        }
+    });
+    let tcp = TcpListener::bind((at, 53)).unwrap();
+    thread::spawn(move || {
+        for mut stream in tcp.incoming().flatten() {
+            let mut len = [0; 2];
+            while stream.read_exact(&mut len).is_ok() {
+                let mut question = vec![0; u16::from_be_bytes(len).into()];
+                stream.read_exact(&mut question).unwrap();
+                let answer = answer(&question);
+                let mut message = (answer.len() as u16).to_be_bytes().to_vec();
+                message.extend_from_slice(&answer);
+                stream.write_all(&message).unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn names_are_looked_up_where_the_host_does() {
+    let test = "names_are_looked_up_where_the_host_does";
+    let folder = folder();
+    if run(test, folder.path(), &["true"]).is_none() {
+        return;
+    }
+    // This thread, and what it starts, are another host, with a resolv.conf of its own.
+    if unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).is_err() {
+        return skip(test, "there can be no other host");
+    }
+    let sh = |script: &str| {
+        let done = Command::new("sh").args(["-ec", script]).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    sh("mount --make-rprivate /; ip link set lo up");
+    if Path::new("/run/nscd").exists() {
+        // It looks names up outside of all namespaces.
+        sh("mount -t tmpfs none /run/nscd");
+    }
+    let conf = folder.path().join("resolv.conf");
+    fs::write(&conf, "").unwrap();
+    sh(&format!("mount --bind {} /etc/resolv.conf", conf.display()));
+    for at in ["127.0.0.1", "127.0.0.53", "127.1.2.3", "::1"] {
+        resolve_at(at);
+    }
+    for servers in [
+        // systemd-resolved's, dnsmasq's, unbound's.
+        "# a stub\nnameserver 127.0.0.53\noptions edns0 trust-ad\nsearch test\n",
+        "nameserver 127.0.0.53\noptions use-vc\nsearch test",
+        "nameserver 127.0.0.1\nsearch test\n",
+        "nameserver\t::1\nsearch test\n",
+        "nameserver 127.1.2.3\nnameserver 127.0.0.53\nsearch test\n",
+        // Nobody is at the first: the others are asked.
+        "nameserver 127.0.0.54\nnameserver 127.0.0.53\nnameserver 127.1.2.3\nsearch test\n",
+        // The host itself, if none is named.
+        "search test\n",
+    ] {
+        fs::write(&conf, servers).unwrap();
+        // The second by the search list.
+        for name in ["netloom.test", "netloom"] {
+            let command = ["getent", "ahostsv4", name];
+            let output = run(test, folder.path(), &command).unwrap();
+            assert_eq!(output.status.code(), Some(0), "{servers:?}: {output:?}");
+            assert!(text(&output.stdout).contains("192.0.2.7"), "{output:?}");
+        }
+        let unknown = run(test, folder.path(), &["getent", "ahostsv4", "unknown.test"]);
+        assert_eq!(unknown.unwrap().status.code(), Some(2));
+        // The host's file is as it was.
+        assert_eq!(fs::read_to_string(&conf).unwrap(), servers);
+    }
+    // Whoever is no loopback address is asked as outside.
+    let far = "nameserver 192.0.2.53\n";
+    fs::write(&conf, far).unwrap();
     let seen = run(test, folder.path(), &["cat", "/etc/resolv.conf"]).unwrap();
-    assert_eq!(seen.stdout, resolv, "names are looked up as outside");
+    assert_eq!(text(&seen.stdout), far);
 }
 
 #[test]

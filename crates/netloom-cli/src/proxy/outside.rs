@@ -1,7 +1,7 @@
 //! This host's sockets, as flows are carried on by them.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt};
@@ -22,8 +22,8 @@ pub(super) fn forget_errors(socket: &UdpSocket) {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outside {
     interface: Option<Arc<str>>,
-    /// Addresses that stand for this host's loopback addresses.
-    host: Arc<[IpAddr]>,
+    /// Addresses that stand for others of this host.
+    host: Arc<[(IpAddr, IpAddr)]>,
 }
 
 impl Outside {
@@ -35,22 +35,18 @@ impl Outside {
         }
     }
 
-    /// The same with addresses that stand for this host itself.
-    pub(crate) fn with_host(mut self, host: &[IpAddr]) -> Outside {
+    /// The same with addresses that stand for others, which are this host's own.
+    pub(crate) fn with_host(mut self, host: Vec<(IpAddr, IpAddr)>) -> Outside {
         self.host = host.into();
         self
     }
 
     /// Where a destination is outside.
     fn address(&self, of: SocketAddr) -> SocketAddr {
-        if !self.host.contains(&of.ip()) {
-            return of;
+        match self.host.iter().find(|(seen, _)| *seen == of.ip()) {
+            Some((_, meant)) => SocketAddr::new(*meant, of.port()),
+            None => of,
         }
-        let loopback = match of.ip() {
-            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        };
-        SocketAddr::new(loopback, of.port())
     }
 
     /// Connects.

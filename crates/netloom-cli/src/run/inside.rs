@@ -1,7 +1,7 @@
 //! The process in the namespace: it lays the cable, passes its end out, and becomes the command.
 
 use std::fs;
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -17,6 +17,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
+use super::names::Names;
 use super::{InsideArgs, child, namespace};
 use crate::failure::Failure;
 
@@ -34,6 +35,17 @@ impl InsideArgs {
         let cable = namespace::lay_cable().map_err(|error| {
             Failure::new(format!("cannot lay a cable into the namespace: {error}"))
         })?;
+        let put = Names::of_host().map_or(Ok(()), |names| {
+            names.put(&self.at.with_file_name("resolv.conf"))
+        });
+        if let Err(error) = put {
+            // Much can be done without names.
+            let what = "names cannot be looked up in there";
+            let _ = writeln!(
+                io::stderr(),
+                "netloom: {what}: no resolv.conf of its own: {error}"
+            );
+        }
         send(&parent, &cable).map_err(lost)?;
         drop(cable);
         // It answers when there is somebody at the other end.

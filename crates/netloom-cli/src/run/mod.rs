@@ -1,7 +1,8 @@
 //! `netloom run -- CMD`: a command whose network is netloom, without rights.
 //!
 //! The command gets a network namespace of its own, with one cable: the kernel at its end, netloom
-//! behind the other. Nothing of the host changes: no file, no interface, no route.
+//! behind the other. Nothing of the host changes: no file, no interface, no route. Where the host's
+//! resolver is at a loopback address, the command sees another `/etc/resolv.conf`.
 //!
 //! Two processes: this one stays outside, where the host's sockets are, and starts itself again; that
 //! one enters the namespaces, lays the cable, passes its end out, and becomes the command.
@@ -9,15 +10,17 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `namespace` | entering the namespaces, as the user one was; the cable |
+//! | `names` | whom the command asks about names |
 //! | `inside` | the process in the namespace, and where the two meet |
 //! | `child` | the command: its signals, its exit code |
 
 mod child;
 mod inside;
+mod names;
 pub(crate) mod namespace;
 
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::thread;
@@ -29,6 +32,7 @@ use crate::proxy::{Outside, carry, raise_limit, runtime};
 use crate::serve::{Limits, Root, Server};
 use crate::signals::Interrupts;
 use inside::Rendezvous;
+use names::Names;
 use namespace::{HOST, SERVER, SERVER_V6};
 
 /// The port of the services' HTTP server.
@@ -39,7 +43,7 @@ const HTTP_PORT: u16 = 80;
 /// The command runs as you, in a network namespace of its own. There is nothing but netloom in it:
 /// at 10.71.0.2 and fd71::2 it answers pings and serves a folder over HTTP; 10.71.0.3 and fd71::3
 /// are this host (its 127.0.0.1 and ::1); everything else, TCP, UDP and pings, is ended by netloom
-/// and carried on by this host's sockets. Signals are passed on, and the exit code is the command's.
+/// and carried on by this host's sockets. Names are looked up where this host looks them up. Signals are passed on, and the exit code is the command's.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -137,7 +141,12 @@ fn start(
             .spawn(move || server.serve(&stack, listener))
             .map_err(|error| cannot("start a thread", error))?;
     }
-    let outside = Outside::default().with_host(&HOST);
+    let mut host = vec![
+        (HOST[0], IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        (HOST[1], IpAddr::V6(Ipv6Addr::LOCALHOST)),
+    ];
+    host.extend(Names::of_host().into_iter().flat_map(|n| n.stand_for));
+    let outside = Outside::default().with_host(host);
     runtime.spawn(carry(flows, outside, false));
     Ok(net)
 }

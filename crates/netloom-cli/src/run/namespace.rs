@@ -14,6 +14,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 use tokio::runtime::Handle;
 
+use super::names::STUBS;
 use crate::failure::Failure;
 
 /// The kernel's end of the cable, and netloom's.
@@ -109,14 +110,14 @@ pub(super) fn lay_cable() -> io::Result<PacketSocket> {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     ];
-    for ((router, everything), host) in routers.into_iter().zip(everything).zip(HOST) {
-        let whole = if host.is_ipv4() { 32 } else { 128 };
-        // The host would be on the link, where nobody has its address.
-        for (to, prefix) in [(everything, 0), (host, whole)] {
-            match kernel.route(to, prefix, Some(router)) {
-                Err(_) if router.is_ipv6() => {}
-                done => drop(done?),
-            }
+    // What stands for the host would be on the link, where nobody has its address.
+    let host = HOST.into_iter().chain(STUBS);
+    let host = host.map(|address| (address, if address.is_ipv4() { 32 } else { 128 }));
+    for (to, prefix) in everything.map(|all| (all, 0)).into_iter().chain(host) {
+        let router = routers[usize::from(to.is_ipv6())];
+        match kernel.route(to, prefix, Some(router)) {
+            Err(_) if router.is_ipv6() => {}
+            done => drop(done?),
         }
     }
     Ok(PacketSocket::open(NETLOOM_IF)?)
