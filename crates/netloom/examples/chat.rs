@@ -1,4 +1,5 @@
-//! A chat room: whoever comes hears who is there, what is said, and who goes.
+//! A chat room: whoever comes hears who is there, what is said, and who goes. Who does not read what is
+//! said is shown out: nobody waits for him.
 //!
 //! Without arguments three members meet in it, over a cable in memory. With `tap`, as root, it is at
 //! 10.71.0.2 port 6667: `chat tap`, then `nc 10.71.0.2 6667` in other windows.
@@ -10,9 +11,13 @@ mod room {
     use futures_util::{SinkExt, StreamExt};
     use netloom::channel::{Address, Bus, BusEvent, Bytes, ChannelMessage, Endpoint};
     use netloom::net::{Error, Net};
+    use netloom::stack::CloseReason;
 
     /// A line that never ends is cut here.
     const LINE: usize = 1024;
+    /// Octets that may wait for a member: more than what all lines of one message amount to, which is
+    /// 64 KiB at most, with a name before each.
+    const BEHIND: usize = 1 << 20;
 
     /// Who is there: this side's end, and what was said of a line so far.
     type Members = BTreeMap<Address, (Endpoint, Vec<u8>)>;
@@ -21,6 +26,7 @@ mod room {
     pub(super) async fn open(net: &Net, port: u16) -> Result<(), Error> {
         let mut bus = Bus::new(net);
         bus.listen(port)?;
+        bus.reset_slow(BEHIND);
         let mut members = Members::new();
         while let Some(event) = bus.next().await {
             match event {
@@ -38,15 +44,16 @@ mod room {
                     .await?;
                     members.insert(peer, (here, Vec::new()));
                 }
-                BusEvent::Departed { peer, .. } => {
+                BusEvent::Departed { here, peer, reason } => {
                     members.remove(&peer);
-                    tell(
-                        &mut bus,
-                        &members,
-                        peer,
-                        &format!("* {} has gone\n", peer.0),
-                    )
-                    .await?;
+                    bus.finish(here, peer);
+                    let why = match reason {
+                        // By this side, that is.
+                        Some(CloseReason::Aborted) => ": what is said is not read there",
+                        _ => "",
+                    };
+                    let text = format!("* {} has gone{why}\n", peer.0);
+                    tell(&mut bus, &members, peer, &text).await?;
                 }
                 BusEvent::Message(ChannelMessage {
                     source, subpacket, ..
@@ -54,9 +61,12 @@ mod room {
                     let Endpoint::Address(peer) = source else {
                         continue;
                     };
+                    // An empty line says nothing: with a name before it it would be many times as long.
                     for line in members
                         .get_mut(&peer)
                         .map_or(Vec::new(), |m| lines(&mut m.1, &subpacket))
+                        .iter()
+                        .filter(|line| !line.is_empty())
                     {
                         tell(&mut bus, &members, peer, &format!("{}: {line}\n", peer.0)).await?;
                     }
@@ -110,8 +120,11 @@ mod room {
 
 #[cfg(target_os = "linux")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    use futures_util::{SinkExt, StreamExt};
-    use netloom::channel::{Bytes, TcpChannel, block_on};
+    use std::pin::pin;
+
+    use futures_util::future::{Either, select};
+    use futures_util::{SinkExt, Stream, StreamExt};
+    use netloom::channel::{Bytes, block_on};
 
     if std::env::args().nth(1).as_deref() == Some("tap") {
         let net = netloom::Tap::create("netloom0")?
@@ -123,7 +136,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     /// The next words, as soon as they are a line.
-    async fn hear(who: &str, member: &mut TcpChannel) {
+    async fn hear(who: &str, member: &mut (impl Stream<Item = Bytes> + Unpin)) {
         let mut line = Vec::new();
         while !line.ends_with(b"\n") {
             line.extend(
@@ -161,6 +174,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         hear("bob", &mut bob).await;
         drop(bob);
         hear("ann", &mut ann).await;
+        // Carl does not read. Whatever ann says, the room goes on.
+        let mut carl = net.channel_connect_with(&from(4003)?, room).await?;
+        hear("ann", &mut ann).await;
+        let (mut mouth, mut ear) = ann.split();
+        let story = async {
+            loop {
+                let mut line = vec![b'x'; 1000];
+                line.push(b'\n');
+                if let Err(error) = mouth.send(Bytes::from(line)).await {
+                    break error;
+                }
+            }
+        };
+        match select(pin!(story), pin!(hear("ann", &mut ear))).await {
+            Either::Left((error, _)) => return Err(error.into()),
+            Either::Right(((), _)) => {}
+        }
+        while carl.next().await.is_some() {}
+        if let Some(reason) = carl.close_reason() {
+            println!("carl is told: {}", reason.message());
+        }
         Ok(())
     })
 }

@@ -100,7 +100,9 @@ fn chat() {
         example("chat"),
         "bob hears * 10.0.0.1:4001 is here\nann hears * 10.0.0.1:4002 has come\n\
          ann hears 10.0.0.1:4002: hello ann\nbob hears 10.0.0.1:4001: hello bob\n\
-         ann hears * 10.0.0.1:4002 has gone\n"
+         ann hears * 10.0.0.1:4002 has gone\nann hears * 10.0.0.1:4003 has come\n\
+         ann hears * 10.0.0.1:4003 has gone: what is said is not read there\n\
+         carl is told: the peer reset the connection\n"
     );
 }
 
