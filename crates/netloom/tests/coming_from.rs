@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The words of `docs/coming-from.md` that stand for something in these crates.
-const WORDS: [&str; 29] = [
+const WORDS: [&str; 37] = [
     "PortStack",
     "RecvEth",
     "HandleEth",
@@ -13,6 +13,14 @@ const WORDS: [&str; 29] = [
     "net.Conn",
     "TCPListener",
     "net.Listener",
+    "NewDHCPClient",
+    "BeginRequest",
+    "RequestedAddr",
+    "Xid",
+    "Hostname",
+    "DHCP server",
+    "NTP",
+    "httpx",
     "Buffer",
     "tcp-address",
     "tcp-handle",

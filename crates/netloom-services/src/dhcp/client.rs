@@ -75,6 +75,7 @@ const EVENTS: usize = 8;
 /// from its [`lease`](Client::lease). It takes one UDP socket of the stack, with queues of at least
 /// 600 bytes; on lent memory one place among watched addresses, two with a fallback.
 #[derive(Debug)]
+#[doc(alias = "NewDHCPClient")]
 pub struct Client {
     iface: IfaceId,
     socket: UdpHandle,
@@ -174,6 +175,7 @@ impl Client {
     /// Begins to ask for an address, as `request` says, with the next [`poll`](Client::poll). A lease
     /// it has is kept until another takes its place; [`release`](Client::release) or
     /// [`stop`](Client::stop) give it up first: what is being given back has gone before it begins.
+    #[doc(alias = "BeginRequest")]
     pub fn begin(&mut self, request: Request<'_>) {
         self.settings = Settings::new(&request, self.mac);
         self.fixed_xid = request.xid;

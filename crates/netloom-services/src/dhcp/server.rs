@@ -47,6 +47,7 @@ const TURN: usize = 8;
 /// A server never answers about an address before the store has it: a store that survives a crash
 /// makes a server that does.
 #[derive(Debug)]
+#[doc(alias = "DHCP server")]
 pub struct Server<'a, S> {
     iface: IfaceId,
     socket: UdpHandle,

@@ -36,6 +36,7 @@ const BODY_ROOM: usize = 512;
 /// A call that returns [`ReadError::WouldBlock`] has kept what arrived; it is made again when more
 /// has.
 #[derive(Debug)]
+#[doc(alias = "httpx")]
 pub struct Head<'b> {
     buffer: &'b mut [u8],
     limits: HeadLimits,

@@ -171,6 +171,7 @@ struct ServerInfo {
 
 /// A client of one server.
 #[derive(Debug)]
+#[doc(alias = "NTP")]
 pub struct Client {
     config: ClientConfig,
     rng: Rng,

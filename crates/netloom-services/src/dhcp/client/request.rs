@@ -14,6 +14,7 @@ use crate::dhcp::identity::ClientId;
 #[doc(alias = "RequestConfig")]
 pub struct Request<'a> {
     /// An address that would be welcome: servers may give it or another.
+    #[doc(alias = "RequestedAddr")]
     pub requested_address: Option<Ipv4Addr>,
     /// An address this client had before, in a lease that has not ended: asked for at once
     /// (INIT-REBOOT), without a look at other offers. If nobody answers within 12 seconds, or a server
@@ -22,8 +23,10 @@ pub struct Request<'a> {
     /// Seconds the lease should last; the server decides.
     pub lease_time: Option<u32>,
     /// The transaction id of the first exchange; else it is random, as those that follow are.
+    #[doc(alias = "Xid")]
     pub xid: Option<u32>,
     /// The host's name, for servers that tell DNS; at most 63 bytes, else it is left out.
+    #[doc(alias = "Hostname")]
     pub hostname: &'a str,
     /// The host's full name (RFC 4702); at most 128 bytes. With it the host name is not sent
     /// (RFC 4702 §3.1).
