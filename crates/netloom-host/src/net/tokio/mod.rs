@@ -95,6 +95,8 @@ impl super::Net {
 impl Net {
     /// Listens at an address and port: see [`Net::tcp_listen`](super::Net::tcp_listen).
     ///
+    /// Cancel safe: it never waits. A listener that is not returned listens no more.
+    ///
     /// # Errors
     /// As there.
     // Nothing is waited for yet; it is async as tokio's is.
@@ -120,6 +122,8 @@ impl Net {
     }
 
     /// Opens a UDP socket at an address and port: see [`Net::udp_bind`](super::Net::udp_bind).
+    ///
+    /// Cancel safe: it never waits. A socket that is not returned is closed.
     ///
     /// # Errors
     /// As there.
