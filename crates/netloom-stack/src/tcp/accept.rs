@@ -288,23 +288,24 @@ impl Stack {
         let Some(listener) = slot.listener().checked_sub(1) else {
             return;
         };
-        count!(self, tcp_passive_opens);
         let item = Ref::new(Kind::Connection, index);
-        let to_tell = Ref::new(Kind::Listener, listener);
         #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
         if let (Some(slot), Some(entry)) = (
             self.tables.connections.get_mut(index),
             self.tables.listeners.get_mut(listener),
         ) {
             // Mostly both lists are empty.
+            let to_tell = Ref::new(Kind::Listener, listener);
             if entry.queue.begin_with(&mut slot.news, item, 0)
                 && self.events.begin_with(&mut entry.news, to_tell, 0)
             {
+                count!(self, tcp_passive_opens);
                 return;
             }
         }
         self.put(On::accept(listener), item);
-        self.news(to_tell);
+        count!(self, tcp_passive_opens);
+        self.news(Ref::new(Kind::Listener, listener));
     }
 
     /// Takes a connection that ended before anybody accepted it out of its listener's queue.

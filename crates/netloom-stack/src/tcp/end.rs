@@ -182,6 +182,8 @@ impl Stack {
         self.queue_time_wait(item);
     }
 
+    // Small machines find the oldest by a look at all: there it is next to nothing.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(always))]
     fn queue_time_wait(&mut self, item: Ref) {
         self.put_time_wait(item);
         self.entry_due_in(self.time_wait_ticks());
