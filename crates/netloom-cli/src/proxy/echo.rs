@@ -25,6 +25,10 @@ pub(super) async fn carry(flow: EchoFlow, outside: Outside) {
     let (request, reply) = if to.is_ipv4() { (8, 0) } else { (128, 129) };
     let upwards = async {
         loop {
+            // There is room for it first: what is taken can be passed on.
+            if socket.writable().await.is_err() {
+                return;
+            }
             match taken_up(&flow, &socket, request).await {
                 Ok(sent) => report(&flow, sent.err()),
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => return,
