@@ -17,6 +17,7 @@ use std::io::Write;
 use std::net::IpAddr;
 
 use netloom::Tun;
+use netloom::control::Control;
 use netloom::device::{Device, DeviceError, Offload};
 use netloom::stack::DropReason;
 use netloom::tokio::{Flow, FlowConfig, FlowListener};
@@ -138,7 +139,9 @@ impl ProxyArgs {
         let flows = u32::try_from(memory / RELAY).map_or(most, |flows| flows.min(most));
         let config = FlowConfig::default().memory_budget(memory).flows(flows);
         let cannot = |what: &str, error| Failure::new(format!("cannot {what}: {error}"));
-        let flows = FlowListener::new(tun, config).map_err(|error| cannot("take flows", error))?;
+        // Those who carry are to be seen as those who serve are.
+        let flows = FlowListener::with_control(tun, config, &Control::IfPossible)
+            .map_err(|error| cannot("take flows", error))?;
         let outside = Outside::by(self.out.as_deref());
         let ask = |kind| signal(kind).map_err(|error| cannot("wait for signals", error));
         let mut ends = (ask(SignalKind::interrupt())?, ask(SignalKind::terminate())?);

@@ -47,6 +47,75 @@ fn world(config: FlowConfig) -> (Net, FlowListener) {
     (client.tokio(), FlowListener::new(far, config).unwrap())
 }
 
+#[cfg(feature = "control")]
+#[tokio::test]
+async fn flows_are_seen_by_who_asks() {
+    use netloom_host::control::{Ask, Client, Control, Line, Socket, SocketState};
+
+    let path = std::env::temp_dir().join(format!("netloom-{}-flows.sock", std::process::id()));
+    let (near, far) = cable();
+    let client = Blocking::builder(near)
+        .address("10.0.0.1/24")
+        .gateway("10.0.0.254")
+        .start_on(&tokio::runtime::Handle::current())
+        .unwrap()
+        .tokio();
+    let control = Control::At(path.clone());
+    let mut flows = FlowListener::with_control(far, FlowConfig::default(), &control).unwrap();
+    let (connected, accepted) = soon(async {
+        tokio::join!(client.tcp_connect(FAR[0]), async {
+            let Some(Flow::Tcp(syn)) = flows.accept().await else {
+                panic!("a connection")
+            };
+            syn.accept().await.unwrap()
+        })
+    })
+    .await;
+    let connected = connected.unwrap();
+    let ends = (
+        connected.peer_addr().unwrap(),
+        connected.local_addr().unwrap(),
+    );
+    /// What a program beside sees: the sockets, and the reasons of the dead.
+    async fn ask(path: std::path::PathBuf) -> (Vec<Socket>, Vec<String>, u64) {
+        let asked = tokio::task::spawn_blocking(move || {
+            let mut client = Client::connect(&path).unwrap();
+            let sockets = client.gather(Ask::Sockets, |line| match line {
+                Line::Socket(socket) => Some(*socket),
+                _ => None,
+            });
+            let closed = client.gather(Ask::Closed, |line| match line {
+                Line::Closed(closed) => Some(closed.reason),
+                _ => None,
+            });
+            let count = client.gather(Ask::Counters, |line| match line {
+                Line::Counter(counter) if counter.name == "now.connections" => Some(counter.value),
+                _ => None,
+            });
+            (sockets.unwrap(), closed.unwrap(), count.unwrap()[0])
+        });
+        soon(asked).await.unwrap()
+    }
+    let (sockets, closed, count) = ask(path.clone()).await;
+    assert_eq!((sockets.len(), closed.len(), count), (1, 0, 1));
+    assert_eq!((sockets[0].local, sockets[0].remote), ends);
+    assert_eq!(sockets[0].state, SocketState::Established);
+    // It is tuned as well, and tells of the dead.
+    let set = path.clone();
+    let set = tokio::task::spawn_blocking(move || {
+        let (name, value) = ("ip_default_ttl".to_owned(), 7);
+        Client::connect(&set)?.gather(Ask::SetTunable { name, value }, Some)
+    });
+    soon(set).await.unwrap().unwrap();
+    accepted.abort().unwrap();
+    drop(accepted);
+    let (sockets, closed, _) = ask(path.clone()).await;
+    assert!(sockets.is_empty(), "{sockets:?}");
+    assert_eq!(closed.len(), 1);
+    drop(flows);
+    assert!(!path.exists());
+}
+
 /// Sends back whatever comes.
 fn serve(mut flows: FlowListener) -> tokio::task::JoinHandle<FlowListener> {
     tokio::spawn(async move {

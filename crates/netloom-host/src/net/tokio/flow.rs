@@ -75,6 +75,15 @@ impl FlowListener {
         device: impl Device + 'static,
         config: FlowConfig,
     ) -> io::Result<FlowListener> {
+        let running = FlowListener::start(runtime, device, config)?;
+        Ok(FlowListener::of(&Arc::new(running)))
+    }
+
+    fn start(
+        runtime: &Handle,
+        device: impl Device + 'static,
+        config: FlowConfig,
+    ) -> io::Result<Running> {
         if device.medium() != Medium::Ip {
             let message = "flows need a device of bare IP packets, such as a TUN interface";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
@@ -83,7 +92,27 @@ impl FlowListener {
         sys::random_bytes(&mut seed)?;
         let config = config.mtu(device.mtu());
         let stack = Stack::for_flows(&config, Seed::from(seed)).map_err(to_io)?;
-        let running = start_on(runtime, stack, Box::new(device))?;
+        start_on(runtime, stack, Box::new(device))
+    }
+
+    /// [`FlowListener::new`], which other programs of the same user can ask about, as
+    /// [`Builder::control`](crate::net::Builder::control) says.
+    ///
+    /// # Errors
+    /// As there; with [`Control::On`](crate::control::Control::On) or
+    /// [`At`](crate::control::Control::At), its socket cannot be made.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[cfg(feature = "control")]
+    pub fn with_control(
+        device: impl Device + 'static,
+        config: FlowConfig,
+        control: &crate::control::Control,
+    ) -> io::Result<FlowListener> {
+        let name = device.name().to_owned();
+        let mut running = FlowListener::start(&Handle::current(), device, config)?;
+        running.open_control(control, &name)?;
         Ok(FlowListener::of(&Arc::new(running)))
     }
 
