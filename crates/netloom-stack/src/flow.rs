@@ -54,8 +54,8 @@
 //!
 //! * An eighth is kept for entries, so that newcomers are answered.
 //! * An eighth is kept for the queues of datagrams, which are empty again as soon as they are read.
-//! * An eighth is kept for small rings, of 4 KiB. And each connection is pledged a ring of 256 bytes
-//!   and as much for its records, which is put by when it is made (an eighth of the budget at
+//! * An eighth is kept for small rings, of 4 KiB. And each connection is pledged a ring of 1 KiB and 256 bytes
+//!   for its records, which are put by when it is made (an eighth of the budget at
 //!   most): with that it goes on, if slowly, whatever the others do.
 //!
 //! Of the rest a ring takes a sixteenth of what is left there when it grows, or a quarter if it is

@@ -104,7 +104,13 @@ async fn flows_are_seen_by_who_asks() {
     let set = path.clone();
     let set = tokio::task::spawn_blocking(move || {
         let (name, value) = ("ip_default_ttl".to_owned(), 7);
-        Client::connect(&set)?.gather(Ask::SetTunable { name, value }, Some)
+        Client::connect(&set)?.gather(
+            Ask::SetTunable {
+                name,
+                value: value.to_string(),
+            },
+            Some,
+        )
     });
     soon(set).await.unwrap().unwrap();
     accepted.abort().unwrap();

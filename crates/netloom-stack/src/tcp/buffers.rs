@@ -10,7 +10,7 @@ use netloom_tcp::{Connection, Io, Range, Record};
 #[cfg(feature = "alloc")]
 use crate::memory::pool::Pool;
 #[cfg(all(feature = "flows", feature = "alloc"))]
-use shares::{SMALL, Shares};
+use shares::{Pledge, SMALL, Shares};
 
 /// The memory of one connection.
 pub(crate) struct Buffers {
@@ -685,10 +685,10 @@ impl Heap {
     fn take_ring(&mut self, taken: &Taken, have: usize, want: usize) -> Option<Box<[u8]>> {
         #[cfg(feature = "flows")]
         {
-            let first = !taken.holds();
-            let len = self.longest(first, Pool::<u8>::block_len(want)?)?;
+            let pledge = (!taken.holds()).then_some(Pledge::Ring);
+            let len = self.longest(pledge, Pool::<u8>::block_len(want)?)?;
             let ring = (len > have).then(|| self.bytes.take(len))??;
-            self.shares.grant(first);
+            self.shares.grant(pledge);
             Some(ring)
         }
         #[cfg(not(feature = "flows"))]
@@ -702,11 +702,11 @@ impl Heap {
     fn take_records(&mut self, have: usize, want: usize) -> Option<Box<[Record]>> {
         #[cfg(feature = "flows")]
         {
-            let first = have == 0;
+            let pledge = (have == 0).then_some(Pledge::Records);
             let bytes = Pool::<Record>::block_len(want)?.saturating_mul(size_of::<Record>());
-            let len = self.longest(first, bytes)? / size_of::<Record>();
+            let len = self.longest(pledge, bytes)? / size_of::<Record>();
             let records = (len > have).then(|| self.records.take(len))??;
-            self.shares.grant(first);
+            self.shares.grant(pledge);
             Some(records)
         }
         #[cfg(not(feature = "flows"))]
@@ -734,7 +734,7 @@ impl Heap {
         }
         #[cfg(feature = "flows")]
         if !taken.records.is_empty() {
-            self.shares.gave();
+            self.shares.gave(Pledge::Records);
         }
         self.records.give(core::mem::take(&mut taken.records));
     }

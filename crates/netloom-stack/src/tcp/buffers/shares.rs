@@ -3,14 +3,25 @@
 //!
 //! A ring grows as far as a part of what is left: many that only grow come ever closer to their
 //! share of the budget and never reach it, as queues in a switch with shared memory do (Choudhury
-//! and Hahne's dynamic thresholds). Small rings are granted beyond that share. And always is each
-//! connection granted a ring of the smallest size and as much for its records, without which it
-//! sends nothing: so much is put by when it is made, up to a part of the budget.
+//! and Hahne's dynamic thresholds). Small rings are granted beyond that share, out of one of their
+//! own. And always is each connection granted the ring of a [`Pledge`] and a few records, without
+//! which it sends nothing: so much is put by when it is made, up to a part of the budget.
 
 use super::{Heap, Taken};
 
-/// Bytes of the ring that every connection is pledged, and of its records: the smallest block.
-pub(super) const PLEDGE: usize = 256;
+/// Bytes that every connection is pledged.
+#[derive(Clone, Copy)]
+pub(super) enum Pledge {
+    /// Of its first ring: a request, an answer. What does not fit is cut, and comes again only when
+    /// its sender's timer has expired.
+    Ring = 1024,
+    /// Of its records.
+    Records = 256,
+}
+
+impl Pledge {
+    const ALL: usize = Pledge::Ring as usize + Pledge::Records as usize;
+}
 
 /// The length of a small ring: two segments or so.
 pub(super) const SMALL: usize = 4096;
@@ -20,6 +31,9 @@ pub(super) const SMALL: usize = 4096;
 const PART: usize = 16;
 const MODEST_PART: usize = 4;
 const MODEST: usize = 128 << 10;
+
+/// And a small ring takes no more than this part of what is left for those.
+const SMALL_PART: usize = 8;
 
 /// What rings may take.
 pub(super) struct Shares {
@@ -32,7 +46,7 @@ pub(super) struct Shares {
     pub(super) pledges: usize,
     /// Connections there are.
     pub(super) connections: usize,
-    /// Pledges that are kept: connections with a ring, and those with records.
+    /// Bytes of pledges that are kept: of connections with a ring, and of those with records.
     granted: usize,
 }
 
@@ -48,19 +62,19 @@ impl Shares {
 
     /// Bytes pledged to so many connections that they do not hold yet.
     pub(super) fn pledged(&self, connections: usize) -> usize {
-        let all = connections.saturating_mul(2);
-        let pledged = all.saturating_sub(self.granted).saturating_mul(PLEDGE);
-        pledged.min(self.pledges)
+        let all = connections.saturating_mul(Pledge::ALL);
+        all.saturating_sub(self.granted).min(self.pledges)
     }
 
-    /// Something was granted, perhaps the first of its kind.
-    pub(super) fn grant(&mut self, first: bool) {
-        self.granted = self.granted.saturating_add(usize::from(first));
+    /// Something was granted, the first of its kind if a pledge was kept by it.
+    pub(super) fn grant(&mut self, kept: Option<Pledge>) {
+        let bytes = kept.map_or(0, |pledge| pledge as usize);
+        self.granted = self.granted.saturating_add(bytes);
     }
 
     /// The last of its kind was given back.
-    pub(super) fn gave(&mut self) {
-        self.granted = self.granted.saturating_sub(1);
+    pub(super) fn gave(&mut self, pledge: Pledge) {
+        self.granted = self.granted.saturating_sub(pledge as usize);
     }
 }
 
@@ -80,31 +94,30 @@ impl Heap {
     }
 
     /// Bytes that may be taken now of `want`, each a power of two, by a connection that has none
-    /// of their kind if they are its `first`.
-    pub(super) fn longest(&self, first: bool, want: usize) -> Option<usize> {
-        let most = self.most(first);
+    /// of their kind yet if there is a `pledge` to keep.
+    pub(super) fn longest(&self, pledge: Option<Pledge>, want: usize) -> Option<usize> {
+        let most = self.most(pledge.map_or(0, |pledge| pledge as usize));
         if want <= most {
             return Some(want);
         }
         1usize.checked_shl(most.checked_ilog2()?)
     }
 
-    fn most(&self, first: bool) -> usize {
-        let pledged = if first { PLEDGE } else { 0 };
+    fn most(&self, pledged: usize) -> usize {
         let taken = self.spoken_for().saturating_sub(pledged);
         let left = self.shares.large.saturating_sub(taken);
         let part = (left / PART).max((left / MODEST_PART).min(MODEST));
         if part > SMALL {
             return part;
         }
-        let small = self.shares.small.saturating_sub(taken).min(SMALL);
-        if first { small.max(PLEDGE) } else { small }
+        let small = self.shares.small.saturating_sub(taken) / SMALL_PART;
+        small.min(SMALL).max(pledged)
     }
 
     /// A ring was given back.
     pub(super) fn gave_ring(&mut self, taken: &Taken) {
         if !taken.holds() {
-            self.shares.gave();
+            self.shares.gave(Pledge::Ring);
         }
     }
 }
