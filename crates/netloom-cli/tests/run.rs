@@ -101,6 +101,36 @@ fn a_command_reaches_netloom_and_the_host_behind_it() {
     assert_eq!(output.status.code(), Some(7));
 }
 
+/// Why a connection was refused can be asked of the instance, as of any other.
+#[test]
+fn a_refused_connection_is_listed_and_counted_with_its_reason() {
+    let test = "a_refused_connection_is_listed_and_counted_with_its_reason";
+    let folder = folder();
+    // Nobody listens there any more.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let port = port.unwrap().port();
+    let script = format!(
+        "curl -sS http://10.71.0.3:{port}/
+        ./netloom ss -n --closed && ./netloom stat tcp.flows_refused"
+    );
+    let Some(output) = run(test, folder.path(), &["sh", "-c", &script]) else {
+        return;
+    };
+    if text(&output.stderr).contains("not found") {
+        return skip(test, "there is no curl");
+    }
+    let told = text(&output.stdout);
+    let line = told
+        .lines()
+        .find(|l| l.contains(&format!("10.71.0.3:{port}")));
+    let line = line.unwrap_or_else(|| panic!("{output:?}"));
+    assert!(
+        line.starts_with("tcp ") && line.contains("Refused: the flow was refused"),
+        "{line}"
+    );
+    assert!(told.contains("tcp.flows_refused 1"), "{told}");
+}
+
 #[test]
 fn the_command_runs_as_the_user_and_its_exit_code_is_passed_on() {
     let test = "the_command_runs_as_the_user_and_its_exit_code_is_passed_on";

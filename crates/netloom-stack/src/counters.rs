@@ -292,6 +292,17 @@ pub struct Counters {
     pub icmp_errors_sent: Count,
     /// Echo replies sent.
     pub icmp_echo_replies: Count,
+    /// TCP flows refused: at once (the SYN is dropped as [`DropReason::TcpFlowRefused`] then),
+    /// after they were held, or as nobody decided upon them. Of the packets of a flow that is held
+    /// the first was delivered to who decides, so that a later refusal drops none.
+    #[cfg(feature = "flows")]
+    pub tcp_flows_refused: Count,
+    /// UDP flows refused, at once or later.
+    #[cfg(feature = "flows")]
+    pub udp_flows_refused: Count,
+    /// Echo flows refused, at once or later.
+    #[cfg(feature = "flows")]
+    pub icmp_flows_refused: Count,
 }
 
 /// A layer whose packets do not add up: a bug in the stack.
@@ -325,6 +336,12 @@ impl Counters {
         tcp_half_open_timed_out: 0,
         icmp_errors_sent: 0,
         icmp_echo_replies: 0,
+        #[cfg(feature = "flows")]
+        tcp_flows_refused: 0,
+        #[cfg(feature = "flows")]
+        udp_flows_refused: 0,
+        #[cfg(feature = "flows")]
+        icmp_flows_refused: 0,
     };
 
     /// Packets that entered a layer.

@@ -71,6 +71,7 @@ mod handler;
 mod news;
 mod open;
 mod refuse;
+mod refused;
 mod socket;
 mod storage;
 mod table;

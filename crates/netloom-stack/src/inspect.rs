@@ -18,11 +18,10 @@
 //! # Ok::<(), netloom_stack::Error>(())
 //! ```
 
-use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
 use netloom_driver::Instant;
-use netloom_tcp::{CloseReason, State, TcpInfo, Timer};
+use netloom_tcp::{State, TcpInfo, Timer};
 use netloom_wire::Addr;
 
 use crate::address::InterfaceAddress;
@@ -30,12 +29,16 @@ use crate::event::IfaceId;
 use crate::neighbor::NeighborState;
 use crate::route::Route;
 use crate::stack::Stack;
-use crate::tcp::{Backlog, Flags, TcpSlot};
+use crate::tcp::{Backlog, Flags};
 use crate::tuple::Tuple;
 use crate::version::Version;
 
+mod dead;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use dead::Dead;
+pub use dead::{DeadProtocol, DeadView};
 
 /// What something waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,56 +164,6 @@ pub struct InterfaceView {
     pub loopback: bool,
 }
 
-/// A connection that has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeadView {
-    /// The local end.
-    pub local: SocketAddr,
-    /// The remote end.
-    pub remote: SocketAddr,
-    /// Why it ended.
-    pub reason: CloseReason,
-    /// When, on the stack's clock.
-    pub at: Instant,
-    /// Smoothed round-trip time in microseconds; 0: none was measured.
-    pub srtt: u32,
-    /// Segments sent again.
-    pub retransmissions: u32,
-}
-
-/// The connections that ended last, oldest first.
-pub(crate) struct Dead {
-    limit: usize,
-    last: VecDeque<DeadView>,
-}
-
-impl Dead {
-    pub(crate) const NONE: Dead = Dead {
-        limit: 0,
-        last: VecDeque::new(),
-    };
-
-    #[inline]
-    pub(crate) fn remember(&mut self, slot: &TcpSlot, at: Instant, reason: CloseReason) {
-        if self.limit == 0 {
-            return;
-        }
-        while self.last.len() >= self.limit {
-            self.last.pop_front();
-        }
-        let (srtt, retransmissions) = slot.conn.history();
-        let (local, remote) = ends(&slot.tuple);
-        self.last.push_back(DeadView {
-            local,
-            remote,
-            reason,
-            at,
-            srtt,
-            retransmissions,
-        });
-    }
-}
-
 /// A stack that is looked at: see [`Stack::inspect`].
 #[derive(Debug, Clone, Copy)]
 pub struct Inspect<'s> {
@@ -221,15 +174,6 @@ impl Stack {
     /// Everything the stack holds, to be looked at.
     pub fn inspect(&self) -> Inspect<'_> {
         Inspect { stack: self }
-    }
-
-    /// Remembers the last `connections` that ended, and why; 0, at first: none. 96 bytes each, taken
-    /// as they end.
-    pub fn remember_dead(&mut self, connections: u16) {
-        let dead = &mut self.dead;
-        dead.limit = usize::from(connections);
-        let surplus = dead.last.len().saturating_sub(dead.limit);
-        dead.last.drain(..surplus);
     }
 }
 
@@ -392,12 +336,6 @@ impl<'s> Inspect<'s> {
     /// Routes, the most specific first.
     pub fn routes(self) -> &'s [Route] {
         self.stack.routes()
-    }
-
-    /// The connections that ended last, the latest first: as many as
-    /// [`Stack::remember_dead`] says.
-    pub fn dead(self) -> impl Iterator<Item = DeadView> + use<'s> {
-        self.stack.dead.last.iter().rev().copied()
     }
 }
 

@@ -32,7 +32,7 @@ use table::{Columns, closed_table, socket_table};
 Examples:
   netloom ss -tan                       every TCP socket, numerically
   netloom ss -tio                       connections with their timers and figures
-  netloom ss --closed                   the last 1,024 connections that ended, and why
+  netloom ss --closed                   the last 1,024 that ended or were refused, and why
   netloom ss --proc /tmp/p && PROC_ROOT=/tmp/p ss -tano
   netloom ss -ano --read /proc/net/tcp  the kernel's, or a file from another machine")]
 #[expect(clippy::struct_excessive_bools, reason = "they are the flags of ss")]
@@ -85,7 +85,7 @@ pub struct SsArgs {
     #[arg(long)]
     json: bool,
 
-    /// The last connections that ended, and why
+    /// The last connections that ended and flows that were refused, and why
     #[arg(long, conflicts_with_all = ["read", "proc"])]
     closed: bool,
 

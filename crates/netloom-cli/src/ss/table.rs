@@ -202,11 +202,13 @@ pub(super) fn socket_table<'s>(
     table.print()
 }
 
-/// Connections that have ended, in a table.
+/// Connections that have ended and flows that were refused, in a table.
 pub(super) fn closed_table(closed: &[Closed], columns: &Columns) -> String {
     let mut table = Table::default();
+    let nameless = Services::default();
     if columns.header {
         let cells = [
+            "Netid",
             "Ago",
             "Local Address:Port",
             "Peer Address:Port",
@@ -216,7 +218,13 @@ pub(super) fn closed_table(closed: &[Closed], columns: &Columns) -> String {
         table.rows.push((cells.map(str::to_owned).to_vec(), None));
     }
     for connection in closed {
-        let ended = |at| end(at, true, Protocol::Tcp, &columns.services);
+        let (protocol, services) = match connection.protocol.as_str() {
+            "tcp" => (Protocol::Tcp, &columns.services),
+            "udp" => (Protocol::Udp, &columns.services),
+            // The identifier of pings has no name.
+            _ => (Protocol::Udp, &nameless),
+        };
+        let ended = |at| end(at, true, protocol, services);
         let mut figures = Vec::new();
         if connection.srtt > 0 {
             figures.push(format!("rtt:{}", round_trip(connection.srtt)));
@@ -229,6 +237,7 @@ pub(super) fn closed_table(closed: &[Closed], columns: &Columns) -> String {
             ago => ago,
         };
         let cells = vec![
+            connection.protocol.clone(),
             ago,
             ended(connection.local),
             ended(connection.remote),

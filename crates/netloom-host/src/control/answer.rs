@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use netloom_stack::inspect::{ConnectionView, EntryView, Holder, SocketTimer, Waiting};
+use netloom_stack::inspect::{
+    ConnectionView, DeadProtocol, DeadView, EntryView, Holder, SocketTimer, Waiting,
+};
 use netloom_stack::neighbor::NeighborState;
 use netloom_stack::{Counters, DropReason, IfaceId, Layer, State, Usage};
 
@@ -238,12 +240,18 @@ fn connection(place: u32, view: &ConnectionView) -> Socket {
 
 fn closed(stack: &mut netloom_stack::Stack) -> Vec<Line> {
     let inspect = stack.inspect();
-    let line = |dead: netloom_stack::inspect::DeadView| {
+    let line = |dead: DeadView| {
         Line::Closed(Closed {
+            protocol: match dead.protocol {
+                DeadProtocol::Udp => "udp",
+                DeadProtocol::Echo => "icmp",
+                _ => "tcp",
+            }
+            .to_owned(),
             local: dead.local,
             remote: dead.remote,
             reason: format!("{:?}", dead.reason),
-            message: dead.reason.message().to_owned(),
+            message: dead.message().to_owned(),
             ago_ms: inspect.now().micros_since(dead.at) / 1000,
             srtt: dead.srtt,
             retransmissions: dead.retransmissions,
@@ -340,6 +348,8 @@ fn counters(looker: &Looker) -> Vec<(String, u64)> {
     all.extend(reasons.map(|r| (format!("drop.{}", r.name()), counters.dropped(*r) as u64)));
     let named = more(&counters).into_iter();
     all.extend(named.map(|(name, n)| (name.to_owned(), n as u64)));
+    #[cfg(feature = "tokio")]
+    all.extend(of_flows(&counters).map(|(name, n)| (name.to_owned(), n as u64)));
     all.extend(of_device(&device).map(|(name, n)| (name.to_owned(), n)));
     all.extend(in_use(&usage).map(|(name, n)| (name.to_owned(), n)));
     all
@@ -364,6 +374,15 @@ fn more(counters: &Counters) -> [(&'static str, usize); 11] {
         ("tcp.half_open_timed_out", counters.tcp_half_open_timed_out),
         ("icmp.errors_sent", counters.icmp_errors_sent),
         ("icmp.echo_replies", counters.icmp_echo_replies),
+    ]
+}
+
+#[cfg(feature = "tokio")]
+fn of_flows(counters: &Counters) -> [(&'static str, usize); 3] {
+    [
+        ("tcp.flows_refused", counters.tcp_flows_refused),
+        ("udp.flows_refused", counters.udp_flows_refused),
+        ("icmp.flows_refused", counters.icmp_flows_refused),
     ]
 }
 

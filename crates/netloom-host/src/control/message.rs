@@ -25,7 +25,7 @@ pub enum Ask {
     Instance,
     /// Every TCP and UDP socket, handshake and TIME-WAIT: [`Line::Socket`].
     Sockets,
-    /// The connections that ended last: [`Line::Closed`], the latest first.
+    /// The connections that ended last, refused flows among them: [`Line::Closed`], the latest first.
     Closed,
     /// Every counter: [`Line::Counter`].
     Counters,
@@ -70,7 +70,7 @@ pub enum Line {
     Instance(Instance),
     /// A socket.
     Socket(Box<Socket>),
-    /// A connection that has ended.
+    /// A connection that has ended, or a flow that was refused.
     Closed(Closed),
     /// A counter.
     Counter(Counter),
@@ -316,9 +316,12 @@ pub struct Detail {
     pub delivered: u32,
 }
 
-/// A connection that has ended.
+/// A connection that has ended, or a flow that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
+    /// What it spoke: `tcp`, `udp`, or `icmp` for a flow of pings.
+    #[serde(default = "tcp")]
+    pub protocol: String,
     /// The local end.
     pub local: SocketAddr,
     /// The remote end.
@@ -333,6 +336,11 @@ pub struct Closed {
     pub srtt: u32,
     /// Segments sent again.
     pub retransmissions: u32,
+}
+
+/// What instances mean that do not name the protocol.
+fn tcp() -> String {
+    "tcp".to_owned()
 }
 
 /// A counter.

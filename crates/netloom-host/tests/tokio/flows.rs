@@ -198,6 +198,7 @@ async fn a_flow_is_refused_as_its_other_half_was() {
         .await;
         assert_eq!(outcome.kind(), expected);
         assert_eq!(flows.flow_count(), 0);
+        assert_eq!(flows.counters().tcp_flows_refused, 1);
     }
 }
 
@@ -352,7 +353,7 @@ async fn datagrams_are_flows() {
         ..FlowTimeouts::default()
     };
     let (client, mut flows) = world(FlowConfig::default().timeouts(timeouts));
-    for far in FAR {
+    for (refused, far) in FAR.into_iter().enumerate() {
         let far: SocketAddr = far.parse().unwrap();
         let at = if far.is_ipv4() {
             "10.0.0.1:5000"
@@ -390,7 +391,9 @@ async fn datagrams_are_flows() {
             panic!("datagrams")
         };
         drop(flow);
+        assert_eq!(flows.counters().udp_flows_refused, refused);
         next.refuse_like(&ErrorKind::HostUnreachable.into());
+        assert_eq!(flows.counters().udp_flows_refused, refused + 1);
         let error = soon(socket.recv(&mut buffer)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::HostUnreachable);
         assert_eq!(flows.flow_count(), 0);

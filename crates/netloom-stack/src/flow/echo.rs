@@ -70,6 +70,7 @@ impl Stack {
             Open::Accept => self.accept_flow_datagrams(id),
             Open::Hold => {}
             Open::Refuse(refusal) => {
+                self.flow_refused(FlowProtocol::Echo, tuple, Some(refusal));
                 self.forget_flow_udp(id);
                 let what = match refusal {
                     Refusal::Rst => Some(Unreachable::Host),

@@ -5,7 +5,7 @@ use netloom_tcp::CloseReason;
 use crate::demux::UDP;
 use crate::error::Error;
 use crate::flow::table::Phase;
-use crate::flow::{FlowId, FlowProtocol, FlowTuple};
+use crate::flow::{FlowId, FlowProtocol, FlowTuple, Refusal};
 use crate::list::{Kind, Ref};
 use crate::stack::Stack;
 use crate::tcp::ConnectFrom;
@@ -95,8 +95,11 @@ impl Stack {
         let at = self.flow(id)?.at;
         match at.kind() {
             Some(Kind::HalfOpen) => {
-                let held = self.flow(id)?.phase == Phase::Held;
-                self.abort_flow_syn(at.index(), held);
+                if self.flow(id)?.phase == Phase::Held {
+                    self.abort_held_syn(at.index(), Some(Refusal::Rst));
+                } else {
+                    self.abort_flow_syn(at.index());
+                }
                 self.flow_over(id, CloseReason::Aborted);
             }
             Some(Kind::Connection) => {
@@ -105,6 +108,9 @@ impl Stack {
                 slot.flags.set(super::table::FlowFlags::GIVEN_UP);
             }
             Some(Kind::Udp) => {
+                if self.flow(id)?.phase == Phase::Held {
+                    self.flow_datagrams_refused(at.index(), Some(Refusal::Drop));
+                }
                 self.close_udp_slot(at.index());
                 self.flow_over(id, CloseReason::Aborted);
             }

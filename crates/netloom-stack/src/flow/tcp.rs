@@ -75,6 +75,7 @@ impl Stack {
             Open::Refuse(refusal) => {
                 self.forget_flow_syn(index);
                 self.flow_forget(id);
+                self.flow_refused(FlowProtocol::Tcp, tuple, Some(refusal));
                 self.refuse_syn(tuple, packet, offer.irs, refusal);
                 return Err(DropReason::TcpFlowRefused);
             }
@@ -144,6 +145,7 @@ impl Stack {
             Refusal::Icmp(unreachable) => self.quote_syn(&tuple, irs, unreachable),
             Refusal::Drop => {}
         }
+        self.flow_refused(FlowProtocol::Tcp, &tuple, Some(refusal));
     }
 
     /// Answers a SYN that is refused while its packet is at hand.
@@ -181,17 +183,23 @@ impl Stack {
         self.flows.iface.wrapping_sub(1)
     }
 
-    /// Ends a SYN entry that is held or answered; its flow is told by the caller.
-    pub(super) fn abort_flow_syn(&mut self, index: u32, held: bool) {
+    /// Ends a SYN entry that is held: its peer is refused by a reset. `None`: as nobody decided.
+    pub(super) fn abort_held_syn(&mut self, index: u32, refusal: Option<Refusal>) {
+        if let Some(entry) = self.tables.half_open.get(index) {
+            let (tuple, irs) = (entry.tuple, entry.half.irs());
+            self.forget_flow_syn(index);
+            self.reset_syn(&tuple, irs);
+            self.flow_refused(FlowProtocol::Tcp, &tuple, refusal);
+        }
+    }
+
+    /// Ends a SYN entry that is answered.
+    pub(super) fn abort_flow_syn(&mut self, index: u32) {
         let Some(entry) = self.tables.half_open.get(index) else {
             return;
         };
         let (tuple, irs, iss) = (entry.tuple, entry.half.irs(), entry.half.iss());
         self.forget_flow_syn(index);
-        if held {
-            self.reset_syn(&tuple, irs);
-            return;
-        }
         let reset = netloom_tcp::Reset {
             seq: iss.plus(1),
             ack: irs.plus(1),

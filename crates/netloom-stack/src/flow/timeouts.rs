@@ -73,12 +73,13 @@ impl Stack {
         // parts are taken one by one.
         match at.kind() {
             Some(Kind::HalfOpen) => {
-                self.abort_flow_syn(at.index(), true);
+                self.abort_held_syn(at.index(), None);
                 self.flow_over(id, reason);
             }
             Some(Kind::Udp) => {
                 let what = self.as_if_closed(at.index());
                 self.quote_datagram(at.index(), what);
+                self.flow_datagrams_refused(at.index(), None);
                 self.close_udp_slot(at.index());
                 self.flow_over(id, reason);
             }

@@ -33,6 +33,7 @@ impl Stack {
             Open::Accept => self.accept_flow_datagrams(id),
             Open::Hold => {}
             Open::Refuse(refusal) => {
+                self.flow_refused(FlowProtocol::Udp, tuple, Some(refusal));
                 self.forget_flow_udp(id);
                 return Err(match refusal {
                     Refusal::Rst => {
@@ -156,14 +157,8 @@ impl Stack {
         let Ok(at) = self.flow(id).map(|slot| slot.at) else {
             return;
         };
-        let what = match refusal {
-            Refusal::Rst => Some(self.as_if_closed(at.index())),
-            Refusal::Icmp(what) => Some(what),
-            Refusal::Drop => None,
-        };
-        if let Some(what) = what {
-            self.quote_datagram(at.index(), what);
-        }
+        self.tell_datagrams(at.index(), refusal);
+        self.flow_datagrams_refused(at.index(), Some(refusal));
         self.forget_flow_udp(id);
     }
 

@@ -1,6 +1,7 @@
 use std::vec::Vec;
 
 use netloom_driver::{FrameQueue, RxMeta};
+use netloom_tcp::CloseReason;
 
 use super::*;
 use crate::{Config, Limits, Seed};

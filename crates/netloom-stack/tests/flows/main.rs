@@ -11,6 +11,7 @@ mod datagrams;
 mod hostile;
 mod loss;
 mod opening;
+mod refused;
 mod sockets;
 mod standstill;
 mod stream;

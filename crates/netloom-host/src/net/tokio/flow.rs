@@ -415,6 +415,15 @@ impl Datagrams {
         result
     }
 
+    /// Refuses the flow, though it was taken.
+    fn refuse_like(&self, error: &io::Error) {
+        let (id, refusal) = (self.id, refusal_like(error));
+        // One that is over needs no refusal.
+        let _ = self
+            .socket
+            .call(|stack, _| stack.flow_tell_refusal(id, refusal));
+    }
+
     /// Tells the peer that something is unreachable.
     fn tell(&self, error: &io::Error) {
         let what = match refusal_like(error) {
@@ -520,9 +529,9 @@ impl UdpFlow {
         self.datagrams.tell(error);
     }
 
-    /// [`report`](UdpFlow::report), and the end of the flow.
+    /// [`report`](UdpFlow::report), and the end of the flow, which counts as refused.
     pub fn refuse_like(self, error: &io::Error) {
-        self.report(error);
+        self.datagrams.refuse_like(error);
     }
 }
 
@@ -592,8 +601,8 @@ impl EchoFlow {
         self.datagrams.tell(error);
     }
 
-    /// [`report`](EchoFlow::report), and the end of the flow.
+    /// [`report`](EchoFlow::report), and the end of the flow, which counts as refused.
     pub fn refuse_like(self, error: &io::Error) {
-        self.report(error);
+        self.datagrams.refuse_like(error);
     }
 }
