@@ -45,6 +45,9 @@ fn stack(link: Link, number: u8, buffer: usize) -> Stack {
     let mut config = Config::new(interface.mtu(link.mtu as u16)).address(cidr);
     config.tunables.tcp_rmem = buffer as u32;
     config.tunables.tcp_wmem = buffer as u32;
+    // They have the length that smoltcp's have: they do not grow.
+    config.tunables.tcp.rcv_buf_max = buffer as u32;
+    config.tunables.tcp_wmem_max = buffer as u32;
     Stack::with_heap(config, Limits::default(), Seed::from([number; 32]))
 }
 
