@@ -9,6 +9,7 @@ use rustix::net::{RecvFlags, recv};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::failed::Failures;
 use super::outside::{Outside, forget_errors};
 use super::{lost, scratch};
 
@@ -16,11 +17,14 @@ use super::{lost, scratch};
 const HEADER_LEN: usize = 8;
 
 /// Sends each request on as this host's, and answers with each reply.
-pub(super) async fn carry(flow: EchoFlow, outside: Outside) {
+pub(super) async fn carry(flow: EchoFlow, outside: Outside, failures: Failures) {
     let to = flow.destination();
     let socket = match outside.pings(to).await {
         Ok(socket) => socket,
-        Err(error) => return flow.refuse_like(&error),
+        Err(error) => {
+            failures.tell("pings", flow.source(), flow.destination(), &error);
+            return flow.refuse_like(&error);
+        }
     };
     let (request, reply) = if to.is_ipv4() { (8, 0) } else { (128, 129) };
     let upwards = async {

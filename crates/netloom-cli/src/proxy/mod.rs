@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `outside` | this host's sockets: where they lead, and by which interface |
 //! | `tcp`, `udp`, `echo` | one flow of each kind, carried on |
+//! | `failed` | why flows are refused, said |
 //! | `scratch`, `lost` | what they share: a buffer a thread, and what they could not pass on |
 
 mod echo;
+mod failed;
 mod lost;
 mod outside;
 mod scratch;
@@ -25,6 +27,7 @@ use netloom::wire::Cidr;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
+use failed::Failures;
 pub(crate) use outside::Outside;
 
 /// What flows may take, unless an option says otherwise, in MiB.
@@ -82,7 +85,8 @@ pub struct ProxyArgs {
           value_parser = crate::device::parse_offload)]
     offload: Offload,
 
-    /// Say every second how many flows there are, what they take, and what was dropped
+    /// Say every second how many flows there are, what they take, and what was dropped; and why
+    /// flows are refused
     #[arg(short, long)]
     verbose: bool,
 }
@@ -182,6 +186,7 @@ pub(crate) fn raise_limit() {
 pub(crate) async fn carry(mut flows: FlowListener, outside: Outside, verbose: bool) {
     let mut tick = tokio::time::interval(std::time::Duration::from_secs(1));
     let mut most = 0;
+    let failures = Failures::new(verbose);
     loop {
         let flow = tokio::select! {
             flow = flows.accept() => flow,
@@ -198,23 +203,29 @@ pub(crate) async fn carry(mut flows: FlowListener, outside: Outside, verbose: bo
                 continue;
             }
         };
-        let outside = outside.clone();
+        let (outside, failures) = (outside.clone(), failures.clone());
         match flow {
             None => return,
-            Some(Flow::Tcp(syn)) => drop(tokio::spawn(tcp::carry(syn, outside))),
-            Some(Flow::Udp(flow)) => drop(tokio::spawn(udp::carry(flow, outside))),
-            Some(Flow::Echo(flow)) => drop(tokio::spawn(echo::carry(flow, outside))),
+            Some(Flow::Tcp(syn)) => drop(tokio::spawn(tcp::carry(syn, outside, failures))),
+            Some(Flow::Udp(flow)) => drop(tokio::spawn(udp::carry(flow, outside, failures))),
+            Some(Flow::Echo(flow)) => drop(tokio::spawn(echo::carry(flow, outside, failures))),
         }
     }
 }
 
-/// What was dropped so far, by reason.
+/// What was dropped and refused so far, by reason.
 fn dropped(flows: &FlowListener) -> String {
     let counters = flows.counters();
+    let refused = [
+        ("tcp-flows-refused", counters.tcp_flows_refused),
+        ("udp-flows-refused", counters.udp_flows_refused),
+        ("icmp-flows-refused", counters.icmp_flows_refused),
+    ];
     let of_relays = [("too-long-for-the-client", lost::count())];
     DropReason::ALL
         .iter()
         .map(|reason| (reason.name(), counters.dropped(*reason)))
+        .chain(refused)
         .chain(of_relays)
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("; {name} {count}"))

@@ -14,6 +14,7 @@ use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
+use super::failed::Failures;
 use super::outside::Outside;
 use super::scratch;
 
@@ -24,11 +25,14 @@ const DIAL: Duration = Duration::from_secs(25);
 const LEAST_PIECE: usize = 4096;
 
 /// Dials first and answers the SYN after; then copies both ways until both have finished.
-pub(super) async fn carry(syn: Syn, outside: Outside) {
+pub(super) async fn carry(syn: Syn, outside: Outside, failures: Failures) {
     let dialled = tokio::time::timeout(DIAL, outside.connect(syn.destination())).await;
     let mut up = match dialled.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
         Ok(up) => up,
-        Err(error) => return syn.refuse_like(&error),
+        Err(error) => {
+            failures.tell("TCP", syn.source(), syn.destination(), &error);
+            return syn.refuse_like(&error);
+        }
     };
     // If it fails the client is gone, and so is the other connection.
     let Ok(mut down) = syn.accept().await else {

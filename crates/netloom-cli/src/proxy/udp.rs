@@ -9,6 +9,7 @@ use rustix::net::{RecvFlags, recv};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::failed::Failures;
 use super::outside::{Outside, forget_errors};
 use super::{lost, scratch};
 
@@ -33,10 +34,13 @@ impl Sent {
 }
 
 /// Passes datagrams both ways, and what ICMP says of them, until the flow's time is over.
-pub(super) async fn carry(flow: UdpFlow, outside: Outside) {
+pub(super) async fn carry(flow: UdpFlow, outside: Outside, failures: Failures) {
     let socket = match outside.datagrams(flow.destination()).await {
         Ok(socket) => socket,
-        Err(error) => return flow.refuse_like(&error),
+        Err(error) => {
+            failures.tell("UDP", flow.source(), flow.destination(), &error);
+            return flow.refuse_like(&error);
+        }
     };
     let upwards = async {
         loop {
