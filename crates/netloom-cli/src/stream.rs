@@ -87,28 +87,46 @@ pub(crate) trait Attendant: std::fmt::Debug + Send + Sync {
     fn begins_to_wait(&self);
     /// It has waited.
     fn has_waited(&self);
+    /// Has the calling thread, which waits, serve again if nobody else does. Says whether it is to:
+    /// then it has waited.
+    fn is_needed(&self) -> bool;
 }
 
 /// A thread that waits, until this is dropped, by a panic too.
 #[derive(Debug)]
-struct Away(Arc<dyn Attendant>);
+struct Away {
+    attendant: Arc<dyn Attendant>,
+    /// It was needed, and serves already.
+    is_back: bool,
+}
 
 impl Away {
     fn new(attendant: &Arc<dyn Attendant>) -> Self {
         attendant.begins_to_wait();
-        Self(Arc::clone(attendant))
+        Self {
+            attendant: Arc::clone(attendant),
+            is_back: false,
+        }
+    }
+
+    fn is_needed(&mut self) -> bool {
+        self.is_back = self.is_back || self.attendant.is_needed();
+        self.is_back
     }
 }
 
 impl Drop for Away {
     fn drop(&mut self) {
-        self.0.has_waited();
+        if !self.is_back {
+            self.attendant.has_waited();
+        }
     }
 }
 
 /// A connection whose reads and writes have their time. As a [`Transport`] it waits; what takes
 /// longer than its time would block. Where it has an attendant, that is told of every wait, and for
-/// the first octet of a message it does not wait at all.
+/// the first octet of a message it does not wait at all; its time is shorter while the attendant
+/// needs the thread.
 #[derive(Debug)]
 pub(crate) struct Timed<C> {
     inner: C,
@@ -117,6 +135,8 @@ pub(crate) struct Timed<C> {
     apart: Option<Away>,
     patience: Patience,
     write_time: Duration,
+    /// How long something may take while its thread is needed.
+    short_time: Duration,
     /// What the transport was told last, so that it is told only what changes.
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
@@ -127,8 +147,8 @@ pub(crate) struct Timed<C> {
 pub(crate) enum Patience {
     /// So long for each read.
     Each(Duration),
-    /// Until then for all.
-    Until(Instant),
+    /// For something that has begun: so long from there to the end.
+    Rest { begun: Instant, all: Duration },
     /// For something that begins with its first octet: so long until that, and so long from there
     /// to the end.
     Message {
@@ -146,8 +166,8 @@ impl Patience {
             Self::Message {
                 first, begun: None, ..
             } => return Some(first),
-            Self::Until(then) => then.saturating_duration_since(Instant::now()),
-            Self::Message {
+            Self::Rest { begun, all }
+            | Self::Message {
                 all,
                 begun: Some(begun),
                 ..
@@ -155,10 +175,31 @@ impl Patience {
         };
         Some(left).filter(|left| !left.is_zero())
     }
+
+    /// When what is waited for began; for something that has not, that is now.
+    fn since(self) -> Instant {
+        match self {
+            Self::Each(_) | Self::Message { begun: None, .. } => Instant::now(),
+            Self::Rest { begun, .. }
+            | Self::Message {
+                begun: Some(begun), ..
+            } => begun,
+        }
+    }
+}
+
+/// What a connection waits for.
+#[derive(Debug, Clone, Copy)]
+enum Wait {
+    Octets,
+    Room,
 }
 
 /// The shortest timeout a transport is asked for: zero would mean none.
 const SHORTEST: Duration = Duration::from_millis(1);
+
+/// How long a thread waits at most until it looks whether it is needed.
+const LOOKS: Duration = Duration::from_secs(1);
 
 impl<C: Connection> Timed<C> {
     /// Writes a buffer within `write_time`.
@@ -167,14 +208,19 @@ impl<C: Connection> Timed<C> {
             inner,
             attendant: None,
             apart: None,
-            patience: Patience::Until(Instant::now()),
+            patience: Patience::Rest {
+                begun: Instant::now(),
+                all: Duration::ZERO,
+            },
             write_time,
+            short_time: Duration::MAX,
             read_timeout: None,
             write_timeout: None,
         }
     }
 
-    /// A connection that has an attendant.
+    /// A connection that has an attendant. While that needs the thread, a buffer is written, and what
+    /// has begun is read, within `short_time`.
     ///
     /// # Errors
     ///
@@ -182,11 +228,13 @@ impl<C: Connection> Timed<C> {
     pub(crate) fn attended(
         inner: C,
         write_time: Duration,
+        short_time: Duration,
         attendant: Arc<dyn Attendant>,
     ) -> io::Result<Self> {
         inner.set_nonblocking(true)?;
         Ok(Self {
             attendant: Some(attendant),
+            short_time,
             ..Self::new(inner, write_time)
         })
     }
@@ -210,20 +258,17 @@ impl<C: Connection> Timed<C> {
     pub(crate) fn begun(&self) -> Option<Instant> {
         match self.patience {
             Patience::Message { begun, .. } => begun,
-            Patience::Each(_) => None,
-            Patience::Until(_) => None,
+            Patience::Each(_) | Patience::Rest { .. } => None,
         }
     }
 
     /// Reads something within `time`; zero octets are the end of the stream.
     pub(crate) fn read(&mut self, buffer: &mut [u8], time: Duration) -> io::Result<usize> {
-        let timeout = Some(time.max(SHORTEST));
-        if self.read_timeout != timeout {
-            self.inner.set_read_timeout(timeout)?;
-            self.read_timeout = timeout;
-        }
-        self.waiting(|inner| uninterrupted(|| inner.read(buffer)))
-            .map_err(timed_out)
+        let since = self.patience.since();
+        self.waiting(Wait::Octets, since, time, |inner| {
+            uninterrupted(|| inner.read(buffer))
+        })
+        .map_err(timed_out)
     }
 
     /// Reads the first octets of something within `time`. Where somebody else waits for them, they
@@ -235,9 +280,17 @@ impl<C: Connection> Timed<C> {
         self.read(buffer, time)
     }
 
-    /// Calls the transport; has others served while that waits.
-    fn waiting<T>(&mut self, mut call: impl FnMut(&mut C) -> io::Result<T>) -> io::Result<T> {
+    /// Calls the transport, which may wait for `time`; has others served while that waits. What it is
+    /// called for has begun at `since`.
+    fn waiting<T>(
+        &mut self,
+        wait: Wait,
+        since: Instant,
+        time: Duration,
+        mut call: impl FnMut(&mut C) -> io::Result<T>,
+    ) -> io::Result<T> {
         let Some(attendant) = &self.attendant else {
+            self.limit(wait, time)?;
             return call(&mut self.inner);
         };
         match call(&mut self.inner) {
@@ -245,11 +298,57 @@ impl<C: Connection> Timed<C> {
             done => return done,
         }
         self.inner.set_nonblocking(false)?;
-        let away = self.apart.is_none().then(|| Away::new(attendant));
-        let called = call(&mut self.inner);
-        drop(away);
+        let apart = self.apart.take();
+        let was_apart = apart.is_some();
+        let mut away = apart.unwrap_or_else(|| Away::new(attendant));
+        let called = self.waiting_away(&mut away, wait, since, time, call);
+        // Whoever is needed stays apart no longer.
+        self.apart = Some(away).filter(|away| was_apart && !away.is_back);
         self.inner.set_nonblocking(true)?;
         called
+    }
+
+    /// Calls the transport, which may wait for `time`, and looks now and then whether the thread is
+    /// needed, for which it waits in several goes.
+    fn waiting_away<T>(
+        &mut self,
+        away: &mut Away,
+        wait: Wait,
+        since: Instant,
+        time: Duration,
+        mut call: impl FnMut(&mut C) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let start = Instant::now();
+        let mut left = time;
+        loop {
+            self.limit(wait, left.min(LOOKS).min(self.short_time))?;
+            match call(&mut self.inner) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+            left = time.saturating_sub(start.elapsed());
+            if left.is_zero() || (since.elapsed() >= self.short_time && away.is_needed()) {
+                return Err(ErrorKind::TimedOut.into());
+            }
+        }
+    }
+
+    /// Has the transport wait for no longer than that, if it waits.
+    fn limit(&mut self, wait: Wait, time: Duration) -> io::Result<()> {
+        let timeout = Some(time.max(SHORTEST));
+        let told = match wait {
+            Wait::Octets => &mut self.read_timeout,
+            Wait::Room => &mut self.write_timeout,
+        };
+        if *told == timeout {
+            return Ok(());
+        }
+        match wait {
+            Wait::Octets => self.inner.set_read_timeout(timeout)?,
+            Wait::Room => self.inner.set_write_timeout(timeout)?,
+        }
+        *told = timeout;
+        Ok(())
     }
 
     /// Has others served until [`Timed::rejoin`], because what follows may take long without
@@ -279,12 +378,10 @@ impl<C: Connection> Timed<C> {
         let start = Instant::now();
         let mut left = time;
         while !bytes.is_empty() {
-            let timeout = Some(left.max(SHORTEST));
-            if self.write_timeout != timeout {
-                self.inner.set_write_timeout(timeout)?;
-                self.write_timeout = timeout;
-            }
-            match self.waiting(|inner| uninterrupted(|| inner.write(bytes)))? {
+            let written = self.waiting(Wait::Room, start, left, |inner| {
+                uninterrupted(|| inner.write(bytes))
+            })?;
+            match written {
                 0 => return Err(ErrorKind::WriteZero.into()),
                 written => bytes = bytes.get(written..).unwrap_or_default(),
             }

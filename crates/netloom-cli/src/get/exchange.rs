@@ -124,8 +124,10 @@ impl<'b, C: Connection> Exchanges<'b, C> {
             if let Err(error) = write_request(&mut self.client, url, first) {
                 return Ok(Err(ClientError::Request(error)));
             }
-            let deadline = Instant::now() + self.timeout;
-            connection.set_patience(Patience::Until(deadline));
+            connection.set_patience(Patience::Rest {
+                begun: Instant::now(),
+                all: self.timeout,
+            });
             let error = match self.client.receive(connection) {
                 Ok(response) => return Ok(Ok(Answer::of(&response))),
                 Err(error) => error,

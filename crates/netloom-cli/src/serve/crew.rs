@@ -35,7 +35,8 @@ impl Pressure {
 }
 
 /// Threads of which a number serves. One that begins to wait for a client is replaced; when it has
-/// waited, there may be one more for a while.
+/// waited, there may be one more for a while. Where there is no thread to replace it, and nobody
+/// serves, the first of those that wait that can give up its client does.
 pub(crate) struct Crew {
     me: Weak<Crew>,
     pool: Pool,
@@ -200,5 +201,17 @@ impl Attendant for Arc<Crew> {
 
     fn has_waited(&self) {
         self.counts().serving += 1;
+    }
+
+    /// One thread that serves is enough, and more will be called when it waits itself.
+    fn is_needed(&self) -> bool {
+        let mut counts = self.counts();
+        // There may be another thread again.
+        self.fill_up(&mut counts);
+        let is_needed = counts.serving == 0 && !counts.ended;
+        if is_needed {
+            counts.serving += 1;
+        }
+        is_needed
     }
 }

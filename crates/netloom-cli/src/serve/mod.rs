@@ -27,9 +27,11 @@
 //! A client that is waited for in the middle of something holds one thread of [`Limits::threads`]
 //! with a small stack and two buffers (96 KiB, touched as far as used), one that says nothing holds
 //! neither. Time is bounded as a whole, not for each octet: a head, a body and each
-//! full buffer sent must be through in their time. Where there are [`Limits::connections`], whoever
-//! has waited longest for a request makes room for the next; if none does, none is
-//! kept alive. A request outside the grammar is refused, and its connection closed.
+//! full buffer sent must be through in their time. While every thread waits for a client, whoever
+//! takes longer than [`Limits::short_timeout`] over his makes room for the next, one at a time:
+//! however many take or send next to nothing, they stop nobody else. Where there are
+//! [`Limits::connections`], whoever has waited longest for a request makes room for the next; if none
+//! does, none is kept alive. A request outside the grammar is refused, and its connection closed.
 
 pub mod command;
 mod condition;
@@ -83,9 +85,13 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long the client may take over 64 KiB of a response.
     pub write_timeout: Duration,
+    /// How long the client may take over a head, or over 64 KiB of a body or a response, while every
+    /// thread waits for a client: one that takes longer is given up for the sake of the others.
+    pub short_timeout: Duration,
     /// How long a closed connection waits for the client to close its side.
     pub linger_timeout: Duration,
-    /// Clients waited for at once in the middle of something, each on a thread; others wait then.
+    /// Clients waited for at once in the middle of something, each on a thread; others wait then, until
+    /// one is done or has taken longer than `short_timeout`.
     pub threads: usize,
     /// Connections at once; further ones wait until there is room.
     pub connections: usize,
@@ -101,6 +107,7 @@ impl Default for Limits {
             upload_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
+            short_timeout: Duration::from_secs(2),
             linger_timeout: Duration::from_secs(2),
             threads: 1024,
             connections: 10_000,

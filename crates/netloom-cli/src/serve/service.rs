@@ -160,9 +160,10 @@ impl Service {
                     let limits = &self.server.limits;
                     let attendant: Arc<dyn Attendant> = Arc::new(Arc::clone(&self.crew));
                     // It sends small writes at once: the server hands over whole responses.
+                    let (all, short) = (limits.write_timeout, limits.short_timeout);
                     let connection = stream
                         .set_nodelay(true)
-                        .and_then(|()| Timed::attended(stream, limits.write_timeout, attendant));
+                        .and_then(|()| Timed::attended(stream, all, short, attendant));
                     let Ok(connection) = connection else {
                         self.let_go();
                         continue;

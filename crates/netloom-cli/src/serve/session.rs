@@ -271,8 +271,8 @@ impl<C: Connection> Session<'_, '_, C> {
             return Ok((response, false));
         }
         let limits = &self.server.limits;
-        let deadline = Instant::now() + limits.body_timeout;
-        let read = self.read_body(limits.body, |_| Ok(deadline))?;
+        let begun = Instant::now();
+        let read = self.read_body(limits.body, limits.body_timeout, |_| Ok(begun))?;
         Ok(match read {
             Ok(()) => (response, true),
             // A request that was refused already was refused for a better reason.
@@ -304,39 +304,40 @@ impl<C: Connection> Session<'_, '_, C> {
             self.wire.push(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
         let time = self.server.limits.upload_timeout;
-        let (mut deadline, mut received) = (Instant::now() + time, 0);
-        let read = self.read_body(uploads.limit(), |piece| {
+        let (mut begun, mut received) = (Instant::now(), 0);
+        let read = self.read_body(uploads.limit(), time, |piece| {
             upload.write(piece)?;
             received += piece.len();
             if received >= UPLOAD_STEP {
-                (deadline, received) = (Instant::now() + time, 0);
+                (begun, received) = (Instant::now(), 0);
             }
-            Ok(deadline)
+            Ok(begun)
         })?;
         let request = self.head.request().ok_or(ErrorKind::NotFound)?;
         Ok(read.and_then(|()| uploads.publish(upload, &request)))
     }
 
     /// Reads a body of at most `limit` octets; each piece of its content goes to `each`, which says
-    /// until when the next may take. It is called once before the first with nothing.
+    /// from when on the next may take `time`. It is called once before the first with nothing.
     fn read_body(
         &mut self,
         limit: u64,
+        time: Duration,
         mut each: impl FnMut(&[u8]) -> Result<Instant, Refusal>,
     ) -> io::Result<Result<(), Refusal>> {
         if let Err(refusal) = self.head.limit_body(limit) {
             return Ok(Err(refusal));
         }
-        let mut deadline = each(&[]);
+        let mut begun = each(&[]);
         loop {
-            match deadline {
-                Ok(deadline) => {
-                    let patience = Patience::Until(deadline);
+            match begun {
+                Ok(begun) => {
+                    let patience = Patience::Rest { begun, all: time };
                     self.wire.connection.set_patience(patience);
                 }
                 Err(refusal) => return Ok(Err(refusal)),
             }
-            deadline = match self.head.read_body(&mut self.wire) {
+            begun = match self.head.read_body(&mut self.wire) {
                 Ok(Some(piece)) => each(piece),
                 Ok(None) => return Ok(Ok(())),
                 Err(ReadError::Refused(refusal)) => Err(refusal),

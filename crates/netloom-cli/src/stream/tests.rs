@@ -1,5 +1,5 @@
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
@@ -106,9 +106,9 @@ fn lingering_has_bounds() {
     assert!(Timed::new(server, LONG).linger(&mut [0; 100], Instant::now(), &mut octets));
 }
 
-/// Counts who waits, and who has.
+/// Counts who waits, and who has; the next who asks whether he is needed is, if that is set.
 #[derive(Debug, Default)]
-struct Counting(AtomicUsize, AtomicUsize);
+struct Counting(AtomicUsize, AtomicUsize, AtomicBool);
 
 impl Attendant for Counting {
     fn begins_to_wait(&self) {
@@ -117,6 +117,9 @@ impl Attendant for Counting {
     fn has_waited(&self) {
         self.1.fetch_add(1, Ordering::SeqCst);
     }
+    fn is_needed(&self) -> bool {
+        self.2.swap(false, Ordering::SeqCst)
+    }
 }
 
 #[test]
@@ -124,11 +127,11 @@ fn an_attendant_is_told_of_waits_and_waits_for_what_comes_first() {
     let (mut client, server) = pair();
     let attendant = Arc::new(Counting::default());
     let counted = || {
-        let Counting(begun, ended) = &*attendant;
+        let Counting(begun, ended, _) = &*attendant;
         (begun.load(Ordering::SeqCst), ended.load(Ordering::SeqCst))
     };
     let attended: Arc<dyn Attendant> = attendant.clone();
-    let mut timed = Timed::attended(server, LONG, attended).unwrap();
+    let mut timed = Timed::attended(server, LONG, LONG, attended).unwrap();
     timed.set_patience(Patience::Message {
         first: LONG,
         all: LONG,
@@ -169,4 +172,43 @@ fn an_attendant_is_told_of_waits_and_waits_for_what_comes_first() {
     timed.write_all(&large, LONG).unwrap();
     drop(timed);
     assert_eq!(reading.join().unwrap(), large.len() as u64);
+}
+
+#[test]
+fn a_wait_ends_when_its_thread_is_needed() {
+    let (mut client, server) = pair();
+    let attendant = Arc::new(Counting::default());
+    let counted = || {
+        let Counting(begun, ended, _) = &*attendant;
+        (begun.load(Ordering::SeqCst), ended.load(Ordering::SeqCst))
+    };
+    let attended: Arc<dyn Attendant> = attendant.clone();
+    let short = Duration::from_millis(10);
+    let mut timed = Timed::attended(server, LONG, short, attended).unwrap();
+    let begun = Instant::now();
+    let message = Patience::Rest { begun, all: LONG };
+    // Nothing comes. Whoever was needed serves already: he is not counted again.
+    timed.set_patience(message);
+    attendant.2.store(true, Ordering::SeqCst);
+    let read = timed.receive(&mut [0; 8]);
+    assert!(matches!(read, Err(StreamError::WouldBlock)), "{read:?}");
+    assert_eq!(counted(), (1, 0));
+    // Nothing is taken, while the thread is apart. It is so no longer.
+    timed.go_apart();
+    attendant.2.store(true, Ordering::SeqCst);
+    let large = vec![0; 64 << 20];
+    let error = timed.write_all(&large, LONG).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    timed.rejoin();
+    assert_eq!(counted(), (2, 0));
+    // Whoever is not needed waits on, for longer than that.
+    let writing = thread::spawn(move || {
+        thread::sleep(5 * short);
+        client.write_all(b"a").unwrap();
+        client
+    });
+    timed.set_patience(message);
+    assert_eq!(timed.receive(&mut [0; 8]).unwrap(), 1);
+    assert_eq!(counted(), (3, 1));
+    drop(writing.join().unwrap());
 }

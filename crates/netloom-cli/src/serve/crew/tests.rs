@@ -135,3 +135,17 @@ fn all_end_when_nothing_is_left_to_do() {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn who_waits_is_needed_if_nobody_serves() {
+    let test = crew(2, 1);
+    let first = test.wait();
+    // Another serves in its place.
+    assert!(!test.crew.is_needed());
+    let second = test.wait();
+    test.settles((0, 0));
+    // One is needed, not both.
+    assert!(test.crew.is_needed());
+    assert!(!test.crew.is_needed());
+    drop((first, second));
+}

@@ -3,7 +3,7 @@ use std::io::{Read, Write};
 use netloom::LinkEnd;
 use tempfile::TempDir;
 
-use super::super::{Limits, Root};
+use super::super::{Limits, Root, Uploads};
 use super::*;
 
 /// How long to wait for what must come. Only a failing test waits this long.
@@ -18,6 +18,7 @@ fn limits() -> Limits {
         body_timeout: PATIENCE,
         idle_timeout: PATIENCE,
         write_timeout: PATIENCE,
+        short_timeout: PATIENCE,
         linger_timeout: PATIENCE,
         ..Limits::default()
     }
@@ -91,7 +92,11 @@ fn who_says_nothing_holds_no_thread() {
 
 #[test]
 fn whose_client_is_waited_for_stops_nobody_else() {
-    let served = serve(limits());
+    // Nor is it given up while there are threads.
+    let served = serve(Limits {
+        short_timeout: Duration::from_nanos(1),
+        ..limits()
+    });
     // One does not read, one has sent half of its head.
     let mut stuck = served.connect();
     ask(&mut stuck, "large");
@@ -117,6 +122,110 @@ fn whose_client_is_waited_for_stops_nobody_else() {
     }
     ask(&mut stuck, "small");
     small(&mut stuck);
+}
+
+/// Fewer threads than there are clients that are slow.
+fn scarce() -> Limits {
+    Limits {
+        threads: 3,
+        upload_timeout: PATIENCE,
+        short_timeout: SHORT,
+        ..limits()
+    }
+}
+
+const SLOW: usize = 12;
+
+/// Somebody is served, whoever is waited for.
+fn someone_is_served(served: &Served) {
+    for _ in 0..3 {
+        let mut stream = served.connect();
+        ask(&mut stream, "small");
+        small(&mut stream);
+    }
+}
+
+/// Whoever had to go is told why, and the others, who send the rest now, are served.
+fn some_had_to_go(slow: Vec<TcpStream>, rest: &[u8]) {
+    let mut gone = 0;
+    for mut stream in slow {
+        // It may be closed already.
+        let _ = stream.write_all(rest);
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        if response.starts_with("HTTP/1.1 408 ") {
+            gone += 1;
+        } else {
+            assert!(response.starts_with("HTTP/1.1 20"), "{response}");
+        }
+    }
+    assert!(gone > 0);
+}
+
+#[test]
+fn more_who_do_not_read_than_threads_stop_nobody_else() {
+    let served = serve(scarce());
+    let stuck = Vec::from_iter((0..SLOW).map(|_| {
+        let mut stuck = served.connect();
+        ask(&mut stuck, "large");
+        stuck
+    }));
+    someone_is_served(&served);
+    drop(stuck);
+}
+
+/// Who takes ever so little is as slow as who takes nothing.
+#[test]
+fn more_who_read_slowly_than_threads_stop_nobody_else() {
+    let served = serve(scarce());
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let stops = Stops(&stop);
+        for _ in 0..SLOW {
+            let mut slow = served.connect();
+            ask(&mut slow, "large");
+            let stop = &stop;
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) && slow.read(&mut [0]).is_ok_and(|n| n > 0) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+        }
+        someone_is_served(&served);
+        drop(stops);
+    });
+}
+
+#[test]
+fn more_half_heads_than_threads_stop_nobody_else() {
+    let served = serve(scarce());
+    let slow = Vec::from_iter((0..SLOW).map(|_| {
+        let mut slow = served.connect();
+        slow.write_all(b"GET /small HT").unwrap();
+        slow
+    }));
+    someone_is_served(&served);
+    some_had_to_go(slow, b"TP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+}
+
+#[test]
+fn more_slow_uploads_than_threads_stop_nobody_else() {
+    let (folder, uploads) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("small"), "small").unwrap();
+    let server = Server::new(Root::open(folder.path()).unwrap(), scarce());
+    let server = server.with_uploads(Uploads::new(Root::open(uploads.path()).unwrap(), 1 << 20));
+    let served = serve_with(server, folder);
+    let slow = Vec::from_iter((0..SLOW).map(|n| {
+        let mut slow = served.connect();
+        write!(
+            slow,
+            "PUT /{n} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 9\r\n\r\nhalf"
+        )
+        .unwrap();
+        slow
+    }));
+    someone_is_served(&served);
+    some_had_to_go(slow, b" full");
 }
 
 /// Stops others when it is dropped, by a panic too.
