@@ -200,6 +200,7 @@ fn is_at(tables: &Tables, item: Ref, protocol: u8, tuple: &Tuple) -> bool {
 }
 
 /// Compares the tuple of every item there is.
+#[cfg_attr(feature = "alloc", cold, inline(never))]
 fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
     #[cfg(feature = "tcp")]
     if protocol == TCP {

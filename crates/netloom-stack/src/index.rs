@@ -8,6 +8,8 @@
 //! * Many, on the heap: hash tables of at most 4096 entries, which grow and split alone, so that no
 //!   insertion pays for more than one of them.
 
+use netloom_wire::hint::cold_path;
+
 use crate::list::Ref;
 use crate::memory::Mem;
 
@@ -129,6 +131,7 @@ impl Index {
     #[inline]
     pub fn find(&mut self, hash: u64, mut matches: impl FnMut(Ref) -> bool) -> Option<Ref> {
         if let Shape::Few(refs) = &self.shape {
+            cold_path();
             let used = refs.iter().take(self.len as usize);
             return used.copied().find(|r| matches(*r));
         }
@@ -151,12 +154,19 @@ impl Index {
     /// Adds an entry. Whether there is one for the tuple already is not looked at.
     pub fn insert(&mut self, hash: u64, r: Ref) -> Result<(), IndexFull> {
         if self.len >= self.limit || r.is_none() {
+            cold_path();
             return Err(IndexFull);
         }
         let entry = Entry::new(tag(hash), r);
         match &mut self.shape {
-            Shape::Few(refs) => *refs.get_mut(self.len as usize).ok_or(IndexFull)? = r,
-            Shape::Fixed(table) => table.insert(entry)?,
+            Shape::Few(refs) => {
+                cold_path();
+                *refs.get_mut(self.len as usize).ok_or(IndexFull)? = r;
+            }
+            Shape::Fixed(table) => {
+                cold_path();
+                table.insert(entry)?;
+            }
             #[cfg(feature = "alloc")]
             Shape::Many(directory) => directory.insert(entry, self.len)?,
         }
@@ -168,8 +178,14 @@ impl Index {
     pub fn remove(&mut self, hash: u64, r: Ref) -> bool {
         let tag = tag(hash);
         let removed = match &mut self.shape {
-            Shape::Few(refs) => remove_few(refs, self.len as usize, r),
-            Shape::Fixed(table) => table.remove(tag, r),
+            Shape::Few(refs) => {
+                cold_path();
+                remove_few(refs, self.len as usize, r)
+            }
+            Shape::Fixed(table) => {
+                cold_path();
+                table.remove(tag, r)
+            }
             #[cfg(feature = "alloc")]
             Shape::Many(directory) => directory.remove(tag, r),
         };
@@ -186,8 +202,14 @@ impl Index {
         let tag = tag(hash);
         self.forget(old);
         let place = match &mut self.shape {
-            Shape::Few(refs) => refs.iter_mut().take(self.len as usize).find(|r| **r == old),
-            Shape::Fixed(table) => table.place(tag, old),
+            Shape::Few(refs) => {
+                cold_path();
+                refs.iter_mut().take(self.len as usize).find(|r| **r == old)
+            }
+            Shape::Fixed(table) => {
+                cold_path();
+                table.place(tag, old)
+            }
             #[cfg(feature = "alloc")]
             Shape::Many(directory) => directory
                 .table_mut(tag)

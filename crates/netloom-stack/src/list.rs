@@ -4,6 +4,8 @@
 //! [`Ref`]s, and nobody scans all sockets. The links lie in the members ([`Links`]), so a list
 //! needs no memory of its own, and every operation takes constant time.
 
+use netloom_wire::hint::cold_path;
+
 #[cfg(test)]
 #[cfg(feature = "alloc")]
 mod tests;
@@ -364,6 +366,7 @@ impl List {
     fn pop_first<N: Nodes + ?Sized>(&mut self, nodes: &mut N) -> Option<Ref> {
         let r = self.head;
         let Some(links) = nodes.links(r).filter(|links| links.is_linked()) else {
+            cold_path();
             // The first member was freed while on the list: then the others cannot be reached
             // either, and an empty list is the one that cannot loop.
             *self = List::EMPTY;
@@ -390,6 +393,7 @@ impl List {
             return false;
         }
         let Some(links) = nodes.links(r) else {
+            cold_path();
             return false;
         };
         let Links {
@@ -400,6 +404,7 @@ impl List {
         } = *links;
         if on & LINKED == 0 || prev.is_none() && self.head != r || next.is_none() && self.tail != r
         {
+            cold_path();
             return false;
         }
         *links = Links {
@@ -446,12 +451,15 @@ impl List {
 #[inline]
 fn link<N: Nodes + ?Sized>(nodes: &mut N, r: Ref, prev: Ref, next: Ref, list: u16) -> bool {
     if r.is_none() {
+        cold_path();
         return false;
     }
     let Some(links) = nodes.links(r) else {
+        cold_path();
         return false;
     };
     if links.is_linked() {
+        cold_path();
         return false;
     }
     links.next = next;

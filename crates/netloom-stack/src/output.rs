@@ -1,9 +1,10 @@
 //! From a decision to bytes in a device's memory: every frame leaves through here.
 
 use netloom_driver::{FrameSink, Full, Gso, PartialChecksum, TxCaps, TxMeta};
-#[cfg(feature = "ethernet")]
 use netloom_wire::MacAddr;
 use netloom_wire::checksum::{self, Sum};
+#[cfg(feature = "ethernet")]
+use netloom_wire::hint::cold_path;
 use netloom_wire::{Addr, protocol};
 
 use crate::counters::{DropReason, Layer};
@@ -257,11 +258,13 @@ impl Stack {
     #[inline]
     pub(crate) fn route_again(&mut self, dst: &Addr, scope: Option<u8>) -> Option<(u8, Addr)> {
         if scope.is_some() {
+            cold_path();
             return self.route(dst, scope);
         }
         if let Some(known) = self.recent.route(dst) {
             return Some(known);
         }
+        cold_path();
         let (iface, next_hop) = self.route(dst, None)?;
         self.recent.note_route(dst, iface, &next_hop);
         Some((iface, next_hop))
@@ -271,6 +274,7 @@ impl Stack {
     #[inline]
     pub(crate) fn hop(&mut self, iface: u8, next_hop: &Addr) -> Hop {
         let Some(interface) = self.interfaces.get(usize::from(iface)) else {
+            cold_path();
             return Hop::Nowhere(DropReason::NoRoute);
         };
         if !interface.ethernet {
@@ -398,13 +402,17 @@ impl Stack {
         sent: &mut Sent,
     ) -> bool {
         match item.kind() {
-            Some(Kind::Packet) => self.send_held(iface, item, caps, sink, sent),
+            Some(Kind::Packet) => {
+                cold_path();
+                self.send_held(iface, item, caps, sink, sent)
+            }
             #[cfg(feature = "tcp")]
             Some(Kind::HalfOpen) => self.send_syn_ack(iface, item.index(), caps, sink, sent),
             Some(_) | None => true,
         }
     }
 
+    #[cfg_attr(target_pointer_width = "64", inline(never))]
     fn send_held(
         &mut self,
         iface: u8,

@@ -19,6 +19,8 @@
 //! What is due within the wheel's own tick stands on a list apart, of which the earliest deadline
 //! is known exactly; hence nothing is handed out before its time over and over.
 
+use netloom_wire::hint::cold_path;
+
 use crate::memory::Mem;
 use netloom_driver::Instant;
 
@@ -138,6 +140,7 @@ impl Wheel {
             if self.handed_out_at(slot) <= deadline.as_micros() {
                 return;
             }
+            cold_path();
             self.disarm(nodes, index);
             match nodes.timer(index) {
                 Some(disarmed) => links = disarmed,
@@ -268,6 +271,7 @@ impl Wheel {
         // The slot being emptied, a turn of its level later: time has jumped. What is put there now
         // would be handed out in this round, without end.
         if self.draining == slot + 1 {
+            cold_path();
             return self.soon(deadline);
         }
         slot

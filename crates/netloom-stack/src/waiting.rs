@@ -10,6 +10,9 @@ mod linked;
 #[cfg(not(feature = "alloc"))]
 mod scanned;
 
+#[cfg(feature = "tcp")]
+use netloom_wire::hint::cold_path;
+
 use crate::list::{Kind, Ref};
 use crate::neighbor::NeighborId;
 use crate::stack::Stack;
@@ -100,6 +103,7 @@ impl Stack {
                 return;
             }
         }
+        cold_path();
         self.owe(iface, item);
     }
 

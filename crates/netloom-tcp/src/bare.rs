@@ -10,6 +10,7 @@
 
 use netloom_driver::Instant;
 use netloom_wire::TcpFlags;
+use netloom_wire::hint::cold_path;
 
 use crate::congestion::Controller;
 use crate::flags::Flags;
@@ -67,11 +68,13 @@ impl Connection {
             || self.close_reason.is_some()
             || !segment.is_plain()
         {
+            cold_path();
             return None;
         }
         if self.flags.has(Flags::TIMESTAMPS) {
             let value = segment.timestamps?.value;
             if SeqNum(value).lt(SeqNum(self.ts_recent)) {
+                cold_path();
                 return None;
             }
         }
@@ -111,6 +114,7 @@ impl Connection {
             | self.keepalive_deadline
             | self.close_deadline;
         if !self.is_calm(UNUSUAL) || self.tx.len | timers != 0 || self.close_reason.is_some() {
+            cold_path();
             return None;
         }
         let mut plan = Plan {

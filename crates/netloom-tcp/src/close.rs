@@ -1,5 +1,7 @@
 //! Closing: in order, half, with a limit, or at once.
 
+use netloom_wire::hint::cold_path;
+
 use crate::flags::Flags;
 #[cfg(feature = "fast-retransmit")]
 use crate::records::RecordTable;
@@ -44,14 +46,19 @@ impl Connection {
     /// time of zero.
     pub fn close(&mut self, env: &Env<'_>) -> Outcome {
         if self.close_reason.is_some() || self.flags.has(Flags::ORPHAN) {
+            cold_path();
             return self.take_outcome();
         }
         match self.state {
-            State::Closed | State::Listen => return self.take_outcome(),
+            State::Closed | State::Listen => {
+                cold_path();
+                return self.take_outcome();
+            }
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.4
             //# Delete the TCB and return "error: closing" responses to any
             //# queued SENDs, or RECEIVEs.
             State::SynSent => {
+                cold_path();
                 self.end(CloseReason::Aborted);
                 return self.take_outcome();
             }
@@ -67,16 +74,19 @@ impl Connection {
         self.flags.set(Flags::ORPHAN);
         self.report(News::OWES_FRAME);
         if self.rx.len > 0 && self.state != State::TimeWait {
+            cold_path();
             self.reset(CloseReason::ClosedWithUnreadData);
             return self.take_outcome();
         }
         if self.flags.has(Flags::LINGER) && self.linger == 0 {
+            cold_path();
             return self.abort();
         }
         self.shutdown_write();
         if self.state == State::FinWait2 {
             self.start_fin_wait_2(env);
         } else if self.flags.has(Flags::LINGER) {
+            cold_path();
             self.flags.set(Flags::LINGERING);
             self.close_deadline = env.after(self.linger);
         } else {

@@ -22,6 +22,7 @@
 
 use netloom_driver::Instant;
 use netloom_wire::TcpFlags;
+use netloom_wire::hint::cold_path;
 
 use crate::congestion::Controller;
 use crate::flags::Flags;
@@ -112,23 +113,27 @@ impl Connection {
             || self.snd_wnd == 0
             || !segment.is_plain()
         {
+            cold_path();
             return None;
         }
         if self.flags.has(Flags::TIMESTAMPS) {
             let value = segment.timestamps?.value;
             if SeqNum(value).lt(SeqNum(self.ts_recent)) {
+                cold_path();
                 return None;
             }
         }
         let flight = self.flight();
         let acked = segment.ack.since(self.snd_una);
         if acked > flight {
+            cold_path();
             return None;
         }
         let len = segment.payload.len();
         let window = self.rcv_adv.saturating_since(self.rcv_nxt) as usize;
         let room = self.rx.room(io.rx.len());
         if len > window || len > room || (len == 0 && acked == 0) {
+            cold_path();
             return None;
         }
         let (done, sample) = if acked > 0 {
@@ -137,6 +142,7 @@ impl Connection {
             (0, None)
         };
         if !intact() {
+            cold_path();
             return None;
         }
 
@@ -179,6 +185,7 @@ impl Connection {
         let mut sample = None;
         for record in self.records.live(records) {
             if !record.is_plain() {
+                cold_path();
                 return None;
             }
             if record.end.gt(ack) {
@@ -251,6 +258,7 @@ impl Connection {
     #[inline(always)]
     pub fn next_plain(&self, env: &Env<'_>, io: &Io<'_>) -> Option<Plan> {
         if !self.is_undisturbed(UNUSUAL_TO_SEND) || self.has_due_timer(env) {
+            cold_path();
             return None;
         }
         let mut plan = Plan {

@@ -1,6 +1,8 @@
 //! Opening: actively, or from a SYN entry; what the options of the two SYNs agree on; and the
 //! moment of becoming ESTABLISHED.
 
+use netloom_wire::hint::cold_path;
+
 use crate::congestion::{Congestion, initial_window};
 use crate::flags::Flags;
 #[cfg(feature = "rack")]
@@ -36,6 +38,7 @@ impl Connection {
         self.flags.put(Flags::SCALING, window_scaling);
         #[cfg(feature = "rack")]
         if env.tunables.ecn == 1 {
+            cold_path();
             self.marks.set(Marks::ECN);
         }
     }
@@ -61,6 +64,7 @@ impl Connection {
         self.flags.put(Flags::SYN_REPEATED, entry.retries() > 0);
         #[cfg(feature = "rack")]
         if entry.ecn() {
+            cold_path();
             self.marks.set(Marks::ECN);
         }
         self.synchronize_receiver(entry.irs);
@@ -140,6 +144,7 @@ impl Connection {
             //# otherwise, it MUST set both
             //# Snd.Wind.Shift and Rcv.Wind.Shift to zero.
             Some(_) | None => {
+                cold_path();
                 self.flags.clear(Flags::SCALING);
                 self.snd_wscale = 0;
                 self.rcv_wscale = 0;

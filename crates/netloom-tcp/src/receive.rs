@@ -1,6 +1,7 @@
 //! SEGMENT ARRIVES (RFC 9293 §3.10.7): the order of checks. `fast.rs` has the way around them.
 
 use netloom_wire::TcpFlags;
+use netloom_wire::hint::cold_path;
 
 use crate::flags::Flags;
 use crate::syn_received::syn_window;
@@ -42,6 +43,7 @@ impl Connection {
         match self.state {
             State::SynSent if ACTIVE_OPEN => self.receive_in_syn_sent(env, io, segment),
             State::Closed | State::Listen | State::SynSent => {
+                cold_path();
                 self.outcome.discard = Some(Discard::Closed);
             }
             State::SynReceived
@@ -63,6 +65,7 @@ impl Connection {
         let mut segment = segment;
         #[cfg(feature = "fastopen")]
         if self.repeats_fast_syn(segment) {
+            cold_path();
             self.flags.set(Flags::SYN_OWED);
             self.retries = self.retries.max(1);
             self.outcome.discard = Some(Discard::Duplicate);
@@ -86,11 +89,13 @@ impl Connection {
         }
 
         if let Some(why) = self.check_timestamps(env, segment) {
+            cold_path();
             self.outcome.discard = Some(why);
             return;
         }
         // First: the sequence number.
         if !self.is_acceptable(segment) {
+            cold_path();
             self.reject(env, segment);
             return;
         }
@@ -103,6 +108,7 @@ impl Connection {
         //# (MUST-66).
         // Second: RST.
         if segment.has(TcpFlags::RST) {
+            cold_path();
             self.receive_reset(env, segment);
             return;
         }
@@ -118,6 +124,7 @@ impl Connection {
         //# performed as follows:
         // Fourth: SYN. (There is no third: security compartments are extinct.)
         if segment.has(TcpFlags::SYN) {
+            cold_path();
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# RFC 5961 recommends that in
             //# these synchronized states, if the SYN bit is set,
@@ -134,6 +141,7 @@ impl Connection {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# if the ACK bit is off, drop the segment and return
         if !segment.has(TcpFlags::ACK) {
+            cold_path();
             self.outcome.discard = Some(Discard::NoAck);
             return;
         }

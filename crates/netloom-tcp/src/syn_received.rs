@@ -1,5 +1,6 @@
 //! SYN-RECEIVED as a SYN entry: a connection request that holds no buffers (RFC 9293 §3.10.7.4).
 
+use netloom_wire::hint::cold_path;
 use netloom_wire::{TcpFlags, TcpOptionWords, Timestamps};
 
 use crate::listen::SynOffer;
@@ -239,6 +240,7 @@ impl HalfOpen {
         let rcv_nxt = self.irs + 1;
         // The SYN that made this entry, again: our SYN-ACK was lost.
         if segment.has(TcpFlags::SYN) && !segment.has(TcpFlags::ACK) && segment.seq == self.irs {
+            cold_path();
             return if segment.has(TcpFlags::RST) {
                 Disposition::Drop(Discard::BadRst)
             } else {
@@ -252,6 +254,7 @@ impl HalfOpen {
                 //# acceptability check (Section 3.3 in [RFC0793]), which is performed
                 //# after verification of the received Timestamps option:
                 Some(timestamps) if SeqNum(timestamps.value).lt(SeqNum(self.ts_recent)) => {
+                    cold_path();
                     return self.acknowledge(env, segment, ts_offset, rcv_buf, Discard::Paws);
                 }
                 Some(_) | None => {}
@@ -265,6 +268,7 @@ impl HalfOpen {
         let acceptable = (distance >= 0 && segment.seq.lt(rcv_nxt + window + edge))
             || (distance < 0 && end.gt(rcv_nxt));
         if !acceptable {
+            cold_path();
             return if segment.has(TcpFlags::RST) {
                 Disposition::Drop(Discard::BadRst)
             } else {
@@ -272,6 +276,7 @@ impl HalfOpen {
             };
         }
         if segment.has(TcpFlags::RST) {
+            cold_path();
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# If this connection was initiated with a passive OPEN
             //# (i.e., came from the LISTEN state), then return this
@@ -283,6 +288,7 @@ impl HalfOpen {
             };
         }
         if segment.has(TcpFlags::SYN) {
+            cold_path();
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# If the connection was initiated with a passive OPEN, then
             //# return this connection to the LISTEN state and return.
@@ -291,11 +297,13 @@ impl HalfOpen {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# if the ACK bit is off, drop the segment and return
         if !segment.has(TcpFlags::ACK) {
+            cold_path();
             return Disposition::Drop(Discard::NoAck);
         }
         if segment.ack == self.iss + 1 {
             return Disposition::Established;
         }
+        cold_path();
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# If the segment acknowledgment is not acceptable, form a
         //# reset segment
@@ -306,6 +314,7 @@ impl HalfOpen {
     }
 
     /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, unless one went out a moment ago.
+    #[cold]
     fn acknowledge(
         &mut self,
         env: &Env<'_>,

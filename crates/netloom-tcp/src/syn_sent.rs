@@ -1,11 +1,15 @@
 //! SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3).
 
 use netloom_wire::TcpFlags;
+use netloom_wire::hint::cold_path;
 
 use crate::flags::Flags;
 use crate::listen::SynOffer;
 use crate::receive::without_syn;
 use crate::{CloseReason, Connection, Discard, Env, Io, News, Segment, State};
+
+/// What a SYN-ACK without text may say beside its own.
+const SAYS_MORE: TcpFlags = TcpFlags::FIN.with(TcpFlags::URG);
 
 impl Connection {
     pub(crate) fn receive_in_syn_sent(
@@ -17,6 +21,7 @@ impl Connection {
         // First: ACK.
         let acked = segment.has(TcpFlags::ACK);
         if acked && (segment.ack.le(self.iss) || segment.ack.gt(self.snd_nxt)) {
+            cold_path();
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
             //# If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless
             //# the RST bit is set, if so drop the segment and return)
@@ -26,6 +31,7 @@ impl Connection {
         }
         // Second: RST.
         if segment.has(TcpFlags::RST) {
+            cold_path();
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
             //# If the ACK was acceptable, then signal to the user "error:
             //# connection reset", drop the segment, enter CLOSED state,
@@ -49,6 +55,7 @@ impl Connection {
         }
         // Fourth: SYN. Fifth: neither.
         if !segment.has(TcpFlags::SYN) {
+            cold_path();
             self.outcome.discard = Some(Discard::NotSyn);
             return;
         }
@@ -73,6 +80,7 @@ impl Connection {
         self.snd_wl2 = if acked { segment.ack } else { self.iss };
 
         if !acked {
+            cold_path();
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
             //# A TCP implementation MUST support simultaneous open attempts (MUST-
             //# 10).
@@ -101,6 +109,10 @@ impl Connection {
         //# in the segment, then continue processing at the sixth step
         //# under Section 3.10.7.4 where the URG bit is checked; otherwise,
         //# return.
+        if segment.payload.is_empty() && !segment.flags.intersects(SAYS_MORE) {
+            return;
+        }
+        cold_path();
         let rest = without_syn(segment);
         self.receive_urgent(&rest);
         self.receive_text(env, io, &rest);

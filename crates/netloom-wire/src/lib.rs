@@ -84,6 +84,8 @@ pub mod ethernet;
 #[cfg(feature = "ipv6")]
 pub mod extension;
 pub mod frame;
+#[doc(hidden)]
+pub mod hint;
 #[cfg(feature = "ipv4")]
 pub mod icmpv4;
 #[cfg(feature = "ipv6")]

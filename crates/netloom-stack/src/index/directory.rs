@@ -4,6 +4,8 @@
 //! A full table grows by a quarter; one that cannot grow is split in two by the next bit, and
 //! neither concerns the other tables. Only the directory, of 4 bytes a table, is doubled as a whole.
 
+use netloom_wire::hint::cold_path;
+
 use super::IndexFull;
 use super::table::{Entry, HOME_BITS, MAX_SIZE, Table};
 use crate::list::Ref;
@@ -70,6 +72,14 @@ impl Directory {
         if table.len() < table.limit() {
             return table.insert(entry);
         }
+        self.insert_in_full(entry, number, total)
+    }
+
+    /// Adds an entry to the table called `number`, which is full.
+    #[cold]
+    #[inline(never)]
+    fn insert_in_full(&mut self, entry: Entry, number: usize, total: u32) -> Result<(), IndexFull> {
+        let table = self.tables.get_mut(number).ok_or(IndexFull)?;
         #[cfg(test)]
         {
             self.moved += u64::from(table.len());
@@ -96,6 +106,7 @@ impl Directory {
         // just leaves the larger.
         let (size, len) = (table.size(), table.len());
         if size > MIN_SIZE && len < size / 4 {
+            cold_path();
             if let Ok(smaller) = resized(table, size_for(len)) {
                 *table = smaller;
             }
@@ -113,6 +124,8 @@ impl Directory {
     }
 
     /// Makes the first table.
+    #[cold]
+    #[inline(never)]
     fn begin(&mut self) -> Result<(), IndexFull> {
         let table = with_size(MIN_SIZE)?;
         self.tables.try_reserve(1).map_err(|_| IndexFull)?;

@@ -4,6 +4,9 @@
 use alloc::boxed::Box;
 use core::ops::{Deref, DerefMut};
 
+#[cfg(any(test, feature = "alloc", feature = "udp"))]
+use netloom_wire::hint::cold_path;
+
 #[cfg(test)]
 mod tests;
 
@@ -63,7 +66,10 @@ impl<T> Deref for Mem<T> {
     fn deref(&self) -> &[T] {
         match self {
             #[cfg(any(test, feature = "alloc", feature = "udp"))]
-            Mem::None => &[],
+            Mem::None => {
+                cold_path();
+                &[]
+            }
             Mem::Lent(slice) => slice,
             #[cfg(feature = "alloc")]
             Mem::Heap(slice) => slice,
@@ -76,7 +82,10 @@ impl<T> DerefMut for Mem<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         match self {
             #[cfg(any(test, feature = "alloc", feature = "udp"))]
-            Mem::None => &mut [],
+            Mem::None => {
+                cold_path();
+                &mut []
+            }
             Mem::Lent(slice) => slice,
             #[cfg(feature = "alloc")]
             Mem::Heap(slice) => slice,

@@ -3,6 +3,8 @@
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, vec::Vec};
 
+use netloom_wire::hint::cold_path;
+
 #[cfg(test)]
 mod tests;
 
@@ -123,7 +125,10 @@ impl<T: Item + 'static> Slab<T> {
                 self.free = next;
                 index
             }
-            None => self.insert_untouched()?,
+            None => {
+                cold_path();
+                self.insert_untouched()?
+            }
         };
         self.len += 1;
         Some(index)
@@ -157,12 +162,15 @@ impl<T: Item + 'static> Slab<T> {
     pub fn remove(&mut self, index: u32) -> bool {
         let free = self.free;
         if index >= self.high {
+            cold_path();
             return false;
         }
         let Some(item) = self.get_mut(index) else {
+            cold_path();
             return false;
         };
         if *item.free_link() & FREE != 0 {
+            cold_path();
             return false;
         }
         item.reset();
@@ -180,11 +188,15 @@ impl<T: Item + 'static> Slab<T> {
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn get(&self, index: u32) -> Option<&T> {
         match &self.memory {
-            Memory::Lent(items) => items.get(..self.high as usize)?.get(index as usize),
+            Memory::Lent(items) => lent(items, self.high, index),
             #[cfg(feature = "alloc")]
-            Memory::Chunks(chunks) => chunks
-                .get((index >> CHUNK_BITS) as usize)?
-                .get((index % CHUNK) as usize),
+            Memory::Chunks(chunks) => match chunks.get((index >> CHUNK_BITS) as usize) {
+                Some(chunk) => chunk.get((index % CHUNK) as usize),
+                None => {
+                    cold_path();
+                    None
+                }
+            },
         }
     }
 
@@ -195,11 +207,15 @@ impl<T: Item + 'static> Slab<T> {
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn get_mut(&mut self, index: u32) -> Option<&mut T> {
         match &mut self.memory {
-            Memory::Lent(items) => items.get_mut(..self.high as usize)?.get_mut(index as usize),
+            Memory::Lent(items) => lent_mut(items, self.high, index),
             #[cfg(feature = "alloc")]
-            Memory::Chunks(chunks) => chunks
-                .get_mut((index >> CHUNK_BITS) as usize)?
-                .get_mut((index % CHUNK) as usize),
+            Memory::Chunks(chunks) => match chunks.get_mut((index >> CHUNK_BITS) as usize) {
+                Some(chunk) => chunk.get_mut((index % CHUNK) as usize),
+                None => {
+                    cold_path();
+                    None
+                }
+            },
         }
     }
 
@@ -302,6 +318,20 @@ impl<T: Item + 'static> Slab<T> {
     pub const fn high_water(&self) -> u32 {
         self.high
     }
+}
+
+// Apart where there is a heap: most stacks have their items there, and looking for one is inlined in
+// a hundred places.
+#[cfg_attr(feature = "alloc", cold, inline(never))]
+#[cfg_attr(not(feature = "alloc"), inline(always))]
+fn lent<T>(items: &[T], high: u32, index: u32) -> Option<&T> {
+    items.get(..high as usize)?.get(index as usize)
+}
+
+#[cfg_attr(feature = "alloc", cold, inline(never))]
+#[cfg_attr(not(feature = "alloc"), inline(always))]
+fn lent_mut<T>(items: &mut [T], high: u32, index: u32) -> Option<&mut T> {
+    items.get_mut(..high as usize)?.get_mut(index as usize)
 }
 
 /// The items at `low` and `high`, of which `low` is the lower.

@@ -1,5 +1,7 @@
 //! Listeners as their users see them.
 
+use netloom_wire::hint::cold_path;
+
 use crate::counters::count;
 use crate::demux::TCP;
 use crate::error::Error;
@@ -283,6 +285,7 @@ impl Stack {
     /// A connection's handshake is complete: it waits to be accepted, or its opener is told.
     pub(crate) fn established(&mut self, index: u32) {
         let Some(slot) = self.tables.connections.get(index) else {
+            cold_path();
             return;
         };
         let Some(listener) = slot.listener().checked_sub(1) else {
@@ -303,6 +306,7 @@ impl Stack {
                 return;
             }
         }
+        cold_path();
         self.put(On::accept(listener), item);
         count!(self, tcp_passive_opens);
         self.news(Ref::new(Kind::Listener, listener));

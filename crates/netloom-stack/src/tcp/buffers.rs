@@ -6,6 +6,8 @@ use alloc::boxed::Box;
 #[cfg(feature = "bbr")]
 use netloom_tcp::PathState;
 use netloom_tcp::{Connection, Io, Range, Record};
+#[cfg(feature = "alloc")]
+use netloom_wire::hint::cold_path;
 
 #[cfg(feature = "alloc")]
 use crate::memory::pool::Pool;
@@ -210,6 +212,8 @@ impl Buffers {
         match &mut self.storage {
             Storage::None => Io::new(&mut [], &mut [], &mut [], &mut []),
             Storage::Lent(lent) => {
+                #[cfg(feature = "alloc")]
+                cold_path();
                 #[cfg(feature = "fast-retransmit")]
                 let records = &mut *lent.records;
                 #[cfg(not(feature = "fast-retransmit"))]

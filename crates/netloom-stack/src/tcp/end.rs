@@ -2,6 +2,7 @@
 
 use netloom_driver::Instant;
 use netloom_tcp::{CloseReason, End, Segment, TimeWaitState, time_wait};
+use netloom_wire::hint::cold_path;
 
 use crate::counters::{DropReason, count};
 use crate::demux::TCP;
@@ -21,9 +22,11 @@ impl Stack {
     /// somebody holds it.
     pub(crate) fn end(&mut self, index: u32, end: End) {
         let Some(slot) = self.tables.connections.get_mut(index) else {
+            cold_path();
             return;
         };
         if slot.flags.has(Flags::ENDED) {
+            cold_path();
             return;
         }
         slot.flags.set(Flags::ENDED);
@@ -34,6 +37,7 @@ impl Stack {
         };
         #[cfg(feature = "fastopen")]
         if slot.flags.has(Flags::FAST_OPEN) {
+            cold_path();
             self.fast_open_over(index, reason);
         }
         #[cfg(feature = "metrics")]
@@ -68,6 +72,7 @@ impl Stack {
             return;
         }
         if unaccepted {
+            cold_path();
             let has_data = self
                 .tables
                 .connections
@@ -115,6 +120,7 @@ impl Stack {
     #[inline]
     fn forget_waiting(&mut self, index: u32, waits: bool, armed: bool) {
         if waits {
+            cold_path();
             self.unlink(Ref::new(Kind::Connection, index));
         }
         if armed {
@@ -136,6 +142,7 @@ impl Stack {
         let flow = self.connection_flow(index);
         self.forget_waiting(index, waits, armed);
         if has_news {
+            cold_path();
             self.take_off(On::EVENTS, Ref::new(Kind::Connection, index));
         }
         #[cfg(feature = "flows")]
@@ -160,6 +167,7 @@ impl Stack {
         let oldest = self.first(On::TIME_WAIT);
         let index = match free {
             None if oldest.is_some() => {
+                cold_path();
                 // The oldest has guarded longest: it gives way.
                 self.forget_time_wait(oldest.index());
                 count!(self, tcp_time_wait_evicted);
@@ -168,6 +176,7 @@ impl Stack {
             free => free,
         };
         let Some(index) = index else {
+            cold_path();
             self.demux.remove(&self.keys, TCP, tuple, connection);
             return;
         };

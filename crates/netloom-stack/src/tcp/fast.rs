@@ -26,6 +26,7 @@ use netloom_driver::{FrameSink, RxChecksum, RxMeta, TxCaps};
 use netloom_tcp::News;
 use netloom_tcp::{Segment, SeqNum, State};
 use netloom_wire::Addr;
+use netloom_wire::hint::cold_path;
 use netloom_wire::plain::{PlainRepr, PlainView};
 
 use crate::counters::{Layer, count};
@@ -74,6 +75,7 @@ impl Stack {
         };
         let known = self.recent.addresses(&view.src(), &view.dst(), iface);
         if known != Some(true) || meta.gso_size != 0 {
+            cold_path();
             return false;
         }
         let index = match self.plain_connection(iface, &view) {
@@ -81,6 +83,7 @@ impl Stack {
             Err(other) => return self.half_open_input_usual(iface, other, view, meta),
         };
         let Some(slot) = self.tables.connections.get_mut(index) else {
+            cold_path();
             return false;
         };
         if slot.conn.state() != State::Established || view.flags().fin() {
@@ -101,6 +104,7 @@ impl Stack {
         self.finish_listing(index, left);
         #[cfg(feature = "autotune")]
         if news.contains(News::ROUND_OVER) {
+            cold_path();
             self.round_over(index);
         }
         true
@@ -146,6 +150,7 @@ impl Stack {
             return PlainTurn::Other;
         }
         let Some(interface) = self.interfaces.get_mut(usize::from(iface)) else {
+            cold_path();
             return PlainTurn::Idle;
         };
         let item = interface.owing.front();
@@ -156,10 +161,12 @@ impl Stack {
             return PlainTurn::Idle;
         }
         if item.kind() != Some(Kind::Connection) {
+            cold_path();
             return PlainTurn::Other;
         }
         let index = item.index();
         let Some(slot) = self.tables.connections.get_mut(index) else {
+            cold_path();
             return PlainTurn::Other;
         };
         let remote = &slot.tuple.remote;
@@ -167,13 +174,17 @@ impl Stack {
             || slot.tuple.scope().is_some()
             || !self.recent.leads_to(remote, iface)
         {
+            cold_path();
             return PlainTurn::Other;
         }
         let link = if interface.ethernet {
             let now = epoch(&self.neighbors, &self.clock);
             match self.recent.link(remote, iface, now) {
                 Some(link) => link,
-                None => return PlainTurn::Other,
+                None => {
+                    cold_path();
+                    return PlainTurn::Other;
+                }
             }
         } else {
             LinkHeader::None
@@ -213,6 +224,7 @@ impl Stack {
                 _ => write(ip, ports, conn, &io, &env, &plan, &link, caps, sink),
             };
             if result.is_err() {
+                cold_path();
                 return PlainTurn::Full;
             }
             sent.frames = sent.frames.wrapping_add(1);
@@ -226,6 +238,7 @@ impl Stack {
             let arms = slot.settle(until, &mut self.tcp.buffers, env.now);
             let left = interface.owing.end_with(&mut slot.links, item);
             if !left {
+                cold_path();
                 self.take_first(On::owing(iface));
             }
             if arms {

@@ -4,6 +4,7 @@ use netloom_driver::{FrameSink, Instant, TxCaps};
 use netloom_tcp::{
     CloseReason, HalfOpen, OpenParams, Segment, SeqNum, SynOffer, listen, syn_received,
 };
+use netloom_wire::hint::cold_path;
 use netloom_wire::{Addr, protocol};
 
 use crate::counters::{DropReason, count};
@@ -121,8 +122,12 @@ impl Stack {
         min_iss: Option<SeqNum>,
     ) -> Result<(), DropReason> {
         match listen::receive(segment) {
-            listen::Disposition::Drop(_) => Err(DropReason::TcpNotSyn),
+            listen::Disposition::Drop(_) => {
+                cold_path();
+                Err(DropReason::TcpNotSyn)
+            }
             listen::Disposition::Reset(_) => {
+                cold_path();
                 #[cfg(feature = "syn-cookies")]
                 if let Some(taken) = self.cookie_input(listener, tuple, iface, segment) {
                     return taken;
@@ -150,6 +155,7 @@ impl Stack {
             return Err(DropReason::TcpNoSocket);
         };
         if entry.to_accept >= entry.backlog {
+            cold_path();
             // A handshake that could not be completed is not begun: the peer tries again.
             return Err(DropReason::TcpAcceptQueueFull);
         }
@@ -171,11 +177,13 @@ impl Stack {
             None
         };
         let Some(index) = slot else {
+            cold_path();
             return self.syn_queue_full(tuple, iface, offer);
         };
         let mut iss = self.isn(tuple);
         if let Some(min) = min_iss {
             // RFC 9293 §3.6.1: larger than any the old incarnation used.
+            cold_path();
             if iss.lt(min) {
                 iss = min;
             }
@@ -187,6 +195,7 @@ impl Stack {
         let mut half = HalfOpen::new(iss, offer, &self.tunables.tcp);
         #[cfg(feature = "fastopen")]
         if grants {
+            cold_path();
             half.ask_for_cookie();
         }
         let item = Ref::new(Kind::HalfOpen, index);
@@ -195,6 +204,7 @@ impl Stack {
             entry.half = half;
         }
         if !self.demux.insert(&self.keys, TCP, tuple, item) {
+            cold_path();
             self.tables.half_open.remove(index);
             return self.syn_queue_full(tuple, iface, offer);
         }
@@ -259,6 +269,7 @@ impl Stack {
         let entry = self.tables.half_open.get(index)?;
         #[cfg(feature = "flows")]
         if let Some(place) = entry.flow().checked_sub(1) {
+            cold_path();
             let timestamp = self.tables.flows.get(place).map_or(0, |flow| flow.window);
             return Some((entry.tuple, entry.half.with_timestamp(timestamp)));
         }
@@ -289,6 +300,7 @@ impl Stack {
         let of_flow = self.is_flow_syn(index);
         #[cfg(feature = "flows")]
         if of_flow {
+            cold_path();
             if let Some(result) = self.held_input(index, segment) {
                 return result;
             }
@@ -299,34 +311,44 @@ impl Stack {
         let env = self.clock.env(&self.tunables.tcp, 0);
         let disposition = half.receive(&env, segment, ts_offset, rcv_buf);
         if !matches!(disposition, syn_received::Disposition::Established) {
+            cold_path();
             self.keep_half_open(index, half);
         }
         match disposition {
-            syn_received::Disposition::Drop(why) => Err(drop_reason(why)),
+            syn_received::Disposition::Drop(why) => {
+                cold_path();
+                Err(drop_reason(why))
+            }
             syn_received::Disposition::SynAck => {
+                cold_path();
                 let item = Ref::new(Kind::HalfOpen, index);
                 self.unlink(item);
                 self.push_control(iface, item);
                 Ok(())
             }
             syn_received::Disposition::Ack(reply) => {
+                cold_path();
                 self.send_reply(&tuple, Some(iface), &reply);
                 Err(DropReason::TcpOutOfWindow)
             }
             syn_received::Disposition::Reset(_) => {
+                cold_path();
                 self.send_reset(&tuple, Some(iface), segment);
                 Err(DropReason::TcpBadAck)
             }
             syn_received::Disposition::Gone => {
+                cold_path();
                 self.drop_half_open_for(index, CloseReason::PeerReset);
                 Ok(())
             }
             syn_received::Disposition::Established => {
                 #[cfg(feature = "flows")]
                 if of_flow {
+                    cold_path();
                     return self.flow_complete(index, iface, &half, segment);
                 }
                 let Some(listener) = self.find_listener(&tuple, tuple.scope().unwrap_or(0)) else {
+                    cold_path();
                     // The listener was closed meanwhile.
                     self.drop_half_open(index);
                     self.send_reset(&tuple, Some(iface), segment);
@@ -355,6 +377,7 @@ impl Stack {
             .get(listener)
             .is_none_or(|l| l.to_accept >= l.backlog);
         if full {
+            cold_path();
             // The peer's data or our repeated SYN-ACK brings this up again.
             return Err(DropReason::TcpAcceptQueueFull);
         }
@@ -369,6 +392,7 @@ impl Stack {
             self.demux.replace(&self.keys, TCP, tuple, entry, item);
             self.tables.half_open.remove(entry.index());
         } else if !self.demux.insert(&self.keys, TCP, tuple, item) {
+            cold_path();
             self.tables.connections.remove(index);
             return Err(DropReason::TcpNoMemory);
         }
@@ -601,16 +625,19 @@ impl Stack {
         sent: &mut Sent,
     ) -> bool {
         let Some((tuple, half)) = self.half_open(index) else {
+            cold_path();
             return true;
         };
         let item = Ref::new(Kind::HalfOpen, index);
         let next_hop = match self.reply_route(&tuple, Some(iface)) {
             Some((out, next_hop)) if out == iface => next_hop,
             Some((out, _)) => {
+                cold_path();
                 self.push_control(out, item);
                 return true;
             }
             None => {
+                cold_path();
                 self.drop_output(DropReason::NoRoute);
                 self.arm_half_open(index);
                 return true;
@@ -619,12 +646,14 @@ impl Stack {
         let link = match self.hop(iface, &next_hop) {
             Hop::Ready(link) => link,
             Hop::Wait(id) => {
+                cold_path();
                 if !self.wait_for(id, item) {
                     self.arm_half_open(index);
                 }
                 return true;
             }
             Hop::Nowhere(reason) => {
+                cold_path();
                 self.drop_output(reason);
                 self.arm_half_open(index);
                 return true;
@@ -640,6 +669,7 @@ impl Stack {
         let mut reply = half.syn_ack(&env, ts_offset, mss, rcv_buf);
         #[cfg(feature = "fastopen")]
         if let Some(cookie) = self.fast_open_grant(&half, &tuple) {
+            cold_path();
             let _ = reply.options.push_fast_open(&cookie);
         }
         let ip = IpHeader {
@@ -652,6 +682,7 @@ impl Stack {
         let head = reply_head(&tuple, &reply);
         let result = write_segment(sink, caps, &link, &ip, &head, (&[], &[]), None);
         if result.is_err() {
+            cold_path();
             return false;
         }
         self.count_sent(sent);

@@ -2,6 +2,7 @@
 
 use netloom_driver::RxChecksum;
 use netloom_tcp::{Discard, IcmpError, News, Outcome, Reply, Segment, SeqNum, closed};
+use netloom_wire::hint::cold_path;
 use netloom_wire::tcp::{MAX_HEADER_LEN, set_checksum};
 use netloom_wire::{TcpHeader, TcpView, protocol};
 
@@ -94,6 +95,7 @@ impl Stack {
             slot.conn.rx_need(segment)
         };
         if need > 0 {
+            cold_path();
             // What cannot be stored is dropped by the connection, and said so.
             let buffers = &mut self.tcp.buffers;
             buffers.ensure_rx(&mut slot.conn, &mut slot.buffers, need);
@@ -122,6 +124,7 @@ impl Stack {
             return taken_in(discard);
         }
         if outcome.resets() {
+            cold_path();
             let tuple = slot.tuple;
             self.send_reset(&tuple, None, segment);
         }
@@ -193,19 +196,23 @@ impl Stack {
 
     fn apply_news(&mut self, index: u32, outcome: &Outcome) {
         let Some(slot) = self.tables.connections.get_mut(index) else {
+            cold_path();
             return;
         };
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
         //# However, the conditions that are reported
         //# asynchronously to the application MUST include:
         if outcome.soft_error() {
+            cold_path();
             slot.flags.set(Flags::SOFT_ERROR);
         }
         if outcome.urgent() {
+            cold_path();
             slot.flags.set(Flags::URGENT);
         }
         #[cfg(feature = "autotune")]
         if outcome.news.contains(ROUND_OVER) {
+            cold_path();
             self.round_over(index);
         }
         #[cfg(feature = "autotune")]
@@ -247,6 +254,7 @@ impl Stack {
         if self.events.begin_with(&mut slot.news, item, 0) {
             return;
         }
+        cold_path();
         self.news(item);
     }
 
@@ -274,6 +282,7 @@ impl Stack {
                     return;
                 }
             }
+            cold_path();
             let Some((iface, next_hop)) = self.route_again(&tuple.remote, tuple.scope()) else {
                 return;
             };

@@ -3,6 +3,7 @@
 use netloom_driver::{FrameSink, Full, Instant, TxCaps};
 use netloom_tcp::{Connection, Env, Io, Next, Outcome, Plan, PlanKind};
 use netloom_wire::checksum::Sum;
+use netloom_wire::hint::cold_path;
 use netloom_wire::tcp::HEADER_LEN;
 use netloom_wire::{Addr, TcpHeader, TcpOptionWords, protocol};
 
@@ -486,5 +487,6 @@ pub(super) fn write_segment(
             return written;
         }
     }
+    cold_path();
     segment(sink, caps, link, ip, head, payload, mss)
 }

@@ -2,6 +2,7 @@
 
 use netloom_driver::{FrameSink, Full, TxCaps};
 use netloom_tcp::{Env, Plan, PlanKind};
+use netloom_wire::hint::cold_path;
 use netloom_wire::plain::PlainRepr;
 
 use crate::counters::{Layer, count};
@@ -28,13 +29,16 @@ impl Stack {
         sent: &mut Sent,
     ) -> PlainTurn {
         let Some(slot) = self.tables.connections.get_mut(index) else {
+            cold_path();
             return PlainTurn::Other;
         };
         let Some(plan) = slot.conn.next_bare() else {
+            cold_path();
             return PlainTurn::Other;
         };
         let env = self.clock.env(&self.tunables.tcp, 0);
         if slot.write_bare(&env, &plan, &link, caps, sink).is_err() {
+            cold_path();
             return PlainTurn::Full;
         }
         sent.frames = sent.frames.wrapping_add(1);
@@ -43,6 +47,7 @@ impl Stack {
         count!(self, tcp_segments_sent);
         let outcome = slot.conn.sent_bare(&env, &plan);
         if outcome.owes_frame() {
+            cold_path();
             return PlainTurn::Other;
         }
         let until = slot.conn.deadline_bare(&env);
@@ -55,6 +60,7 @@ impl Stack {
                 interface.owing.end_with(&mut slot.links, item)
             });
         if !left {
+            cold_path();
             self.take_first(On::owing(iface));
         }
         if arms {

@@ -3,6 +3,7 @@
 use netloom_driver::RxMeta;
 use netloom_tcp::{Segment, SeqNum};
 use netloom_wire::TcpFlags;
+use netloom_wire::hint::cold_path;
 use netloom_wire::plain::PlainView;
 use netloom_wire::plain::syn::SynView;
 
@@ -24,15 +25,18 @@ impl Stack {
         view: PlainView<'_>,
         meta: &RxMeta,
     ) -> bool {
-        if !is_intact(&view, meta) {
+        if !is_usual_intact(&view, meta) {
+            cold_path();
             return false;
         }
         let Some(slot) = self.tables.connections.get_mut(index) else {
+            cold_path();
             return false;
         };
         let segment = segment(&view);
         let env = self.clock.env(&self.tunables.tcp, 0);
         let Some(outcome) = slot.conn.receive_bare(&env, &segment) else {
+            cold_path();
             let taken = self.connection_input(index, &segment);
             self.count_usual(taken);
             return true;
@@ -59,7 +63,8 @@ impl Stack {
         view: PlainView<'_>,
         meta: &RxMeta,
     ) -> bool {
-        if found.kind() != Some(Kind::HalfOpen) || !is_intact(&view, meta) {
+        if found.kind() != Some(Kind::HalfOpen) || !is_usual_intact(&view, meta) {
+            cold_path();
             return false;
         }
         let taken = self.half_open_input(found.index(), iface, &segment(&view));
@@ -73,18 +78,22 @@ impl Stack {
     #[inline(never)]
     pub(super) fn syn_input_usual(&mut self, iface: u8, packet: &[u8], meta: &RxMeta) -> bool {
         let Some(view) = SynView::new(packet) else {
+            cold_path();
             return false;
         };
         let (local, remote, ports) = (view.dst(), view.src(), view.ports());
         let known = self.recent.addresses(&remote, &local, iface);
         if known != Some(true) || meta.gso_size != 0 {
+            cold_path();
             return false;
         }
         if !view.header_intact() || !(is_verified(meta) || view.segment_intact()) {
+            cold_path();
             return false;
         }
         #[cfg(feature = "flows")]
         if self.is_flows(iface, &local) {
+            cold_path();
             return false;
         }
         let segment = Segment {
@@ -110,9 +119,15 @@ impl Stack {
             Some(Kind::Connection) => self.connection_input(found.index(), &segment),
             None if segment.flags == TcpFlags::SYN => match self.find_listener(&tuple, iface) {
                 Some(listener) => self.listener_takes(listener, &tuple, iface, &segment, None),
-                None => return false,
+                None => {
+                    cold_path();
+                    return false;
+                }
             },
-            Some(_) | None => return false,
+            Some(_) | None => {
+                cold_path();
+                return false;
+            }
         };
         self.count_usual(taken);
         true
@@ -126,7 +141,26 @@ impl Stack {
         self.counters.receive(Layer::Tcp);
         match taken {
             Ok(()) => self.counters.deliver(Layer::Tcp),
-            Err(reason) => self.counters.discard(reason),
+            Err(reason) => {
+                cold_path();
+                self.counters.discard(reason);
+            }
         }
     }
+}
+
+/// [`is_intact`] for segments that mostly have no text: their headers have one length, and the sum is a
+/// few additions.
+#[inline(always)]
+fn is_usual_intact(view: &PlainView<'_>, meta: &RxMeta) -> bool {
+    if view.payload().is_empty() {
+        return is_intact(view, meta);
+    }
+    cold_path();
+    is_intact_with_text(view, meta)
+}
+
+#[inline(never)]
+fn is_intact_with_text(view: &PlainView<'_>, meta: &RxMeta) -> bool {
+    is_intact(view, meta)
 }
