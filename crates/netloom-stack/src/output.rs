@@ -1,9 +1,9 @@
 //! From a decision to bytes in a device's memory: every frame leaves through here.
 
 use netloom_driver::{FrameSink, Full, Gso, PartialChecksum, TxCaps, TxMeta};
+#[cfg(feature = "ethernet")]
 use netloom_wire::MacAddr;
 use netloom_wire::checksum::{self, Sum};
-#[cfg(feature = "ethernet")]
 use netloom_wire::hint::cold_path;
 use netloom_wire::{Addr, protocol};
 

@@ -47,7 +47,13 @@ pub trait Item: Sized {
 ///
 /// A freed index is the next to be handed out, as its memory is still in the cache.
 pub struct Slab<T: Item + 'static> {
-    memory: Memory<T>,
+    /// Lent memory; none where it is the heap's.
+    lent: &'static mut [T],
+    /// A chunk never moves. All have one size, which is known to who looks for an item.
+    // Beside lent memory, not instead of it: who looks for an item, as is done a hundred times for each
+    // packet, looks here and is mostly done.
+    #[cfg(feature = "alloc")]
+    chunks: Vec<Box<[T; CHUNK as usize]>>,
     /// Items there can ever be.
     #[cfg(feature = "alloc")]
     limit: u32,
@@ -59,18 +65,13 @@ pub struct Slab<T: Item + 'static> {
     free: u32,
 }
 
-enum Memory<T: 'static> {
-    Lent(&'static mut [T]),
-    /// A chunk never moves. All have one size, which is known to who looks for an item.
-    #[cfg(feature = "alloc")]
-    Chunks(Vec<Box<[T; CHUNK as usize]>>),
-}
-
 impl<T: Item + 'static> Slab<T> {
     /// A slab for nothing.
     pub const fn empty() -> Slab<T> {
         Slab {
-            memory: Memory::Lent(&mut []),
+            lent: &mut [],
+            #[cfg(feature = "alloc")]
+            chunks: Vec::new(),
             #[cfg(feature = "alloc")]
             limit: 0,
             high: 0,
@@ -89,7 +90,9 @@ impl<T: Item + 'static> Slab<T> {
         };
         let (memory, _) = memory.split_at_mut(used);
         Slab {
-            memory: Memory::Lent(memory),
+            lent: memory,
+            #[cfg(feature = "alloc")]
+            chunks: Vec::new(),
             #[cfg(feature = "alloc")]
             limit: used as u32,
             high: 0,
@@ -104,7 +107,8 @@ impl<T: Item + 'static> Slab<T> {
     pub const fn heap(limit: u32) -> Slab<T> {
         let limit = if limit > MAX_ITEMS { MAX_ITEMS } else { limit };
         Slab {
-            memory: Memory::Chunks(Vec::new()),
+            lent: &mut [],
+            chunks: Vec::new(),
             limit,
             high: 0,
             len: 0,
@@ -139,19 +143,21 @@ impl<T: Item + 'static> Slab<T> {
         if index >= self.capacity() {
             return None;
         }
-        match &mut self.memory {
+        match self.lent.get_mut(index as usize) {
             // Lent memory is as a program's `static` made it, and may hold what its owner put there.
-            Memory::Lent(items) => items.get_mut(index as usize)?.reset(),
+            Some(item) => item.reset(),
             #[cfg(feature = "alloc")]
-            Memory::Chunks(chunks) => {
+            None => {
                 if index % CHUNK == 0 {
                     let mut chunk = Vec::new();
                     chunk.try_reserve_exact(CHUNK as usize).ok()?;
                     chunk.resize_with(CHUNK as usize, || T::EMPTY);
-                    chunks.try_reserve(1).ok()?;
-                    chunks.push(chunk.into_boxed_slice().try_into().ok()?);
+                    self.chunks.try_reserve(1).ok()?;
+                    self.chunks.push(chunk.into_boxed_slice().try_into().ok()?);
                 }
             }
+            #[cfg(not(feature = "alloc"))]
+            None => return None,
         }
         self.high = index + 1;
         Some(index)
@@ -187,17 +193,11 @@ impl<T: Item + 'static> Slab<T> {
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn get(&self, index: u32) -> Option<&T> {
-        match &self.memory {
-            Memory::Lent(items) => lent(items, self.high, index),
-            #[cfg(feature = "alloc")]
-            Memory::Chunks(chunks) => match chunks.get((index >> CHUNK_BITS) as usize) {
-                Some(chunk) => chunk.get((index % CHUNK) as usize),
-                None => {
-                    cold_path();
-                    None
-                }
-            },
+        #[cfg(feature = "alloc")]
+        if let Some(chunk) = self.chunks.get((index >> CHUNK_BITS) as usize) {
+            return chunk.get((index % CHUNK) as usize);
         }
+        lent(self.lent, self.high, index)
     }
 
     /// Like [`get`](Slab::get), to be written to.
@@ -206,17 +206,11 @@ impl<T: Item + 'static> Slab<T> {
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn get_mut(&mut self, index: u32) -> Option<&mut T> {
-        match &mut self.memory {
-            Memory::Lent(items) => lent_mut(items, self.high, index),
-            #[cfg(feature = "alloc")]
-            Memory::Chunks(chunks) => match chunks.get_mut((index >> CHUNK_BITS) as usize) {
-                Some(chunk) => chunk.get_mut((index % CHUNK) as usize),
-                None => {
-                    cold_path();
-                    None
-                }
-            },
+        #[cfg(feature = "alloc")]
+        if let Some(chunk) = self.chunks.get_mut((index >> CHUNK_BITS) as usize) {
+            return chunk.get_mut((index % CHUNK) as usize);
         }
+        lent_mut(self.lent, self.high, index)
     }
 
     /// Two different items at once; `None` if `a == b` or either never was.
@@ -225,25 +219,25 @@ impl<T: Item + 'static> Slab<T> {
             return None;
         }
         let (low, high) = if a < b { (a, b) } else { (b, a) };
-        let (low, high) = match &mut self.memory {
-            Memory::Lent(items) => split(
-                items.get_mut(..self.high as usize)?,
-                low as usize,
-                high as usize,
-            )?,
-            #[cfg(feature = "alloc")]
-            Memory::Chunks(chunks) => {
-                let (low_chunk, high_chunk) = (low >> CHUNK_BITS, high >> CHUNK_BITS);
-                let (low, high) = ((low % CHUNK) as usize, (high % CHUNK) as usize);
-                if low_chunk == high_chunk {
-                    split(&mut chunks.get_mut(low_chunk as usize)?[..], low, high)?
-                } else {
-                    let (first, second) = split(chunks, low_chunk as usize, high_chunk as usize)?;
-                    (first.get_mut(low)?, second.get_mut(high)?)
-                }
-            }
-        };
+        let (low, high) = self.pair(low, high)?;
         Some(if a < b { (low, high) } else { (high, low) })
+    }
+
+    /// The items at `low` and `high`, of which `low` is the lower.
+    fn pair(&mut self, low: u32, high: u32) -> Option<(&mut T, &mut T)> {
+        #[cfg(feature = "alloc")]
+        if !self.chunks.is_empty() {
+            let chunks = &mut self.chunks[..];
+            let (low_chunk, high_chunk) = (low >> CHUNK_BITS, high >> CHUNK_BITS);
+            let (low, high) = ((low % CHUNK) as usize, (high % CHUNK) as usize);
+            if low_chunk == high_chunk {
+                return split(&mut chunks.get_mut(low_chunk as usize)?[..], low, high);
+            }
+            let (first, second) = split(chunks, low_chunk as usize, high_chunk as usize)?;
+            return Some((first.get_mut(low)?, second.get_mut(high)?));
+        }
+        let items = self.lent.get_mut(..self.high as usize)?;
+        split(items, low as usize, high as usize)
     }
 
     /// Whether the item at `index` is in use.
@@ -278,9 +272,7 @@ impl<T: Item + 'static> Slab<T> {
         #[cfg(feature = "alloc")]
         return self.limit;
         #[cfg(not(feature = "alloc"))]
-        match &self.memory {
-            Memory::Lent(items) => items.len() as u32,
-        }
+        return self.lent.len() as u32;
     }
 
     /// Bytes of memory taken: on the heap all that ever was, since none is given back; of lent memory
@@ -295,22 +287,23 @@ impl<T: Item + 'static> Slab<T> {
     pub fn growth(&self, more: u32) -> usize {
         let lacking = self.len.saturating_add(more);
         let lacking = lacking.saturating_sub(self.allocated());
-        let items = match &self.memory {
-            Memory::Lent(_) => lacking as usize,
-            #[cfg(feature = "alloc")]
-            Memory::Chunks(_) => (lacking as usize).next_multiple_of(CHUNK as usize),
+        #[cfg(feature = "alloc")]
+        let lacking = if self.lent.is_empty() {
+            lacking.next_multiple_of(CHUNK)
+        } else {
+            lacking
         };
-        items.saturating_mul(size_of::<T>())
+        (lacking as usize).saturating_mul(size_of::<T>())
     }
 
     /// Items that memory was taken for.
     #[cfg(feature = "flows")]
     fn allocated(&self) -> u32 {
-        match &self.memory {
-            Memory::Lent(_) => self.len,
-            #[cfg(feature = "alloc")]
-            Memory::Chunks(chunks) => (chunks.len() as u32).saturating_mul(CHUNK),
+        #[cfg(feature = "alloc")]
+        if self.lent.is_empty() {
+            return (self.chunks.len() as u32).saturating_mul(CHUNK);
         }
+        self.len
     }
 
     /// Every index ever handed out is below this: the bound of a scan.
@@ -320,8 +313,7 @@ impl<T: Item + 'static> Slab<T> {
     }
 }
 
-// Apart where there is a heap: most stacks have their items there, and looking for one is inlined in
-// a hundred places.
+// Apart where there is a heap: see `chunks`.
 #[cfg_attr(feature = "alloc", cold, inline(never))]
 #[cfg_attr(not(feature = "alloc"), inline(always))]
 fn lent<T>(items: &[T], high: u32, index: u32) -> Option<&T> {

@@ -63,11 +63,7 @@ fn what_was_never_used_is_neither_found_nor_touched() {
         })
     );
     assert!(slab.get(1).is_none() && slab.get2_mut(0, 1).is_none());
-    match &slab.memory {
-        Memory::Lent(items) => assert_eq!(items[1].value, !0),
-        #[cfg(feature = "alloc")]
-        Memory::Chunks(_) => unreachable!("the memory was lent"),
-    }
+    assert_eq!(slab.lent[1].value, !0);
 }
 
 #[test]
@@ -128,10 +124,7 @@ mod heap {
         }
         assert_eq!(slab.insert(), None);
         assert_eq!(std::ptr::from_ref(slab.get(0).unwrap()), first);
-        let Memory::Chunks(chunks) = &slab.memory else {
-            panic!()
-        };
-        assert_eq!(chunks.len(), 1000_usize.div_ceil(64));
+        assert_eq!(slab.chunks.len(), 1000_usize.div_ceil(64));
     }
 
     #[test]
