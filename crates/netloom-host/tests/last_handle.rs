@@ -20,6 +20,9 @@ fn drivers() -> usize {
 /// How long to wait for what must come. Only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// "Within a second", on a machine that is busy.
+const SOON: Duration = Duration::from_secs(5);
+
 /// Waits until there are so many drivers: a thread names itself once it runs, and is listed for a
 /// moment after it was joined.
 fn drivers_become(number: usize) {
@@ -46,7 +49,8 @@ fn the_last_handle_ends_everything_within_a_second() {
     let start = Instant::now();
     drop((a, client));
     let took = start.elapsed();
-    // Generous: other programs take the processors too.
-    assert!(took < PATIENCE, "{took:?}");
+    // It takes 0.9 s. More is allowed because other programs take the processors too, and less than
+    // any time a stack might linger for by mistake.
+    assert!(took < SOON, "{took:?}");
     drivers_become(1);
 }
