@@ -406,6 +406,11 @@ fn options_are_checked() {
     keepalive.count = 1;
     let error = client.set_keepalive(Some(keepalive)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    // It says what the limits are, as it does for connections to come.
+    let socket = pair().0.tcp_socket().unwrap();
+    let before = socket.keepalive(Some(keepalive)).unwrap_err();
+    assert_eq!(error.to_string(), before.to_string());
+    assert!(error.to_string().contains("2 probes"), "{error}");
     client.set_linger(Some(Duration::from_secs(1))).unwrap();
     client
         .set_user_timeout(Some(Duration::from_secs(20)))

@@ -20,6 +20,17 @@ pub struct Keepalive {
 }
 
 impl Keepalive {
+    /// What the stack would refuse, with a word on why.
+    pub(super) fn check(self) -> io::Result<()> {
+        let second = Duration::from_secs(1);
+        if self.idle < second || self.interval < second || self.count < 2 {
+            return Err(invalid(
+                "keep-alive: at least 1 s of silence, 1 s between probes, 2 probes",
+            ));
+        }
+        Ok(())
+    }
+
     pub(super) fn of_stack(keepalive: netloom_stack::Keepalive) -> Keepalive {
         Keepalive {
             idle: Duration::from_micros(keepalive.idle),

@@ -76,6 +76,7 @@ impl TcpStream {
     /// [`io::ErrorKind::InvalidInput`] below the least times and number of probes.
     #[doc(alias = "SO_KEEPALIVE")]
     pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
+        keepalive.map_or(Ok(()), Keepalive::check)?;
         let keepalive = keepalive.map(Keepalive::to_stack);
         self.socket()
             .call(|stack, handle| stack.tcp_set_keepalive(handle, keepalive))

@@ -135,12 +135,7 @@ impl TcpSocket {
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] below 1 s or 2 probes.
     pub fn keepalive(mut self, keepalive: Option<Keepalive>) -> io::Result<TcpSocket> {
-        let second = Duration::from_secs(1);
-        if keepalive.is_some_and(|k| k.idle < second || k.interval < second || k.count < 2) {
-            return Err(invalid(
-                "keep-alive: at least 1 s of silence, 1 s between probes, 2 probes",
-            ));
-        }
+        keepalive.map_or(Ok(()), Keepalive::check)?;
         self.preset.keepalive = keepalive;
         Ok(self)
     }
