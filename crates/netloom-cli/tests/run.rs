@@ -50,6 +50,15 @@ fn run_command(folder: &Path) -> Command {
 fn run(test: &str, folder: &Path, command: &[&str]) -> Option<Output> {
     let possible = run_command(folder).arg("true").output();
     if !possible.is_ok_and(|output| output.status.success()) {
+        // Where such a user may, only netloom can be wrong.
+        let plain = Command::new("setpriv")
+            .args(["--reuid", ID, "--regid", ID, "--clear-groups"])
+            .args(["unshare", "-Urn", "true"])
+            .output();
+        assert!(
+            !plain.is_ok_and(|output| output.status.success()),
+            "nobody may make a namespace, but not by netloom"
+        );
         skip(test, "nobody may not make a namespace here");
         return None;
     }
@@ -144,6 +153,36 @@ fn the_command_runs_as_the_user_and_its_exit_code_is_passed_on() {
     assert_eq!(code(&["sh", "-c", "kill -9 $$"]), Some(137));
     assert_eq!(code(&["netloom-no-such-command"]), Some(127));
     assert_eq!(code(&["/"]), Some(126));
+}
+
+#[test]
+fn where_there_can_be_no_namespace_it_says_so() {
+    let test = "where_there_can_be_no_namespace_it_says_so";
+    let folder = folder();
+    // The setting is each namespace's own: in a new one it can be changed without the host's.
+    let here = |script: &str| {
+        Command::new("unshare")
+            .args(["-Ur", "sh", "-c", script, "sh"])
+            .arg(folder.path().join("netloom"))
+            .current_dir(folder.path())
+            .output()
+    };
+    let forbid = "echo 0 >/proc/sys/user/max_user_namespaces";
+    // Root of that namespace needs no other one: whoever has no rights does.
+    let without_rights = "setpriv --bounding-set -all --inh-caps -all";
+    let possible = here(&format!("{forbid} && {without_rights} true"));
+    if !possible.is_ok_and(|output| output.status.success()) {
+        return skip(test, "there is no namespace to forbid them in");
+    }
+    let run = format!("{forbid}; exec {without_rights} \"$1\" run -- touch ran");
+    let output = here(&run).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let errors = text(&output.stderr);
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    let expected = "this system allows no user namespaces: as root, run \
+                    `sysctl -w user.max_user_namespaces=10000`";
+    assert!(errors.contains(expected), "{errors}");
+    assert!(!folder.path().join("ran").exists());
 }
 
 /// A stand-in for a stub resolver: knows netloom.test, by UDP and TCP.
