@@ -3,9 +3,18 @@
 //!
 //! Each connection the kernel accepts gets one on a netloom stack; bytes go both ways, and so do
 //! the ends of the two directions (FIN) and failures (RST).
+//!
+//! A client that says nothing, or does not listen, holds two threads. Once all there may be are
+//! held, whoever has been silent for longest makes room for the next client; one whose server is
+//! done with it has a moment to end its side; and none is silent for ever. While something is on its
+//! way to a client it has all the time it wants, however slowly it reads; if it stops reading, it
+//! has that until others need the room.
+
+mod carried;
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -15,12 +24,38 @@ use rustix::net::sockopt::set_socket_linger;
 
 use crate::device::{Watch, Watched};
 use crate::serve::{Failure, Pool};
+use carried::{Carried, Table};
 
 #[cfg(test)]
 mod tests;
 
-/// Connections carried at once; further ones wait in the kernel.
-const CONNECTIONS: usize = 2048;
+/// What clients may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Connections carried at once; further ones wait in the kernel, or take the room of a silent
+    /// one.
+    connections: usize,
+    /// How long one is silent before it makes room for another.
+    room: Duration,
+    /// How long nothing moves, though something is on its way, before one makes room for another.
+    stuck: Duration,
+    /// How long the client may be silent once its server has said all and it has taken all. The
+    /// server itself waits for as long.
+    linger: Duration,
+    /// How long both may be silent: longer than any limit of the server, which then ends it better.
+    idle: Duration,
+    /// How often that is looked after.
+    watch: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    connections: 2048,
+    room: Duration::from_secs(1),
+    stuck: Duration::from_secs(10),
+    linger: Duration::from_secs(2),
+    idle: Duration::from_secs(120),
+    watch: Duration::from_secs(1),
+};
 
 /// Carried at once in one direction of a connection, in octets.
 const BUFFER: usize = 64 * 1024;
@@ -66,12 +101,27 @@ pub(crate) fn link(watch: Watch) -> io::Result<(Net, Net)> {
 ///
 /// What accepting ended with.
 pub(crate) fn run(listener: &TcpListener, net: &Net, server: SocketAddr) -> io::Result<()> {
-    let pool = Pool::new(CONNECTIONS);
+    run_within(&LIMITS, listener, net, server)
+}
+
+fn run_within(
+    limits: &Limits,
+    listener: &TcpListener,
+    net: &Net,
+    server: SocketAddr,
+) -> io::Result<()> {
+    let pool = Pool::new(limits.connections);
+    let table = Arc::new(Table::default());
+    watch(*limits, &table)?;
     loop {
         match listener.accept() {
             Ok((kernel, _)) => {
-                let net = net.clone();
-                pool.run(move || carry(&kernel, &net, server));
+                let (net, shared) = (net.clone(), Arc::clone(&table));
+                pool.run(
+                    // Listed no sooner than it has a thread: who waits has no room to give up.
+                    move || carry(&shared.add(kernel), &net, server),
+                    || table.make_room(limits),
+                );
             }
             Err(error) => match Failure::of(&error) {
                 Failure::OfConnection => {}
@@ -82,18 +132,57 @@ pub(crate) fn run(listener: &TcpListener, net: &Net, server: SocketAddr) -> io::
     }
 }
 
+/// Ends connections that are silent for too long, for as long as there is the relay.
+fn watch(limits: Limits, table: &Arc<Table>) -> io::Result<()> {
+    let table: Weak<Table> = Arc::downgrade(table);
+    let watch = move || {
+        while let Some(table) = table.upgrade() {
+            table.end_idle(&limits);
+            drop(table);
+            thread::sleep(limits.watch);
+        }
+    };
+    let thread = thread::Builder::new().name("relay watch".into());
+    thread.stack_size(STACK_SIZE).spawn(watch).map(drop)
+}
+
 /// Carries one connection until both directions have ended, or one has failed.
-fn carry(kernel: &TcpStream, net: &Net, server: SocketAddr) {
+fn carry(carried: &Carried, net: &Net, server: SocketAddr) {
     let Ok(netloom) = net.tcp_connect(server) else {
-        reset(kernel);
+        reset(&carried.kernel);
         return;
     };
-    join(kernel, &netloom);
+    if let Some(netloom) = carried.connected(netloom) {
+        join_telling(&carried.kernel, netloom, carried);
+    }
+}
+
+/// Who is told how a connection goes on.
+trait Follow: Sync {
+    /// Octets came from one end, and are on their way to the other.
+    fn took(&self);
+    /// Some of them went on.
+    fn moved(&self);
+    /// All of them have.
+    fn gave(&self);
+    /// netloom's end has said all it has to say.
+    fn answered(&self);
+}
+
+impl Follow for () {
+    fn took(&self) {}
+    fn moved(&self) {}
+    fn gave(&self) {}
+    fn answered(&self) {}
 }
 
 /// Carries what two connections bring to one another until both directions have ended, or one has
 /// failed.
 pub(crate) fn join(kernel: &TcpStream, netloom: &netloom::TcpStream) {
+    join_telling(kernel, netloom, &());
+}
+
+fn join_telling(kernel: &TcpStream, netloom: &netloom::TcpStream, follow: &impl Follow) {
     let _ = kernel.set_nodelay(true);
     let _ = netloom.set_nodelay(true);
     thread::scope(|scope| {
@@ -102,7 +191,7 @@ pub(crate) fn join(kernel: &TcpStream, netloom: &netloom::TcpStream) {
             .stack_size(STACK_SIZE)
             .spawn_scoped(scope, || {
                 let mut to = netloom;
-                match copy(&mut &*kernel, &mut to) {
+                match copy(&mut &*kernel, &mut to, follow) {
                     Ok(()) => drop(netloom.shutdown(Shutdown::Write)),
                     Err(_) => {
                         fail(kernel, netloom);
@@ -116,8 +205,11 @@ pub(crate) fn join(kernel: &TcpStream, netloom: &netloom::TcpStream) {
             return;
         }
         let mut from = netloom;
-        match copy(&mut from, &mut &*kernel) {
-            Ok(()) => drop(kernel.shutdown(Shutdown::Write)),
+        match copy(&mut from, &mut &*kernel, follow) {
+            Ok(()) => {
+                let _ = kernel.shutdown(Shutdown::Write);
+                follow.answered();
+            }
             Err(_) => {
                 fail(kernel, netloom);
                 // Ends the other direction's read, without telling the client anything: the
@@ -129,7 +221,7 @@ pub(crate) fn join(kernel: &TcpStream, netloom: &netloom::TcpStream) {
 }
 
 /// Copies until the source ends.
-fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
+fn copy(from: &mut impl Read, to: &mut impl Write, follow: &impl Follow) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let read = match from.read(&mut buffer) {
@@ -138,8 +230,18 @@ fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        let data = buffer.get(..read).unwrap_or_default();
-        to.write_all(data)?;
+        follow.took();
+        let mut data = buffer.get(..read).unwrap_or_default();
+        while !data.is_empty() {
+            match to.write(data) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => data = data.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            follow.moved();
+        }
+        follow.gave();
     }
 }
 

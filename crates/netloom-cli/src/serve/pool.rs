@@ -11,7 +11,8 @@ mod tests;
 /// How much a connection's thread may put on its stack, in octets. The buffers are on the heap.
 const STACK_SIZE: usize = 256 * 1024;
 
-/// How long to wait at most before another thread is tried for when the system refused one.
+/// How long to wait at most before another thread is tried for: the system may have refused one, and
+/// one may have ended just before it was waited for.
 const RETRY: Duration = Duration::from_millis(50);
 
 /// Runs jobs on threads of their own, at most a fixed number at once.
@@ -36,23 +37,26 @@ impl Pool {
         }
     }
 
-    /// Runs `job` on a thread, waiting first until there may be one more.
+    /// Runs `job` on a thread, waiting first until there may be one more; `while_full` is called now
+    /// and then meanwhile.
     ///
     /// A job that panics ends its own thread only.
-    pub(crate) fn run<F: FnOnce() + Send + 'static>(&self, job: F) {
+    pub(crate) fn run<F: FnOnce() + Send + 'static>(&self, job: F, mut while_full: impl FnMut()) {
         // The job is handed over only once there is a thread, so that a thread the system refuses
         // does not take the job with it.
         let thread = loop {
-            let permit = self.permit();
-            let (give, take) = sync_channel::<F>(1);
-            let body = move |_permit| {
-                if let Ok(job) = take.recv() {
-                    job();
+            if let Some(permit) = self.permit() {
+                let (give, take) = sync_channel::<F>(1);
+                let body = move |_permit| {
+                    if let Ok(job) = take.recv() {
+                        job();
+                    }
+                };
+                if spawn(permit, body) {
+                    break give;
                 }
-            };
-            if spawn(permit, body) {
-                break give;
             }
+            while_full();
             self.wait_for_an_end();
         };
         // It fails only if the thread is gone, and a thread waits for its job.
@@ -66,13 +70,8 @@ impl Pool {
         F: FnOnce() + Send + 'static,
         T: FnOnce() + Send + 'static,
     {
-        let permit = {
-            let mut running = lock(&self.shared.running);
-            if *running >= self.limit {
-                return false;
-            }
-            *running += 1;
-            Permit(Arc::clone(&self.shared))
+        let Some(permit) = self.permit() else {
+            return false;
         };
         spawn(permit, move |permit| {
             let _then = Then(Some(then));
@@ -82,17 +81,17 @@ impl Pool {
         })
     }
 
-    /// Waits until fewer threads run than may.
-    fn permit(&self) -> Permit {
-        let Shared { running, ended } = &*self.shared;
-        let mut running = lock(running);
-        while *running >= self.limit {
-            running = ended.wait(running).unwrap_or_else(PoisonError::into_inner);
+    /// The right to one more thread, if there may be one.
+    fn permit(&self) -> Option<Permit> {
+        let mut running = lock(&self.shared.running);
+        if *running >= self.limit {
+            return None;
         }
         *running += 1;
-        Permit(Arc::clone(&self.shared))
+        Some(Permit(Arc::clone(&self.shared)))
     }
 
+    /// Waits until a thread may have ended, for a moment at most.
     fn wait_for_an_end(&self) {
         let running = lock(&self.shared.running);
         drop(self.shared.ended.wait_timeout(running, RETRY));

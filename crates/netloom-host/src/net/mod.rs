@@ -76,6 +76,7 @@ mod wakes;
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +84,7 @@ use netloom_stack::tcp::ListenOptions;
 use netloom_stack::{Counters, Stack, Tunable, Usage};
 
 use crate::device::{self, Device};
+use crate::sys;
 use addrs::first_that;
 use error::to_io;
 use runtime::Running;
@@ -115,6 +117,16 @@ pub use tcp_listener::{Incoming, IntoIncoming, TcpListener};
 pub use tcp_socket::TcpSocket;
 pub use tcp_stream::TcpStream;
 pub use udp_socket::UdpSocket;
+
+/// What the kernel has in hand for the other end of a TCP connection of its own, in bytes: for programs
+/// that carry its connections.
+///
+/// # Errors
+/// The kernel's.
+#[doc(hidden)]
+pub fn kernel_send_queue(socket: BorrowedFd<'_>) -> io::Result<usize> {
+    sys::send_queue(socket)
+}
 
 /// Connections that may wait to be accepted, and handshakes that may be under way, on a listener:
 /// Linux's `somaxconn`.

@@ -23,7 +23,7 @@ pub(crate) use poll::{PollFd, event_fd, poll};
 #[cfg(feature = "control")]
 pub(crate) use socket::peer_user;
 pub(crate) use socket::{
-    control_socket, link_events_socket, netlink_socket, packet_socket, set_send_buffer,
+    control_socket, link_events_socket, netlink_socket, packet_socket, send_queue, set_send_buffer,
 };
 
 /// The last error of this thread if `result` is negative, else `result` as a length.

@@ -127,3 +127,19 @@ pub(crate) fn peer_user(fd: BorrowedFd<'_>) -> io::Result<u32> {
     let peer: libc::ucred = get_option(fd, libc::SOL_SOCKET, libc::SO_PEERCRED)?;
     Ok(peer.uid)
 }
+
+/// What the kernel's end of a TCP connection has sent or is to send, and the other has not
+/// acknowledged, in bytes; its FIN counts for one.
+pub(crate) fn send_queue(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut bytes: c_int = 0;
+    // SAFETY: TIOCOUTQ (which is SIOCOUTQ) writes one integer, which outlives the call.
+    let result = unsafe {
+        libc::ioctl(
+            fd.as_raw_fd(),
+            libc::TIOCOUTQ as _,
+            std::ptr::from_mut(&mut bytes),
+        )
+    };
+    check(result as isize)?;
+    Ok(usize::try_from(bytes).unwrap_or(0))
+}

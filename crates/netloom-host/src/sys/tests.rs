@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::{PollFd, event_fd, poll, random_bytes};
+use super::{PollFd, event_fd, poll, random_bytes, send_queue};
 use crate::device::Waiter;
 
 #[test]
@@ -81,4 +81,26 @@ fn signals_do_not_end_a_sleep() {
         waker.wake();
         assert!(sleeper.join().unwrap());
     });
+}
+
+#[test]
+fn the_send_queue_is_what_is_not_acknowledged() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    assert_eq!(send_queue(server.as_fd()).unwrap(), 0);
+    server.set_nonblocking(true).unwrap();
+    let mut written = 0;
+    while let Ok(len) = io::Write::write(&mut server, &[0; 65536]) {
+        written += len;
+    }
+    let queued = send_queue(server.as_fd()).unwrap();
+    assert!(0 < queued && queued < written);
+    io::Read::read_exact(&mut client, &mut vec![0; written]).unwrap();
+    // The last acknowledgment may take its time.
+    while send_queue(server.as_fd()).unwrap() > 0 {
+        thread::yield_now();
+    }
+    let unconnected = event_fd().unwrap();
+    assert!(send_queue(unconnected.as_fd()).is_err());
 }

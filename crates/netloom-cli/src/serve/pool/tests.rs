@@ -7,10 +7,13 @@ use super::*;
 fn start_waiting_job(pool: &Pool) -> (Receiver<()>, Sender<()>) {
     let (says, started) = channel();
     let (go, waits) = channel::<()>();
-    pool.run(move || {
-        says.send(()).unwrap();
-        let _ = waits.recv();
-    });
+    pool.run(
+        move || {
+            says.send(()).unwrap();
+            let _ = waits.recv();
+        },
+        || (),
+    );
     (started, go)
 }
 
@@ -24,7 +27,7 @@ fn no_more_run_than_may() {
     let (says, third_started) = channel();
     let waiting = {
         let pool = Arc::clone(&pool);
-        thread::spawn(move || pool.run(move || says.send(()).unwrap()))
+        thread::spawn(move || pool.run(move || says.send(()).unwrap(), || ()))
     };
     assert!(!pool.try_run(|| panic!("a third one runs"), || ()));
     assert!(third_started.try_recv().is_err());
@@ -39,7 +42,7 @@ fn a_panic_ends_one_job_and_frees_its_thread() {
     let pool = Pool::new(1);
     for _ in 0..10 {
         // Resuming unwinds like a panic, without a message in the test's output.
-        pool.run(|| std::panic::resume_unwind(Box::new(())));
+        pool.run(|| std::panic::resume_unwind(Box::new(())), || ());
     }
     let (started, go) = start_waiting_job(&pool);
     started.recv().unwrap();
@@ -62,10 +65,13 @@ fn every_job_runs_once() {
     let (says, done) = channel::<()>();
     for _ in 0..500 {
         let (count, says) = (Arc::clone(&count), says.clone());
-        pool.run(move || {
-            count.fetch_add(1, Ordering::Relaxed);
-            drop(says);
-        });
+        pool.run(
+            move || {
+                count.fetch_add(1, Ordering::Relaxed);
+                drop(says);
+            },
+            || (),
+        );
     }
     drop(says);
     assert!(done.recv().is_err(), "all have ended");

@@ -1,0 +1,111 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use netloom::LinkEnd;
+
+use super::super::carry;
+use super::super::tests::{PATIENCE, PATIENT, connect_with_little_room, file};
+use super::*;
+
+/// Limits under which whoever has nothing to move is silent for too long at once.
+const STRICT: Limits = Limits {
+    room: Duration::ZERO,
+    linger: Duration::ZERO,
+    idle: Duration::ZERO,
+    ..PATIENT
+};
+
+/// Left by the reader in the middle of all: more than its own kernel takes.
+const LAST: usize = 512 * 1024;
+
+#[test]
+fn whoever_has_something_to_read_yet_is_not_ended() {
+    let (left, right) = LinkEnd::pair(1500).unwrap();
+    let near = left.address("10.71.0.1/24").start().unwrap();
+    let far = right.address("10.71.0.2/24").start().unwrap();
+    let netloom = far.tcp_listen("10.71.0.2:80").unwrap();
+    let kernel = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = connect_with_little_room(kernel.local_addr().unwrap());
+    let table = Arc::new(Table::default());
+    let listed = table.add(kernel.accept().unwrap().0);
+    let carried = Arc::clone(&listed.carried);
+    let carrying = thread::spawn(move || carry(&listed, &near, "10.71.0.2:80".parse().unwrap()));
+    let (mut server, _) = netloom.accept().unwrap();
+
+    let sent = file();
+    let mut received = vec![0; sent.len()];
+    let (most, last) = received.split_at_mut(sent.len() - LAST);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            server.write_all(&sent).unwrap();
+            server.shutdown(Shutdown::Write).unwrap();
+        });
+        client.read_exact(most).unwrap();
+    });
+    let deadline = Instant::now() + PATIENCE;
+    while !lock(&carried.progress).is_answered {
+        assert!(Instant::now() < deadline);
+        thread::yield_now();
+    }
+
+    // The server and the relay are done; the kernel has the rest for a client that does not read.
+    let first = *carried.look();
+    assert!(first.queued > 0 && first.held == 0);
+    table.end_idle(&STRICT);
+    table.make_room(&STRICT);
+    assert!(!carried.look().is_given_up);
+
+    // It reads slowly: that is as good as speaking.
+    let (piece, last) = last.split_at_mut(LAST / 2);
+    client.read_exact(piece).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while carried.look().moved == first.moved {
+        assert!(Instant::now() < deadline);
+        thread::yield_now();
+    }
+    table.make_room(&Limits {
+        stuck: PATIENCE,
+        ..STRICT
+    });
+    client.read_exact(last).unwrap();
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    assert!(received == sent);
+
+    // It has all: now it has no reason to stay.
+    let deadline = Instant::now() + PATIENCE;
+    while !lock(&carried.progress).is_given_up {
+        assert!(Instant::now() < deadline);
+        table.end_idle(&STRICT);
+    }
+    carrying.join().unwrap();
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn whoever_stopped_reading_makes_room_if_nobody_else_can() {
+    let kernel = TcpListener::bind("127.0.0.1:0").unwrap();
+    let table = Arc::new(Table::default());
+    let add = || {
+        let client = connect_with_little_room(kernel.local_addr().unwrap());
+        (client, table.add(kernel.accept().unwrap().0))
+    };
+    let (_deaf, stuck) = add();
+    let (_mute, silent) = add();
+    stuck.kernel.set_nonblocking(true).unwrap();
+    while (&stuck.kernel).write(&[1; 65536]).is_ok() {}
+    let limits = Limits {
+        stuck: Duration::ZERO,
+        ..STRICT
+    };
+    let given_up = || [&stuck, &silent].map(|carried| lock(&carried.progress).is_given_up);
+    table.end_idle(&Limits {
+        idle: Duration::from_secs(3600),
+        ..limits
+    });
+    assert_eq!(given_up(), [false, false]);
+    table.make_room(&limits);
+    assert_eq!(given_up(), [false, true]);
+    table.make_room(&limits);
+    assert_eq!(given_up(), [true, true]);
+}
