@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use netloom::Net;
 use netloom::net::{DnsConfig, DnsFailure, Error, Name, Reason, RecordType};
 
-use crate::device::{DeviceArgs, WatchArgs, parse_server};
+use crate::device::{DeviceArgs, Watch, WatchArgs, parse_server};
 use crate::failure::Failure;
 use crate::size::parse_seconds;
 
@@ -103,7 +103,20 @@ impl DnsArgs {
     /// What stands in the way, with an exit code for its kind: see the command's help. Of several
     /// names the first that failed decides.
     pub fn run(&self) -> Result<(), Failure> {
-        let net = self.start()?;
+        if !self.device.is_given() {
+            return Err(Failure::usage(
+                "dns needs a device: add --tap, --tun or --interface (as root)",
+            ));
+        }
+        let watch = self.watch.open()?;
+        let capture = watch.capture();
+        // Before there are threads: they inherit what is held back.
+        capture.survive_signals()?;
+        capture.end(self.look_up_all(watch))
+    }
+
+    fn look_up_all(&self, watch: Watch) -> Result<(), Failure> {
+        let net = self.start(watch)?;
         let mut first = None;
         for name in &self.names {
             if let Err(failure) = self.look_up(&net, name) {
@@ -129,12 +142,7 @@ impl DnsArgs {
         first.map_or(Ok(()), Err)
     }
 
-    fn start(&self) -> Result<Net, Failure> {
-        if !self.device.is_given() {
-            return Err(Failure::usage(
-                "dns needs a device: add --tap, --tun or --interface (as root)",
-            ));
-        }
+    fn start(&self, watch: Watch) -> Result<Net, Failure> {
         let mut config = DnsConfig::new();
         config.ndots = self.ndots;
         config.timeout = self.timeout;
@@ -158,7 +166,7 @@ impl DnsArgs {
         }
         let started = self
             .device
-            .start_with(self.watch.open()?, "", |builder| builder.dns_config(config))?;
+            .start_with(watch, "", |builder| builder.dns_config(config))?;
         let net = started.ok_or_else(|| Failure::usage("name a device"))?;
         if !named {
             let lease = net.dhcp_lease();

@@ -9,7 +9,7 @@ use netloom::net::{
     LeapIndicator, NtpClientConfig, NtpEstimate, NtpServerLimits, NtpUpdate, ReferenceClock,
 };
 
-use crate::device::{DeviceArgs, WatchArgs};
+use crate::device::{DeviceArgs, Watch, WatchArgs};
 use crate::failure::Failure;
 use crate::signals::Interrupts;
 use crate::size::parse_seconds;
@@ -99,16 +99,18 @@ impl NtpArgs {
                 "ntp needs a device: add --tap, --tun or --interface (as root)",
             ));
         }
-        let net = self.start()?;
-        match &self.host {
-            Some(host) => self.ask(&net, host, &interrupts),
-            None => self.serve(&net, &interrupts),
-        }
+        let watch = self.watch.open()?;
+        let capture = watch.capture();
+        capture.end(self.ask_or_serve(watch, &interrupts))
     }
 
-    fn start(&self) -> Result<Net, Failure> {
-        let started = self.device.start(self.watch.open()?, "")?;
-        started.ok_or_else(|| Failure::usage("name a device"))
+    fn ask_or_serve(&self, watch: Watch, interrupts: &Interrupts) -> Result<(), Failure> {
+        let started = self.device.start(watch, "")?;
+        let net = started.ok_or_else(|| Failure::usage("name a device"))?;
+        match &self.host {
+            Some(host) => self.ask(&net, host, interrupts),
+            None => self.serve(&net, interrupts),
+        }
     }
 
     fn address(&self, net: &Net, host: &str) -> Result<SocketAddr, Failure> {

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// What asks a program to end, and what tells that a child has ended.
@@ -61,6 +63,43 @@ impl Interrupts {
         let started = start();
         self.held.thread_block()?;
         started
+    }
+
+    /// Has a thread call `each` for every signal that asks the program to end. What it is given does
+    /// what the signal would have done, had it not been held back: mostly that ends the program.
+    ///
+    /// # Errors
+    ///
+    /// No thread is left.
+    pub(crate) fn on_each(
+        self,
+        mut each: impl FnMut(&dyn Fn()) + Send + 'static,
+    ) -> io::Result<()> {
+        let wait = move || {
+            loop {
+                let mut entry = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+                // It fails if a signal that nobody holds comes; then it is asked once more.
+                let _ = poll(&mut entry, PollTimeout::NONE);
+                while let Some(came) = self.take() {
+                    if came.signal != Signal::SIGCHLD {
+                        each(&|| self.pass_on(came.signal));
+                    }
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("signals".into());
+        thread.spawn(wait).map(drop)
+    }
+
+    /// Does what a signal would have done, had it not been held back. Returns if that is nothing, as
+    /// for one that was ignored when the program was started.
+    fn pass_on(&self, signal: Signal) {
+        let mut set = SigSet::empty();
+        set.add(signal);
+        // These fail for no signal that is one.
+        let _ = set.thread_unblock();
+        let _ = raise(signal);
+        let _ = set.thread_block();
     }
 
     /// The next signal that came, if one did.

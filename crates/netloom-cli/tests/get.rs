@@ -6,11 +6,16 @@ mod common;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use common::Running;
+use netloom::capture::Reader;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 fn get(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_netloom"))
@@ -163,4 +168,98 @@ fn packets_are_told_and_recorded() {
     let capture = fs::read(folder.path().join("get.pcapng")).unwrap();
     assert_eq!(capture[..4], [0x0a, 0x0d, 0x0d, 0x0a]);
     assert!(capture.len() > 1000);
+}
+
+#[test]
+fn a_capture_that_is_not_whole_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let (code, errors) = failure(folder.path(), &["--pcap", "/dev/full", &url]);
+    assert_eq!(code, 1);
+    assert!(
+        errors.starts_with("netloom: the capture `/dev/full` is not whole: "),
+        "{errors}"
+    );
+    // What was fetched is there, and a failure to fetch has its own code.
+    assert_eq!(
+        get(folder.path(), &["--pcap", "/dev/full", &url]).stdout,
+        b"ok"
+    );
+    let url = says("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let output = get(folder.path(), &["--pcap", "/dev/full", &url]);
+    assert_eq!(output.status.code(), Some(7));
+}
+
+/// A server that sends some of what it promises, and then waits for the end of the client.
+fn says_less_than_it_promises(octets: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", octets + 1);
+        let _ = stream.write_all(head.as_bytes());
+        let _ = stream.write_all(&vec![b'x'; octets]);
+        let _ = stream.read(&mut [0; 1]);
+    });
+    format!("http://{address}/")
+}
+
+#[test]
+fn a_capture_is_whole_when_a_signal_ends_it() {
+    const OCTETS: usize = 300_000;
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let folder = tempfile::tempdir().unwrap();
+        let url = says_less_than_it_promises(OCTETS);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_netloom"))
+            .args(["get", "--pcap", "get.pcapng", &url])
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut fetched = vec![0; OCTETS];
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut fetched)
+            .unwrap();
+        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+        let status = child.wait().unwrap();
+        assert_eq!(status.signal(), Some(signal as i32), "as without a capture");
+        let file = fs::read(folder.path().join("get.pcapng")).unwrap();
+        let mut capture = Reader::new(file.as_slice()).unwrap();
+        let mut octets = 0;
+        while let Some(packet) = capture.next().expect("a whole capture") {
+            octets += packet.frame.len();
+        }
+        assert!(octets > OCTETS, "{octets}");
+    }
+}
+
+/// What was ignored when it was started, as by nohup(1), ends nothing.
+#[test]
+fn a_signal_that_is_ignored_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = says_less_than_it_promises(100_000);
+    let mut child = Command::new("sh")
+        .args(["-c", r#"trap "" HUP; exec "$0" get --pcap get.pcapng "$1""#])
+        .args([env!("CARGO_BIN_EXE_netloom"), &url])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut fetched = vec![0; 100_000];
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut fetched)
+        .unwrap();
+    let id = Pid::from_raw(child.id().try_into().unwrap());
+    kill(id, Signal::SIGHUP).unwrap();
+    thread::sleep(Duration::from_millis(100));
+    assert!(child.try_wait().unwrap().is_none());
+    kill(id, Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGTERM as i32));
 }

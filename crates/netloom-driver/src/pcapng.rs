@@ -210,6 +210,11 @@ impl<O: Output> Writer<O> {
         &self.out
     }
 
+    /// The output, to flush it: what else is written to it is in the way of the next block.
+    pub fn get_mut(&mut self) -> &mut O {
+        &mut self.out
+    }
+
     /// The output, all blocks written.
     pub fn into_inner(self) -> O {
         self.out

@@ -3,9 +3,11 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `addresses` | addresses and MACs as options take them |
+//! | `capture` | the end of a capture, of which is told |
 //! | `watched` | a device whose frames are told of, recorded, or both |
 
 mod addresses;
+mod capture;
 mod watched;
 
 use std::io;
@@ -23,6 +25,7 @@ use netloom::{Net, PacketSocket, Tap, Tun};
 use crate::failure::Failure;
 use addresses::{parse_addr, parse_cidr};
 pub(crate) use addresses::{parse_mac, parse_server};
+pub(crate) use capture::Capture;
 pub(crate) use watched::{Watch, Watched};
 
 /// The kernel's addresses at its end of a device, unless options say otherwise.

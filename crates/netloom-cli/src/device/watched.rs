@@ -1,35 +1,22 @@
 //! A device whose frames are told of in lines, recorded in a capture, or both.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use netloom::device::{Counters, Device, DeviceError, Interest, Medium};
-use netloom::driver::pcapng::{Interface, LinkType, Packet, StdOutput, Writer};
-use netloom::driver::{
-    Direction, Driver, FrameSink, Full, Instant as Micros, LinkState, RxMeta, TxCaps, TxMeta,
-};
+use netloom::device::{Counters, Device, DeviceError, Interest, Medium, Recording};
+use netloom::driver::pcapng::{Interface, LinkType};
+use netloom::driver::{Direction, Driver, FrameSink, Full, LinkState, RxMeta, TxCaps, TxMeta};
 use netloom::wire::describe;
 
-/// Where a capture goes.
-type Capture = Writer<StdOutput<BufWriter<File>>>;
+use super::Capture;
 
 /// What is to be done with frames.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Watch {
     tell: bool,
-    capture: Option<Capture>,
-}
-
-impl std::fmt::Debug for Watch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watch")
-            .field("tell", &self.tell)
-            .field("capture", &self.capture.is_some())
-            .finish()
-    }
+    recording: Option<(Recording, PathBuf)>,
 }
 
 impl Watch {
@@ -39,16 +26,21 @@ impl Watch {
     ///
     /// The file cannot be made.
     pub(crate) fn open(tell: bool, file: Option<&Path>) -> io::Result<Watch> {
-        let begin = |path| Writer::new(StdOutput(BufWriter::new(File::create(path)?)));
+        let begin = |path: &Path| Recording::create(path).map(|made| (made, path.to_owned()));
         Ok(Watch {
             tell,
-            capture: file.map(begin).transpose()?,
+            recording: file.map(begin).transpose()?,
         })
     }
 
     /// Whether nothing is to be done.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.tell && self.capture.is_none()
+        !self.tell && self.recording.is_none()
+    }
+
+    /// The capture, for its end, to which the device does not see.
+    pub(crate) fn capture(&self) -> Capture {
+        Capture::new(self.recording.clone())
     }
 }
 
@@ -65,7 +57,7 @@ pub(crate) struct Watched<D> {
 /// What sees the frames.
 struct Eye {
     tell: bool,
-    capture: Option<(Capture, Interface)>,
+    recording: Option<(Recording, Interface)>,
     is_ethernet: bool,
     began: Instant,
 }
@@ -96,16 +88,12 @@ impl Eye {
             // One write a line, so that lines of different threads do not mix.
             let _ = io::stderr().write_all(line.as_bytes());
         }
-        let Some((capture, interface)) = &mut self.capture else {
+        let Some((recording, interface)) = &self.recording else {
             return;
         };
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let now = Micros::from_micros(u64::try_from(now.as_micros()).unwrap_or(u64::MAX));
-        if let Err(error) = capture.packet(&Packet::new(*interface, now, direction), frame) {
+        if let Err(error) = recording.packet(*interface, direction, frame) {
             let _ = writeln!(io::stderr(), "netloom: the capture ends here: {error}");
-            self.capture = None;
+            self.recording = None;
         }
     }
 }
@@ -121,17 +109,17 @@ impl<D: Device> Watched<D> {
             Medium::Ethernet { .. } => (true, LinkType::Ethernet),
             _ => (false, LinkType::Ip),
         };
-        let begin = |mut capture: Capture| {
-            let interface = capture.interface(link, device.name())?;
-            Ok::<_, io::Error>((capture, interface))
+        let begin = |(recording, _): (Recording, PathBuf)| {
+            let interface = recording.interface(link, device.name())?;
+            Ok::<_, io::Error>((recording, interface))
         };
-        let capture = watch.capture.map(begin).transpose()?;
+        let recording = watch.recording.map(begin).transpose()?;
         Ok(Watched {
             caps: device.sink().caps(),
             device,
             eye: Eye {
                 tell: watch.tell,
-                capture,
+                recording,
                 is_ethernet,
                 began: Instant::now(),
             },

@@ -8,7 +8,7 @@ use netloom::Net;
 use netloom::dhcp::{ClientCounters, ConflictCheck, Event, Fallback, INFINITE, Lease, OfferPolicy};
 use netloom::net::Dhcp;
 
-use crate::device::{self, DeviceArgs, WatchArgs};
+use crate::device::{self, DeviceArgs, Watch, WatchArgs};
 use crate::failure::Failure;
 use crate::signals::Interrupts;
 use crate::size::parse_seconds;
@@ -108,16 +108,20 @@ impl DhcpArgs {
         // Before there are threads: they inherit what is held back.
         let interrupts = Interrupts::hold()
             .map_err(|error| Failure::new(format!("cannot wait for signals: {error}")))?;
+        let watch = self.watch.open()?;
+        let capture = watch.capture();
+        capture.end(self.lease_on_device(watch, &interrupts))
+    }
+
+    fn lease_on_device(&self, watch: Watch, interrupts: &Interrupts) -> Result<(), Failure> {
         let net = self
             .device
             .for_dhcp()
-            .start_with(self.watch.open()?, "", |builder| {
-                builder.dhcp_with(self.wishes())
-            })?
+            .start_with(watch, "", |builder| builder.dhcp_with(self.wishes()))?
             .ok_or_else(|| {
                 Failure::usage("dhcp needs an Ethernet device: add --tap or --interface")
             })?;
-        let done = self.lease_from(&net, &interrupts);
+        let done = self.lease_from(&net, interrupts);
         if let Some(counters) = net.dhcp_counters().filter(|_| self.stats) {
             say(&summary(&counters));
         }

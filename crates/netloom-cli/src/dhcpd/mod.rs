@@ -14,7 +14,7 @@ use std::time::Duration;
 use netloom::Net;
 use netloom::dhcp::{BadConfig, FileStore, HeapStore, Reservation, ServerConfig, ServerCounters};
 
-use crate::device::{self, DeviceArgs, WatchArgs};
+use crate::device::{self, DeviceArgs, Watch, WatchArgs};
 use crate::failure::Failure;
 use crate::signals::Interrupts;
 use crate::size::parse_seconds;
@@ -146,7 +146,19 @@ impl DhcpdArgs {
             })
         });
         let leases = leases.transpose()?;
-        let net = self.device.start(self.watch.open()?, "")?.ok_or_else(|| {
+        let watch = self.watch.open()?;
+        let capture = watch.capture();
+        capture.end(self.serve_on_device(watch, config, leases, &interrupts))
+    }
+
+    fn serve_on_device(
+        &self,
+        watch: Watch,
+        config: ServerConfig<'static>,
+        leases: Option<FileStore>,
+        interrupts: &Interrupts,
+    ) -> Result<(), Failure> {
+        let net = self.device.start(watch, "")?.ok_or_else(|| {
             Failure::usage("dhcpd needs an Ethernet device: add --tap or --interface")
         })?;
         self.serve(&net, config, leases)

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use netloom_services::http::{Class, Status, Url, UrlError};
 
-use crate::device::{self, DeviceArgs, WatchArgs};
+use crate::device::{self, DeviceArgs, Watch, WatchArgs};
 use crate::failure::Failure;
 use crate::size::parse_seconds;
 use exchange::{Answer, ClientError, Exchanges};
@@ -55,7 +55,7 @@ Examples:
 
 Exit codes:
   0  fetched                      5  the connection failed or fell silent
-  1  the device or the file       6  the answer is no HTTP
+  1  the device, a file           6  the answer is no HTTP
   2  the command line             7  the server refuses (4xx)
   4  the server is not reached    8  the server failed (5xx)
   9  redirections lead nowhere, or to https")]
@@ -126,6 +126,19 @@ impl GetArgs {
             return Err(Failure::usage(what));
         }
         let watch = self.watch.open()?;
+        let capture = watch.capture();
+        // Before there are threads: they inherit what is held back.
+        capture.survive_signals()?;
+        capture.end(self.fetch_watched(watch, &url, &mut target))
+    }
+
+    /// Fetches over what the options name.
+    fn fetch_watched(
+        &self,
+        watch: Watch,
+        url: &Url<'_>,
+        target: &mut Target,
+    ) -> Result<(), Failure> {
         let otherwise = ", or leave out the device, which needs no rights";
         let route = if self.device.is_given() {
             let net = self.device.start(watch, otherwise)?;
@@ -135,7 +148,7 @@ impl GetArgs {
         };
         let route = route.ok_or_else(|| Failure::usage("name a device"))?;
         let begun = Instant::now();
-        let octets = self.fetch(&route, &url, &mut target)?;
+        let octets = self.fetch(&route, url, target)?;
         if target.is_file() || self.watch.is_verbose() {
             let seconds = begun.elapsed().as_secs_f64();
             let rate = octets as f64 * 8.0 / seconds / 1e6;

@@ -11,7 +11,7 @@ use netloom::EchoSocket;
 use netloom::net::EchoReply;
 use netloom::stack::icmp::EchoError;
 
-use crate::device::{DeviceArgs, WatchArgs};
+use crate::device::{DeviceArgs, Watch, WatchArgs};
 use crate::failure::Failure;
 use crate::signals::Interrupts;
 use crate::size::parse_seconds;
@@ -90,12 +90,15 @@ impl PingArgs {
                  or try `netloom run -- ping 10.71.0.2`, which needs no rights",
             ));
         }
+        let watch = self.watch.open()?;
+        let capture = watch.capture();
+        capture.end(self.ping(watch, &interrupts))
+    }
+
+    fn ping(&self, watch: Watch, interrupts: &Interrupts) -> Result<(), Failure> {
         let net = self
             .device
-            .start(
-                self.watch.open()?,
-                ", or try `netloom run -- ping 10.71.0.2`",
-            )?
+            .start(watch, ", or try `netloom run -- ping 10.71.0.2`")?
             .ok_or_else(|| Failure::usage("name a device"))?;
         let cannot =
             |error: io::Error| Failure::new(format!("cannot ping {}: {error}", self.target));
@@ -109,7 +112,7 @@ impl PingArgs {
             self.size as usize + ICMP_HEADER + header,
         ));
         let mut session = Session::new(self, &echo);
-        session.run(&interrupts).map_err(cannot)?;
+        session.run(interrupts).map_err(cannot)?;
         let Session {
             statistics, began, ..
         } = session;

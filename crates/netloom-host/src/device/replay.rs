@@ -1,17 +1,15 @@
 //! A capture as a device.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use netloom_driver::pcapng::{self, Packet as Written, StdOutput, Writer};
-use netloom_driver::{
-    Direction, Driver, FrameSink, Full, Instant as Stamp, LinkState, RxMeta, TxCaps, TxMeta,
-};
+use netloom_driver::pcapng;
+use netloom_driver::{Direction, Driver, FrameSink, Full, LinkState, RxMeta, TxCaps, TxMeta};
 
-use super::{BATCH, Counters, Device, DeviceError, Interest, Medium};
+use super::{BATCH, Counters, Device, DeviceError, Interest, Medium, Recording};
 use crate::capture::{LinkType, Reader};
 use crate::sys;
 
@@ -33,7 +31,6 @@ pub enum Pace {
 const MTU: u16 = 1500;
 
 type Input = Reader<Box<dyn Read + Send>>;
-type Recording = Writer<StdOutput<Box<dyn Write + Send>>>;
 
 /// A device that receives the frames of a pcapng or pcap file.
 ///
@@ -158,7 +155,9 @@ impl Replay {
         self
     }
 
-    /// Writes what the stack sends to a capture (pcapng), with the time of day.
+    /// Writes what the stack sends to a capture (pcapng), with the time of day. Whoever wants to know
+    /// that all of it was written takes [`recording`](Replay::recording) before the stack starts, and
+    /// finishes it when the stack has ended.
     ///
     /// # Errors
     /// [`DeviceError::Os`] if the file cannot be made.
@@ -168,16 +167,20 @@ impl Replay {
             action: format!("write {name}"),
             source,
         };
-        let file: Box<dyn Write + Send> =
-            Box::new(BufWriter::new(File::create(path).map_err(failed)?));
-        let mut writer = Writer::new(StdOutput(file)).map_err(failed)?;
+        let recording = Recording::create(path).map_err(failed)?;
         let link = match self.medium() {
             Medium::Ethernet { .. } => pcapng::LinkType::Ethernet,
             Medium::Ip => pcapng::LinkType::Ip,
         };
-        let interface = writer.interface(link, &self.name).map_err(failed)?;
-        self.recording = Some((writer, interface));
+        let interface = recording.interface(link, &self.name).map_err(failed)?;
+        self.recording = Some((recording, interface));
         Ok(self)
+    }
+
+    /// The capture of what the stack sends, if there is to be one.
+    pub fn recording(&self) -> Option<Recording> {
+        let (recording, _) = self.recording.as_ref()?;
+        Some(recording.clone())
     }
 
     /// Whether all frames have been received.
@@ -241,16 +244,12 @@ impl Replay {
     }
 
     fn record(&mut self, len: usize) {
-        let Some((writer, interface)) = &mut self.recording else {
+        let Some((recording, interface)) = &self.recording else {
             return;
         };
-        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let micros = since_1970.unwrap_or_default().as_micros();
-        let at = Stamp::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
-        let packet = Written::new(*interface, at, Direction::Outbound);
-        if let Err(error) = writer.packet(&packet, &self.tx[..len]) {
+        let recorded = recording.packet(*interface, Direction::Outbound, &self.tx[..len]);
+        if let Err(error) = recorded {
             self.failed.get_or_insert(error);
-            self.recording = None;
         }
     }
 }

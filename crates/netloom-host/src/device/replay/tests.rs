@@ -144,3 +144,19 @@ fn what_is_no_capture_is_refused() {
     let error = Replay::new("other", Cursor::new(other)).unwrap_err();
     assert!(matches!(error, DeviceError::WrongKind { .. }), "{error}");
 }
+
+#[test]
+fn what_could_not_be_recorded_is_told_by_the_recording() {
+    let mut replay = Replay::new("file", capture(LinkType::Ip, &[0])).unwrap();
+    assert!(replay.recording().is_none());
+    replay = replay.record_to("/dev/full").unwrap();
+    let recording = replay.recording().unwrap();
+    let sink = replay.sink();
+    sink.frame(5, &TxMeta::default(), &mut |out| {
+        out.copy_from_slice(b"first")
+    })
+    .unwrap();
+    drop(replay);
+    let error = recording.finish().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+}
