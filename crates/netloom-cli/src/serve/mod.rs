@@ -26,7 +26,9 @@
 //!
 //! A client that is waited for in the middle of something holds one thread of [`Limits::threads`]
 //! with a small stack and two buffers (96 KiB, touched as far as used), one that says nothing holds
-//! neither. Time is bounded as a whole, not for each octet: a head, a body and each
+//! neither. One that reads slowly holds, besides, what the stack keeps for it until it is acknowledged:
+//! up to `tcp_wmem`, 1 MiB, of a budget for all connections (`Limits::buffers` of the stack, 1 GiB),
+//! beyond which writing waits. Time is bounded as a whole, not for each octet: a head, a body and each
 //! full buffer sent must be through in their time. While every thread waits for a client, whoever
 //! takes longer than [`Limits::short_timeout`] over his makes room for the next, one at a time:
 //! however many take or send next to nothing, they stop nobody else. Where there are
