@@ -488,7 +488,7 @@ fn datagrams_fail_as_they_do_elsewhere() {
     assert_eq!(long.kind(), ErrorKind::InvalidInput);
     assert_eq!(socket.send_to(&[0; 1472], "10.0.0.2:8").unwrap(), 1472);
     let broadcast = socket.send_to(b"x", "10.0.0.255:9").unwrap_err();
-    assert_eq!(broadcast.kind(), ErrorKind::InvalidInput);
+    assert_eq!(broadcast.kind(), ErrorKind::PermissionDenied);
     let everybody = b.udp_bind("0.0.0.0:9").unwrap();
     socket.set_broadcast(true).unwrap();
     socket.send_to(b"x", "10.0.0.255:9").unwrap();

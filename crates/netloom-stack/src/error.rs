@@ -22,6 +22,8 @@ pub enum Error {
     AddressNotAvailable,
     /// The remote address cannot be spoken to: unspecified, broadcast, multicast, port 0.
     InvalidRemote,
+    /// The socket may not send to broadcast addresses: it was not allowed to.
+    BroadcastForbidden,
     /// The argument makes no sense here (a prefix longer than the address, a port of 0).
     InvalidArgument,
     /// No route leads to the remote address.
@@ -88,6 +90,7 @@ impl Error {
             | Error::AddressInUse
             | Error::AddressNotAvailable
             | Error::InvalidRemote
+            | Error::BroadcastForbidden
             | Error::InvalidArgument
             | Error::NotConnected
             | Error::AlreadyConnected
@@ -120,6 +123,7 @@ impl fmt::Display for Error {
             Error::AddressInUse => "the local address and port are in use",
             Error::AddressNotAvailable => "the local address is not configured here",
             Error::InvalidRemote => "the remote address cannot be connected to",
+            Error::BroadcastForbidden => "the socket may not send to broadcast addresses",
             Error::InvalidArgument => "an argument makes no sense",
             Error::NoRoute => "no route leads to the remote address",
             Error::NoSourceAddress => "no local address can reach the remote address",

@@ -311,7 +311,11 @@ fn broadcasts_are_sent_when_allowed_and_received() {
             net.stack.udp_set_broadcast(socket, false).unwrap();
             assert_eq!(
                 net.stack.udp_send_to(socket, b"x", at),
-                Err(Error::InvalidRemote)
+                Err(Error::BroadcastForbidden)
+            );
+            assert_eq!(
+                net.stack.udp_connect(socket, at),
+                Err(Error::BroadcastForbidden)
             );
             net.stack.udp_set_broadcast(socket, true).unwrap();
             net.stack.udp_send_to(socket, b"x", at).unwrap();

@@ -200,6 +200,7 @@ fn kind_of_call(error: netloom_stack::Error) -> io::ErrorKind {
         | Error::AlreadyConnected
         | Error::MessageTooLong
         | Error::OutOfRange => io::ErrorKind::InvalidInput,
+        Error::BroadcastForbidden => io::ErrorKind::PermissionDenied,
         Error::NoRoute | Error::NetworkUnreachable => io::ErrorKind::NetworkUnreachable,
         Error::HostUnreachable => io::ErrorKind::HostUnreachable,
         Error::PortUnreachable => io::ErrorKind::ConnectionRefused,

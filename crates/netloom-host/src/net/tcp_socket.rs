@@ -1,7 +1,7 @@
 //! Sockets before they are connections or listeners.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -106,10 +106,17 @@ impl TcpSocket {
     ///
     /// # Errors
     /// [`io::ErrorKind::AddrNotAvailable`] for an address that is not this stack's;
-    /// [`io::ErrorKind::InvalidInput`] for text that is no address. Whether the port is free shows
-    /// when it connects or listens.
+    /// [`io::ErrorKind::InvalidInput`] for text that is no address, for groups and for
+    /// 255.255.255.255. Whether the port is free shows when it connects or listens.
     pub fn bind(mut self, local: impl ToSocketAddrs) -> io::Result<TcpSocket> {
         let local = first_that(local, |local| {
+            let nobodys = match local.ip() {
+                IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
+                IpAddr::V6(ip) => ip.is_multicast(),
+            };
+            if nobodys {
+                return Err(invalid("no connection has a group or everybody at an end"));
+            }
             let ours = |stack: &Stack| stack.is_local(local.ip());
             let known = local.ip().is_unspecified()
                 || local.ip().is_loopback()

@@ -7,7 +7,7 @@ use netloom_stack::wire::Addr;
 use netloom_stack::{Error as StackError, Stack};
 
 use super::engine::IFACE;
-use super::error::to_io;
+use super::error::{invalid, to_io};
 use super::udp_socket::UdpSocket;
 
 impl UdpSocket {
@@ -31,9 +31,13 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As [`join_multicast_v4`](UdpSocket::join_multicast_v4); [`io::ErrorKind::NotFound`] for
-    /// another interface.
+    /// another interface; [`io::ErrorKind::InvalidInput`] if the socket is bound for IPv4: it would
+    /// hear nothing.
     pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
         check_number(interface)?;
+        if self.local_addr()?.is_ipv4() {
+            return Err(invalid("a socket of IPv4 hears no group of IPv6"));
+        }
         self.join((*group).into())
     }
 

@@ -174,8 +174,9 @@ impl UdpSocket {
     /// nothing.
     ///
     /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] for one that is too long for the path, or a broadcast
-    /// address without [`set_broadcast`](UdpSocket::set_broadcast);
+    /// [`io::ErrorKind::InvalidInput`] for one that is too long for the path;
+    /// [`io::ErrorKind::PermissionDenied`] for a broadcast address without
+    /// [`set_broadcast`](UdpSocket::set_broadcast);
     /// [`io::ErrorKind::NetworkUnreachable`]; if the socket is connected, what ICMP reported of an
     /// earlier datagram, once.
     pub fn send_to(&self, data: &[u8], to: impl ToSocketAddrs) -> io::Result<usize> {

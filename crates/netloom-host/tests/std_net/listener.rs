@@ -1,6 +1,7 @@
 //! Listeners.
 
 use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use crate::sockets::{Accept, Listener, Shared, Stream};
@@ -237,5 +238,41 @@ checks! { w;
             }
             Ok(total)
         })
+    }
+    listening_beside_the_connections_of_before => {
+        let listener = w.server.listen()?;
+        let at = listener.local_addr()?;
+        let mut client = w.client.connect_to(&[at])?;
+        let (mut server, _) = listener.accept()?;
+        drop(listener);
+        let again = w.server.listen_at(&[at])?;
+        let _second = w.client.connect_to(&[at])?;
+        let (_accepted, _) = again.accept()?;
+        client.write_all(b"x")?;
+        server.read(&mut [0; 4])
+    }
+    listening_at_the_port_of_an_own_connection => {
+        let (client, _server) = w.connection()?;
+        w.client.listen_at(&[client.local_addr()?]).map(drop)
+    }
+    listening_for_both_versions_beside_one => {
+        let listener = w.server.listen_at(&[(Ipv4Addr::UNSPECIFIED, 0).into()])?;
+        let port = listener.local_addr()?.port();
+        w.server.listen_at(&[(Ipv6Addr::UNSPECIFIED, port).into()]).map(drop)
+    }
+    listening_for_one_version_beside_both => {
+        let listener = w.server.listen_at(&[(Ipv6Addr::UNSPECIFIED, 0).into()])?;
+        let port = listener.local_addr()?.port();
+        w.server.listen_at(&[(Ipv4Addr::UNSPECIFIED, port).into()]).map(drop)
+    }
+    listening_at_a_group => {
+        w.server.listen_at(&[(Ipv4Addr::new(224, 0, 0, 1), 0).into()]).map(drop)
+    }
+    listening_at_a_group_of_ipv6 => {
+        let group = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 0, 0x99);
+        w.server.listen_at(&[(group, 0).into()]).map(drop)
+    }
+    listening_at_the_broadcast_address => {
+        w.server.listen_at(&[(Ipv4Addr::BROADCAST, 0).into()]).map(drop)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::time::Duration;
 
 use netloom_host::net as ours;
@@ -86,6 +86,8 @@ like_std! {
         fn broadcast() -> io::Result<bool>;
         fn join_multicast_v4(group: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()>;
         fn leave_multicast_v4(group: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()>;
+        fn join_multicast_v6(group: &Ipv6Addr, interface: u32) -> io::Result<()>;
+        fn leave_multicast_v6(group: &Ipv6Addr, interface: u32) -> io::Result<()>;
         fn set_multicast_loop_v4(on: bool) -> io::Result<()>;
         fn multicast_loop_v4() -> io::Result<bool>;
         fn set_multicast_ttl_v4(ttl: u32) -> io::Result<()>;

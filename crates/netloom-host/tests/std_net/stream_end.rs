@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::sockets::{Accept, Listener, Shared, Stream};
 use crate::world::{PATIENCE, checks, kind, until};
@@ -17,6 +17,14 @@ fn drain(stream: &mut impl Read) -> (usize, Result<(), ErrorKind>) {
             Ok(n) => total += n,
             Err(error) => return (total, Err(error.kind())),
         }
+    }
+}
+
+/// Repeats until `done`, for what one of the two may never do.
+fn until_soon(mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() && began.elapsed() < Duration::from_secs(3) {
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -74,7 +82,7 @@ checks! { w;
         let listener = w.server.listen()?;
         let mut client = w.client.connect_timeout(listener.local_addr()?, PATIENCE)?;
         client.set_read_timeout(Some(Duration::from_millis(20)))?;
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let read = kind(client.read(&mut [0]));
         Ok((read, start.elapsed() >= Duration::from_millis(20)))
     }
@@ -272,5 +280,111 @@ checks! { w;
         let text = format!("{client:?}");
         let (local, peer) = (client.local_addr()?.to_string(), client.peer_addr()?.to_string());
         Ok((text.starts_with("TcpStream { addr: "), text.contains(&local), text.contains(&peer)))
+    }
+    what_came_before_reading_was_shut_down_is_read => {
+        let (mut client, mut server) = w.connection()?;
+        client.write_all(b"early")?;
+        until(|| server.peek(&mut [0; 8]).is_ok_and(|len| len == 5));
+        server.shutdown(Shutdown::Read)?;
+        let peeked = kind(server.peek(&mut [0; 8]));
+        let first = kind(server.read(&mut [0; 2]));
+        Ok((peeked, first, drain(&mut server)))
+    }
+    what_comes_after_reading_was_shut_down => {
+        let (mut client, mut server) = w.connection()?;
+        server.shutdown(Shutdown::Read)?;
+        client.write_all(b"late")?;
+        let mut first = Ok(0);
+        until_soon(|| {
+            first = kind(server.read(&mut [0; 8]));
+            first != Ok(0)
+        });
+        Ok((first, kind(server.read(&mut [0; 8]))))
+    }
+    the_peer_of_who_shut_down_reading_goes_on => {
+        let (mut client, mut server) = w.connection()?;
+        server.shutdown(Shutdown::Read)?;
+        let written = kind(client.write_all(b"late"));
+        server.write_all(b"answer")?;
+        Ok((written, client.read(&mut [0; 8])?, client.take_error()?.is_none()))
+    }
+    shutting_down_reading_twice => {
+        let (client, _server) = w.connection()?;
+        client.shutdown(Shutdown::Read)?;
+        client.shutdown(Shutdown::Read)
+    }
+    the_addresses_after_the_peers_end => {
+        let (client, mut server) = w.connection()?;
+        client.shutdown(Shutdown::Write)?;
+        let _end = drain(&mut server);
+        Ok((server.local_addr().is_ok(), server.peer_addr()? == client.local_addr()?))
+    }
+    the_peers_address_after_both_ends => {
+        let (client, mut server) = w.connection()?;
+        client.shutdown(Shutdown::Write)?;
+        let _end = drain(&mut server);
+        server.shutdown(Shutdown::Write)?;
+        // The last acknowledgment may take a moment.
+        let mut told = server.peer_addr().map(drop);
+        until_soon(|| {
+            told = server.peer_addr().map(drop);
+            told.is_err()
+        });
+        told
+    }
+    the_own_address_after_both_ends => {
+        let (mut client, server) = w.connection()?;
+        let local = client.local_addr()?;
+        client.shutdown(Shutdown::Write)?;
+        server.shutdown(Shutdown::Write)?;
+        let _end = drain(&mut client);
+        Ok(client.local_addr()? == local)
+    }
+    the_peers_address_after_a_reset => {
+        w.reset()?.peer_addr().map(drop)
+    }
+    the_own_address_after_a_reset => {
+        w.reset()?.local_addr().map(|local| local.ip() == w.server.ip())
+    }
+    shutting_down_after_both_ends => {
+        let (client, mut server) = w.connection()?;
+        client.shutdown(Shutdown::Write)?;
+        let _end = drain(&mut server);
+        server.shutdown(Shutdown::Write)?;
+        let mut told = Ok(());
+        until_soon(|| {
+            told = server.shutdown(Shutdown::Both);
+            told.is_err()
+        });
+        told
+    }
+    shutting_down_reading_after_a_reset => {
+        w.reset()?.shutdown(Shutdown::Read)
+    }
+    shutting_down_writing_after_a_reset => {
+        w.reset()?.shutdown(Shutdown::Write)
+    }
+    there_is_no_error_after_both_ends => {
+        let (client, mut server) = w.connection()?;
+        client.shutdown(Shutdown::Write)?;
+        let _end = drain(&mut server);
+        server.shutdown(Shutdown::Write)?;
+        Ok((server.take_error()?.is_none(), server.take_error()?.is_none()))
+    }
+    an_error_that_was_read_is_not_told_again => {
+        let mut server = w.reset()?;
+        // The first read tells it, or peeking has.
+        let _told = server.read(&mut [0]);
+        Ok(server.take_error()?.map(|error| error.kind()))
+    }
+    options_after_a_reset => {
+        let server = w.reset()?;
+        Ok((kind(server.set_nodelay(true)), kind(server.nodelay()), kind(server.set_ttl(9))))
+    }
+    connecting_to_nowhere_is_connecting_to_oneself => {
+        let listener = w.client.listen_at(&[w.client.anywhere(0)])?;
+        let to = w.client.anywhere(listener.local_addr()?.port());
+        let client = w.client.connect_to(&[to])?;
+        Ok(client.peer_addr()?.ip().is_loopback())
     }
 }

@@ -1,6 +1,6 @@
 //! Datagrams.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use crate::sockets::Udp;
@@ -8,6 +8,7 @@ use crate::world::{PATIENCE, checks, kind, until};
 
 const SHORT: Duration = Duration::from_millis(20);
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
+const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 0x71, 3);
 
 checks! { w;
     sending_tells_the_length => {
@@ -370,5 +371,102 @@ checks! { w;
         };
         let nobody = Ipv4Addr::new(10, 1, 2, 3);
         Ok(Some(kind(socket.join_multicast_v4(&nobody, &interface))))
+    }
+    sending_to_everybody_without_leave => {
+        let socket = w.client.udp_at(&[(Ipv4Addr::LOCALHOST, 0).into()])?;
+        socket.send_to(b"x", (Ipv4Addr::BROADCAST, 9).into())
+    }
+    sending_to_everybody_after_leave_was_taken_back => {
+        let socket = w.client.udp_at(&[(Ipv4Addr::LOCALHOST, 0).into()])?;
+        socket.set_broadcast(true)?;
+        socket.set_broadcast(false)?;
+        socket.send_to(b"x", (Ipv4Addr::BROADCAST, 9).into())
+    }
+    connecting_to_everybody_without_leave => {
+        let socket = w.client.udp_at(&[(Ipv4Addr::LOCALHOST, 0).into()])?;
+        socket.connect((Ipv4Addr::BROADCAST, 9).into())
+    }
+    a_port_is_taken_everywhere => {
+        let socket = w.client.udp()?;
+        w.client.udp_at(&[w.client.anywhere(socket.local_addr()?.port())]).map(drop)
+    }
+    a_port_that_is_taken_everywhere_is_taken_here => {
+        let socket = w.client.udp_at(&[w.client.anywhere(0)])?;
+        w.client.udp_at(&[w.client.at(socket.local_addr()?.port())]).map(drop)
+    }
+    a_port_is_taken_beside_a_connected_socket => {
+        let (client, _server) = w.sockets()?;
+        w.client.udp_at(&[client.local_addr()?]).map(drop)
+    }
+    a_port_is_taken_for_both_versions => {
+        let socket = w.client.udp_at(&[(Ipv4Addr::UNSPECIFIED, 0).into()])?;
+        let port = socket.local_addr()?.port();
+        w.client.udp_at(&[(Ipv6Addr::UNSPECIFIED, port).into()]).map(drop)
+    }
+    a_port_of_datagrams_and_one_of_connections_are_two => {
+        let socket = w.client.udp()?;
+        w.client.listen_at(&[socket.local_addr()?]).map(drop)
+    }
+    binding_at_a_group => {
+        let socket = w.client.udp_at(&[(GROUP, 0).into()])?;
+        Ok(socket.local_addr()?.ip() == GROUP)
+    }
+    binding_at_a_group_of_ipv6 => {
+        let socket = w.client.udp_at(&[(GROUP_V6, 0).into()])?;
+        Ok(socket.local_addr()?.ip() == GROUP_V6)
+    }
+    binding_at_the_broadcast_address => {
+        let socket = w.client.udp_at(&[(Ipv4Addr::BROADCAST, 0).into()])?;
+        Ok(socket.local_addr()?.ip() == Ipv4Addr::BROADCAST)
+    }
+    connecting_a_socket_to_port_zero => {
+        let socket = w.client.udp()?;
+        Ok((kind(socket.connect(w.server.at(0))), kind(socket.peer_addr().map(drop))))
+    }
+    joining_a_group_of_the_other_version => {
+        let (one, other) = (
+            w.client.udp_at(&[(Ipv4Addr::LOCALHOST, 0).into()])?,
+            w.client.udp_at(&[(Ipv6Addr::LOCALHOST, 0).into()])?,
+        );
+        Ok((
+            one.join_multicast_v6(&GROUP_V6, 1).is_ok(),
+            other.join_multicast_v4(&GROUP, &Ipv4Addr::LOCALHOST).is_ok(),
+        ))
+    }
+    leaving_a_group_of_the_other_version => {
+        let socket = w.client.udp_at(&[(Ipv6Addr::LOCALHOST, 0).into()])?;
+        socket.join_multicast_v4(&GROUP, &Ipv4Addr::LOCALHOST)?;
+        socket.leave_multicast_v4(&GROUP, &Ipv4Addr::LOCALHOST)
+    }
+    joining_a_group_of_ipv6_twice => {
+        let socket = w.client.udp_at(&[(Ipv6Addr::LOCALHOST, 0).into()])?;
+        socket.join_multicast_v6(&GROUP_V6, 1)?;
+        Ok(kind(socket.join_multicast_v6(&GROUP_V6, 1)))
+    }
+    leaving_a_group_of_ipv6_twice => {
+        let socket = w.client.udp_at(&[(Ipv6Addr::LOCALHOST, 0).into()])?;
+        socket.join_multicast_v6(&GROUP_V6, 1)?;
+        let left = kind(socket.leave_multicast_v6(&GROUP_V6, 1));
+        Ok((left, kind(socket.leave_multicast_v6(&GROUP_V6, 1))))
+    }
+    joining_what_is_no_group_of_ipv6 => {
+        let socket = w.client.udp_at(&[(Ipv6Addr::LOCALHOST, 0).into()])?;
+        socket.join_multicast_v6(&Ipv6Addr::LOCALHOST, 1)
+    }
+    joining_a_group_on_an_interface_there_is_not => {
+        let socket = w.client.udp_at(&[(Ipv6Addr::LOCALHOST, 0).into()])?;
+        Ok(socket.join_multicast_v6(&GROUP_V6, 999_999).is_err())
+    }
+    joining_a_group_at_somebody_elses_address => {
+        let socket = w.client.udp_at(&[(Ipv4Addr::LOCALHOST, 0).into()])?;
+        Ok(socket.join_multicast_v4(&GROUP, &Ipv4Addr::new(192, 0, 2, 1)).is_err())
+    }
+    what_waited_when_a_socket_was_connected => {
+        let (client, server) = (w.client.udp()?, w.server.udp()?);
+        client.send_to(b"early", server.local_addr()?)?;
+        server.peek_from(&mut [0; 8])?;
+        server.connect(client.local_addr()?)?;
+        server.set_read_timeout(Some(SHORT))?;
+        server.recv(&mut [0; 8])
     }
 }

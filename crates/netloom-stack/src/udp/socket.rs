@@ -414,12 +414,14 @@ impl Stack {
     /// ICMP errors about what it sends there.
     ///
     /// # Errors
-    /// [`Error::InvalidRemote`], [`Error::NoRoute`], [`Error::NoSourceAddress`],
+    /// [`Error::InvalidRemote`]; [`Error::BroadcastForbidden`] unless it was allowed
+    /// ([`Stack::udp_set_broadcast`]); [`Error::NoRoute`], [`Error::NoSourceAddress`],
     /// [`Error::AddressNotAvailable`] if the socket is bound to an address, or all addresses, of the
     /// other IP version; [`Error::AddressInUse`] if another socket has both ends already.
     pub fn udp_connect(&mut self, handle: UdpHandle, remote: SocketAddr) -> Result<(), Error> {
         let slot = self.udp(handle)?;
         let (old, bound) = (slot.tuple, slot.bound_iface.checked_sub(1));
+        let broadcast = slot.broadcast;
         let dst = addr_of(remote.ip()).ok_or(Error::InvalidRemote)?;
         if dst.is_unspecified() || remote.port() == 0 {
             return Err(Error::InvalidRemote);
@@ -431,6 +433,9 @@ impl Stack {
         let (iface, next_hop) = self
             .udp_route(&dst, scope_of(&remote).or(bound))
             .ok_or(Error::NoRoute)?;
+        if !broadcast && dst.is_v4() && self.addresses.is_broadcast_for(iface, &dst) {
+            return Err(Error::BroadcastForbidden);
+        }
         let src = if local.is_unspecified() {
             self.source_for(&dst, iface, &next_hop)
                 .ok_or(Error::NoSourceAddress)?
@@ -504,7 +509,8 @@ impl Stack {
     /// # Errors
     /// [`Error::WouldBlock`] when the queue is full (an event tells when it no longer is);
     /// [`Error::MessageTooLong`] beyond the interface's MTU (nothing is fragmented) or the
-    /// queue; [`Error::InvalidRemote`], [`Error::NoRoute`], [`Error::NoSourceAddress`];
+    /// queue; [`Error::InvalidRemote`]; [`Error::BroadcastForbidden`] unless it was allowed
+    /// ([`Stack::udp_set_broadcast`]); [`Error::NoRoute`], [`Error::NoSourceAddress`];
     /// [`Error::AddressNotAvailable`] if the address the socket is bound to is gone, or of the
     /// other IP version; an error that ICMP reported of an earlier datagram, once.
     pub fn udp_send_to(
@@ -565,7 +571,7 @@ impl Stack {
         let (iface, next_hop) = self.udp_route(&dst, on).ok_or(Error::NoRoute)?;
         let group = dst.is_v4() && self.addresses.is_broadcast_for(iface, &dst);
         if group && !broadcast {
-            return Err(Error::InvalidRemote);
+            return Err(Error::BroadcastForbidden);
         }
         let local = tuple.local();
         let src = match message.from {

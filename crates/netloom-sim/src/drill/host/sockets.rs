@@ -78,6 +78,7 @@ fn errno(error: Error) -> Errno {
         }
         Error::InvalidRemote | Error::NoRoute | Error::NetworkUnreachable => Errno::ENETUNREACH,
         Error::CapacityExhausted | Error::OutOfMemory => Errno::ENOBUFS,
+        Error::BroadcastForbidden => Errno::EACCES,
         Error::NotConnected => Errno::ENOTCONN,
         Error::AlreadyConnected => Errno::EISCONN,
         Error::SendAfterShutdown => Errno::EPIPE,
