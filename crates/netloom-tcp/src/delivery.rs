@@ -240,6 +240,8 @@ impl DeliveryRate {
         };
         let interval = send_elapsed.max(ack_elapsed);
         sample.lost = self.lost.wrapping_sub(from.lost);
+        // The round trip that this acknowledgment measured is one of those seen.
+        let min_rtt = sample.rtt.map_or(min_rtt, |rtt| rtt.min(min_rtt));
         if interval > 0 && interval >= min_rtt {
             sample.delivery_rate = Rate::of(delivered.wrapping_sub(from.delivered), interval);
         }

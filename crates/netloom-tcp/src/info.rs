@@ -78,6 +78,9 @@ pub struct TcpInfo {
     /// connection itself does not know: [`PathState::tell`](crate::PathState::tell) fills it in.
     #[cfg(feature = "bbr")]
     pub pacing_rate: u64,
+    /// What the user allows of it, in octets of payload a second; `None`: no bound. From there too.
+    #[cfg(feature = "bbr")]
+    pub max_pacing_rate: Option<u64>,
     /// What BBR knows of the path, where it is in use. From there too.
     #[cfg(feature = "bbr")]
     pub bbr: Option<BbrInfo>,
@@ -173,6 +176,8 @@ impl Connection {
             delivered: self.delivered,
             #[cfg(feature = "bbr")]
             pacing_rate: 0,
+            #[cfg(feature = "bbr")]
+            max_pacing_rate: None,
             #[cfg(feature = "bbr")]
             bbr: None,
         }

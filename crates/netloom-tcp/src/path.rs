@@ -23,9 +23,8 @@ impl PathState {
     /// Adds what is known here to what is known of the connection.
     pub fn tell(&self, info: &mut TcpInfo) {
         info.pacing_rate = self.pacing_rate().unwrap_or(0);
-        {
-            info.bbr = self.bbr.info();
-        }
+        info.max_pacing_rate = self.max_pacing_rate();
+        info.bbr = self.bbr.info();
     }
 }
 

@@ -8,7 +8,7 @@ use super::ast::{Call, Expr, ExprKind, ScriptOption};
 use super::describe;
 use super::errno::Errno;
 use super::error::Mismatch;
-use super::names::{IPPROTO_TCP, MSG_DONTWAIT, TCP_INFO};
+use super::names::{IPPROTO_TCP, MSG_DONTWAIT, TCP_CC_INFO, TCP_INFO};
 use super::runner::Runner;
 use super::subject::Fd;
 use super::values;
@@ -293,14 +293,19 @@ impl Runner<'_, '_> {
         self.subject.is_blocking(fd) && flags & MSG_DONTWAIT == 0
     }
 
-    /// `tcp_info` of the connection the script is about: that of the newest descriptor that
-    /// has one.
+    /// `tcp_info` of the connection the script is about, that of the newest descriptor that has one,
+    /// and what its congestion control tells.
     pub(super) fn connection_info(&mut self) -> Option<Vec<u8>> {
         let mut files: Vec<Fd> = self.files.values().copied().collect();
         files.sort_unstable();
         let infos = files.into_iter().rev();
         infos
-            .filter_map(|fd| self.subject.getsockopt(fd, IPPROTO_TCP, TCP_INFO).ok())
+            .filter_map(|fd| {
+                let mut option = |name| self.subject.getsockopt(fd, IPPROTO_TCP, name).ok();
+                let mut info = option(TCP_INFO)?;
+                info.extend(option(TCP_CC_INFO).unwrap_or_default());
+                Some(info)
+            })
             .next()
     }
 

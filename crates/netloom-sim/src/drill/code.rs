@@ -64,7 +64,15 @@ impl Scope<'_> {
         }
         let value = self.info.and_then(|info| tcp_info::read(info, name));
         value.ok_or_else(|| {
-            Mismatch::new(at, format!("`{name}` has no value: there is no connection"))
+            let of = if tcp_info::is_of_bbr(name) {
+                " that uses BBR"
+            } else {
+                ""
+            };
+            Mismatch::new(
+                at,
+                format!("`{name}` has no value: there is no connection{of}"),
+            )
         })
     }
 

@@ -59,7 +59,7 @@ const CONSTANTS: &[(&str, i64)] = &[
     ("TCP_FASTOPEN", TCP_FASTOPEN as i64),
     ("TCP_TIMESTAMP", 24),
     ("TCP_NOTSENT_LOWAT", 25),
-    ("TCP_CC_INFO", 26),
+    ("TCP_CC_INFO", TCP_CC_INFO as i64),
     ("TCP_FASTOPEN_CONNECT", 30),
     ("TCP_INQ", 36),
     ("IP_TOS", IP_TOS as i64),
@@ -179,6 +179,7 @@ constants! {
     TCP_KEEPINTVL = 5;
     TCP_KEEPCNT = 6;
     TCP_INFO = 11;
+    TCP_CC_INFO = 26;
     TCP_CONGESTION = 13;
     TCP_USER_TIMEOUT = 18;
     TCP_FASTOPEN = 23;

@@ -1,9 +1,12 @@
-//! `struct tcp_info` of Linux, byte for byte: what `TCP_INFO` gives and code blocks read.
+//! `struct tcp_info` of Linux, byte for byte, and behind it `struct tcp_bbr_info`: what `TCP_INFO`
+//! and `TCP_CC_INFO` give and code blocks read.
 
 use netloom_stack::{State, TcpInfo};
 
-/// The size of the whole structure.
+/// The size of `tcp_info`.
 pub(crate) const SIZE: usize = 280;
+/// The size of `tcp_bbr_info`.
+const BBR_SIZE: usize = 20;
 
 /// A field: its name, where it begins, how many bits of which bytes it has.
 #[derive(Clone, Copy)]
@@ -12,10 +15,11 @@ enum Place {
     LowNibble(usize),
     HighNibble(usize),
     Word(usize),
+    DoubleWord(usize),
 }
 
 /// The fields that netloom fills; others are no names of a code block.
-const FIELDS: [(&str, Place); 26] = [
+const FIELDS: [(&str, Place); 34] = [
     ("tcpi_state", Place::Byte(0)),
     ("tcpi_ca_state", Place::Byte(1)),
     ("tcpi_retransmits", Place::Byte(2)),
@@ -37,11 +41,19 @@ const FIELDS: [(&str, Place); 26] = [
     ("tcpi_advmss", Place::Word(84)),
     ("tcpi_reordering", Place::Word(88)),
     ("tcpi_total_retrans", Place::Word(100)),
+    ("tcpi_pacing_rate", Place::DoubleWord(104)),
+    ("tcpi_max_pacing_rate", Place::DoubleWord(112)),
     ("tcpi_notsent_bytes", Place::Word(144)),
     ("tcpi_min_rtt", Place::Word(148)),
     ("tcpi_delivered", Place::Word(192)),
     ("tcpi_snd_wnd", Place::Word(228)),
     ("tcpi_rcv_wnd", Place::Word(232)),
+    ("bbr_bw", Place::DoubleWord(SIZE)),
+    ("bbr_bw_lo", Place::Word(SIZE)),
+    ("bbr_bw_hi", Place::Word(SIZE + 4)),
+    ("bbr_min_rtt", Place::Word(SIZE + 8)),
+    ("bbr_pacing_gain", Place::Word(SIZE + 12)),
+    ("bbr_cwnd_gain", Place::Word(SIZE + 16)),
 ];
 
 /// Whether netloom fills a field of this name.
@@ -49,7 +61,12 @@ pub(crate) fn is_field(name: &str) -> bool {
     FIELDS.iter().any(|(known, _)| *known == name)
 }
 
-/// A field's value in the structure's bytes.
+/// Whether a field is BBR's alone.
+pub(crate) fn is_of_bbr(name: &str) -> bool {
+    name.starts_with("bbr_")
+}
+
+/// A field's value in the structures' bytes.
 pub(crate) fn read(bytes: &[u8], name: &str) -> Option<i64> {
     let (_, place) = FIELDS.iter().find(|(known, _)| *known == name)?;
     let array = |at: usize, len: usize| bytes.get(at..at + len);
@@ -58,10 +75,14 @@ pub(crate) fn read(bytes: &[u8], name: &str) -> Option<i64> {
         Place::LowNibble(at) => i64::from(*bytes.get(at)? & 0xf),
         Place::HighNibble(at) => i64::from(*bytes.get(at)? >> 4),
         Place::Word(at) => i64::from(u32::from_ne_bytes(array(at, 4)?.try_into().ok()?)),
+        Place::DoubleWord(at) => {
+            let value = u64::from_ne_bytes(array(at, 8)?.try_into().ok()?);
+            i64::try_from(value).unwrap_or(i64::MAX)
+        }
     })
 }
 
-fn write(bytes: &mut [u8; SIZE], name: &str, value: u64) {
+fn write(bytes: &mut [u8], name: &str, value: u64) {
     let Some((_, place)) = FIELDS.iter().find(|(known, _)| *known == name) else {
         return;
     };
@@ -70,6 +91,7 @@ fn write(bytes: &mut [u8; SIZE], name: &str, value: u64) {
         Place::LowNibble(at) => bytes[at] |= value as u8 & 0xf,
         Place::HighNibble(at) => bytes[at] |= (value as u8) << 4,
         Place::Word(at) => bytes[at..at + 4].copy_from_slice(&(value as u32).to_ne_bytes()),
+        Place::DoubleWord(at) => bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes()),
     }
 }
 
@@ -85,6 +107,8 @@ pub(crate) fn bytes(info: &TcpInfo, reordering: u8, v6: bool) -> [u8; SIZE] {
         u32::MAX => 0x7fff_ffff,
         octets => u64::from(octets / mss),
     };
+    // Without a bound, all ones.
+    let rate = |rate: Option<u64>| rate.filter(|rate| *rate > 0).unwrap_or(u64::MAX);
     let mut bytes = [0; SIZE];
     let fields = [
         ("tcpi_state", u64::from(linux_state(info.state))),
@@ -114,6 +138,8 @@ pub(crate) fn bytes(info: &TcpInfo, reordering: u8, v6: bool) -> [u8; SIZE] {
         ("tcpi_advmss", info.advmss.into()),
         ("tcpi_reordering", reordering.into()),
         ("tcpi_total_retrans", info.total_retransmissions.into()),
+        ("tcpi_pacing_rate", rate(Some(info.pacing_rate))),
+        ("tcpi_max_pacing_rate", rate(info.max_pacing_rate)),
         ("tcpi_notsent_bytes", info.unsent.into()),
         ("tcpi_min_rtt", info.min_rtt.into()),
         ("tcpi_delivered", segments(info.delivered)),
@@ -124,6 +150,24 @@ pub(crate) fn bytes(info: &TcpInfo, reordering: u8, v6: bool) -> [u8; SIZE] {
         write(&mut bytes, name, value);
     }
     bytes
+}
+
+/// `tcp_bbr_info`'s bytes, if BBR is in use; else none. Gains are in 256ths.
+pub(crate) fn congestion_bytes(info: &TcpInfo) -> Vec<u8> {
+    let Some(bbr) = info.bbr else {
+        return Vec::new();
+    };
+    let gain = |hundredths: u32| u64::from(hundredths) * 256 / 100;
+    let mut bytes = [0; SIZE + BBR_SIZE];
+    for (name, value) in [
+        ("bbr_bw", bbr.bw),
+        ("bbr_min_rtt", bbr.min_rtt.into()),
+        ("bbr_pacing_gain", gain(bbr.pacing_gain)),
+        ("bbr_cwnd_gain", gain(bbr.cwnd_gain)),
+    ] {
+        write(&mut bytes, name, value);
+    }
+    bytes[SIZE..].to_vec()
 }
 
 /// Linux's number of a state.

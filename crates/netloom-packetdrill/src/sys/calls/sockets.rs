@@ -156,8 +156,7 @@ pub(in crate::sys) unsafe fn option_of(
     value: *mut c_void,
     len: *mut libc::socklen_t,
 ) -> c_int {
-    /// What Linux knows of the congestion control's own numbers, and of memory: nothing here.
-    const TCP_CC_INFO: c_int = 26;
+    /// What Linux knows of memory: nothing here.
     const SO_MEMINFO: c_int = 55;
     let Some(fd) = engine.fd(fd) else {
         return fail(Errno::EBADF);
@@ -167,7 +166,6 @@ pub(in crate::sys) unsafe fn option_of(
         return fail(Errno::EFAULT);
     };
     let bytes = match (level, name) {
-        (libc::IPPROTO_TCP, TCP_CC_INFO) => Ok(Vec::new()),
         (libc::SOL_SOCKET, SO_MEMINFO) => Ok(vec![0; 36]),
         _ => engine.now(|host| host.getsockopt(fd, level, name)),
     };

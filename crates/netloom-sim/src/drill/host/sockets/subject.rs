@@ -351,6 +351,13 @@ impl Subject for NetloomHost {
                 let reordering = self.stack.tunables().tcp.dupack_threshold;
                 return Ok(tcp_info::bytes(&info, reordering, v6).to_vec());
             }
+            (IPPROTO_TCP, TCP_CC_INFO) => {
+                let Role::Stream(handle) = role else {
+                    return Err(Errno::EINVAL);
+                };
+                let info = self.stack.tcp_info(handle).map_err(errno)?;
+                return Ok(tcp_info::congestion_bytes(&info));
+            }
             (IPPROTO_TCP, TCP_MAXSEG) => match role {
                 Role::Stream(handle) => {
                     i32::from(self.stack.tcp_info(handle).map_err(errno)?.snd_mss)
