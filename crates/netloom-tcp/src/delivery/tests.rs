@@ -76,9 +76,17 @@ fn nothing_arrives_faster_than_it_is_sent() {
 fn an_interval_below_the_least_round_trip_tells_nothing() {
     let mut rate = DeliveryRate::EMPTY;
     rate.on_sent(1_000_000, 0, 0, SRTT);
-    rate.on_delivered(&record(0, 1_000_000, 0));
+    // Sent again: it may be the first one that arrived.
+    let mut again = record(0, 1_000_000, 0);
+    again.retransmissions = 1;
+    rate.on_delivered(&again);
     let sample = rate.sample(1_050_000, LEN, true, 60_000, FIRST).unwrap();
     assert_eq!(sample.delivery_rate, Rate::ZERO);
+    // What was sent once measures a round trip: a new least one.
+    rate.on_sent(1_050_000, LEN, 0, SRTT);
+    rate.on_delivered(&record(1, 1_050_000, LEN));
+    let sample = rate.sample(1_100_000, 2 * LEN, true, 60_000, FIRST);
+    assert_eq!(sample.unwrap().delivery_rate, Rate::of(LEN, 50_000));
 }
 
 #[test]

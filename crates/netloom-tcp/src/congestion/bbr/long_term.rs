@@ -136,9 +136,12 @@ impl BbrState {
 
     /// IsInflightTooHigh, of what an acknowledgment tells.
     pub(super) fn is_inflight_too_high(&self, ack: &Ack) -> bool {
-        ack.rs.is_some_and(|rs| match rs.tx_in_flight {
-            Some(tx_in_flight) => is_too_high(rs.lost, tx_in_flight, ack.sack),
-            None => false,
+        ack.rs.is_some_and(|rs| {
+            // What was in flight when something was sent again has arrived since, or is lost.
+            let tx_in_flight = rs
+                .tx_in_flight
+                .unwrap_or(rs.delivered.saturating_add(rs.lost));
+            is_too_high(rs.lost, tx_in_flight, ack.sack)
         })
     }
 
