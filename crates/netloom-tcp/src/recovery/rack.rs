@@ -213,10 +213,18 @@ impl Connection {
         if !record.is_timed() {
             return;
         }
-        self.rack.rtt = rtt.max(1);
-        if !self.marks.has(Marks::DELIVERED)
-            || sent_after(record.sent, record.end, self.xmit_ts, self.rack.end_seq)
-        {
+        let newest = !self.marks.has(Marks::DELIVERED)
+            || sent_after(record.sent, record.end, self.xmit_ts, self.rack.end_seq);
+        //= https://www.rfc-editor.org/rfc/rfc8985#section-6.2
+        //# For each Segment newly acknowledged, cumulatively or selectively,
+        //# in ascending order of Segment.xmit_ts:
+        // They come in the order of the blocks: what was sent before one that arrived just now tells
+        // nothing after it.
+        let newest_is_of_now = env.micros().wrapping_sub(self.xmit_ts) == self.rack.rtt;
+        if newest || !newest_is_of_now {
+            self.rack.rtt = rtt.max(1);
+        }
+        if newest {
             self.marks.set(Marks::DELIVERED);
             self.xmit_ts = record.sent;
             self.rack.end_seq = record.end;
@@ -339,7 +347,9 @@ impl Connection {
     fn mark_lost(&mut self, env: &Env<'_>, io: &mut Io<'_>) -> (bool, u32) {
         let mut any = false;
         let mut timeout = 0u32;
-        if !self.marks.has(Marks::DELIVERED) {
+        // While it is found out whether a timeout was right, that alone says what is lost.
+        let on_trial = matches!(self.phase, Phase::Probation | Phase::Trial);
+        if !self.marks.has(Marks::DELIVERED) || on_trial {
             return (false, 0);
         }
         let wait = self
