@@ -107,7 +107,10 @@ impl BbrState {
 
     /// IsTimeToGoDown.
     fn is_time_to_go_down(&mut self, window: &BbrWindow, ack: &Ack) -> bool {
-        if self.prev_probe_too_high && ack.inflight >= self.inflight_longterm {
+        // What was in flight when this acknowledgment arrived; inflight_longterm is reached when no
+        // segment fits below it any more.
+        let reached = ack.inflight.saturating_add(ack.newly_acked);
+        if self.prev_probe_too_high && reached.saturating_add(ack.mss) > self.inflight_longterm {
             self.prev_probe_precautionary = true;
             return true;
         }
