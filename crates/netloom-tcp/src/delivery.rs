@@ -242,7 +242,7 @@ impl DeliveryRate {
         sample.lost = self.lost.wrapping_sub(from.lost);
         // The round trip that this acknowledgment measured is one of those seen.
         let min_rtt = sample.rtt.map_or(min_rtt, |rtt| rtt.min(min_rtt));
-        if interval > 0 && interval >= min_rtt {
+        if interval >= min_rtt.max(1) {
             sample.delivery_rate = Rate::of(delivered.wrapping_sub(from.delivered), interval);
         }
         Some(sample)

@@ -89,15 +89,13 @@ impl Pacer {
         }
     }
 
-    /// `octets` have left.
-    fn depart(&mut self, now: u32, octets: u32) {
+    /// `octets` have left, the first after a `silence` longer than what a departure time tells of.
+    fn depart(&mut self, now: u32, octets: u32, silence: bool) {
         let rate = self.limit();
-        if self.wait(now) == 0 {
-            let late = now.wrapping_sub(self.departure);
-            if late > CREDIT {
-                self.departure = now.wrapping_sub(CREDIT);
-                self.owed = 0;
-            }
+        let late = now.wrapping_sub(self.departure);
+        if silence || (self.wait(now) == 0 && late > CREDIT) {
+            self.departure = now.wrapping_sub(CREDIT);
+            self.owed = 0;
         }
         let (time, owed) = rate.time(octets, self.owed);
         let ahead = self.departure.wrapping_add(time.min(HORIZON));
@@ -165,11 +163,14 @@ impl Connection {
     fn pacing_wait(&self, env: &Env<'_>, io: &Io<'_>) -> u32 {
         match &io.path {
             // Beyond the horizon the clock of departures says nothing.
-            Some(path) if env.since(self.last_sent_ms) <= HORIZON_MS => {
-                path.pacer.wait(env.micros())
-            }
+            Some(path) if !self.was_long_silent(env) => path.pacer.wait(env.micros()),
             Some(_) | None => 0,
         }
+    }
+
+    /// Whether nothing has been sent for so long that the clock of departures may have wrapped.
+    fn was_long_silent(&self, env: &Env<'_>) -> bool {
+        env.since(self.last_sent_ms) > HORIZON_MS
     }
 
     /// `until`, or the next departure time, if that comes first and there is something to send.
@@ -213,8 +214,9 @@ impl Connection {
 
     /// `len` octets of payload have left.
     pub(crate) fn departed(&mut self, env: &Env<'_>, io: &mut Io<'_>, len: u32) {
+        let silence = self.was_long_silent(env);
         if let Some(path) = &mut io.path {
-            path.pacer.depart(env.micros(), len);
+            path.pacer.depart(env.micros(), len, silence);
         }
     }
 

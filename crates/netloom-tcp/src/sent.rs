@@ -131,11 +131,11 @@ impl Connection {
             self.flags.set(Flags::FIN_SENT);
             self.snd_nxt += 1;
         }
-        self.last_sent_ms = env.now_ms;
         self.flags
             .clear(Flags::OVERRIDE.with(Flags::PROBED).with(Flags::PROBE_OWED));
         #[cfg(feature = "bbr")]
         self.watch_sent(env, io, plan);
+        self.last_sent_ms = env.now_ms;
         #[cfg(feature = "rack")]
         self.sent_new(env, plan);
         #[cfg(not(feature = "rack"))]
@@ -207,10 +207,10 @@ impl Connection {
         }
         self.flags
             .clear(Flags::RETRANSMIT_NOW.with(Flags::PROBE_OWED));
-        self.last_sent_ms = env.now_ms;
         self.total_retransmissions = self.total_retransmissions.wrapping_add(1);
         #[cfg(feature = "bbr")]
         self.watch_sent(env, io, plan);
+        self.last_sent_ms = env.now_ms;
         #[cfg(feature = "rack")]
         self.sent_old(env, plan);
         self.start_retransmission_timer(env, plan.seq == self.snd_una);

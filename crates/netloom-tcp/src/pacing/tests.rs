@@ -15,11 +15,11 @@ fn each_piece_moves_the_departure_time_by_as_long_as_it_takes() {
     let pacer = &mut path(RATE).pacer;
     pacer.departure = 5_000;
     assert_eq!(pacer.wait(5_000), 0);
-    pacer.depart(5_000, 1_250);
+    pacer.depart(5_000, 1_250, false);
     assert_eq!(pacer.wait(5_000), 100);
     assert_eq!(pacer.wait(5_099), 1);
     assert_eq!(pacer.wait(5_100), 0);
-    pacer.depart(5_100, 12_500);
+    pacer.depart(5_100, 12_500, false);
     assert_eq!(pacer.wait(5_100), 1_000);
 }
 
@@ -30,7 +30,7 @@ fn what_comes_late_catches_up() {
     pacer.departure = 5_000;
     for late in [5_300, 5_400, 5_500] {
         assert_eq!(pacer.wait(late), 0);
-        pacer.depart(late, 1_250);
+        pacer.depart(late, 1_250, false);
     }
     assert_eq!(pacer.departure, 5_300);
 }
@@ -42,7 +42,7 @@ fn but_no_more_than_a_little() {
     let now = 5_000 + 10 * CREDIT;
     let mut sent = 0;
     while pacer.wait(now) == 0 {
-        pacer.depart(now, 1_250);
+        pacer.depart(now, 1_250, false);
         sent += 1;
     }
     // A millisecond's worth, and the one that is its own.
@@ -54,7 +54,7 @@ fn without_a_rate_nothing_waits() {
     let mut path = PathState::EMPTY;
     let pacer = &mut path.pacer;
     pacer.departure = 5_000;
-    pacer.depart(5_000, 1 << 20);
+    pacer.depart(5_000, 1 << 20, false);
     assert_eq!(pacer.wait(5_000), 0);
     assert_eq!(pacer.quantum(1_448), LARGEST_QUANTUM);
 }
@@ -84,7 +84,7 @@ fn a_quantum_is_a_millisecond() {
 fn the_clock_wraps() {
     let pacer = &mut path(RATE).pacer;
     pacer.departure = u32::MAX - 49;
-    pacer.depart(u32::MAX - 49, 1_250);
+    pacer.depart(u32::MAX - 49, 1_250, false);
     assert_eq!(pacer.departure, 50);
     assert_eq!(pacer.wait(u32::MAX), 51);
     assert_eq!(pacer.wait(50), 0);
@@ -95,7 +95,7 @@ fn nothing_waits_beyond_the_horizon() {
     let pacer = &mut path(16).pacer;
     pacer.departure = 5_000;
     for _ in 0..3 {
-        pacer.depart(5_000, 1_448);
+        pacer.depart(5_000, 1_448, false);
     }
     assert_eq!(pacer.wait(5_000), HORIZON);
 }

@@ -17,8 +17,7 @@ impl BbrState {
         let Some(rs) = ack.rs else {
             return;
         };
-        let counts = rs.delivery_rate >= self.max_bw() || !rs.is_app_limited;
-        if rs.delivery_rate > Rate::ZERO && counts {
+        if rs.delivery_rate >= self.max_bw() || !rs.is_app_limited {
             let [_, now] = &mut self.max_bw_filter;
             *now = rs.delivery_rate.max(*now);
         }

@@ -105,7 +105,6 @@ impl BbrState {
         }
         self.is_loss_in_round = false;
         self.is_marked_in_round = false;
-        self.loss_round_from = (self.delivery.lost, ack.delivered);
     }
 
     /// InitLowerBounds.

@@ -272,7 +272,7 @@ pub(crate) struct BbrState {
     is_loss_in_round: bool,
     /// The network has marked what it would otherwise have dropped, or what was lost is unknown.
     is_marked_in_round: bool,
-    /// C.lost and C.delivered when the loss round began.
+    /// C.lost and C.delivered when the round's first loss was found.
     loss_round_from: (u32, u32),
     /// Discontiguous stretches lost in the round.
     loss_ranges: u8,
@@ -400,10 +400,8 @@ impl BbrState {
             min_rtt_stamp: now,
             probe_rtt_min_delay: if srtt == 0 { INFINITY } else { srtt },
             probe_rtt_min_stamp: now,
-            extra_acked_interval_start: now,
             next_round_delivered: delivered,
             loss_round_delivered: delivered,
-            loss_round_from: (0, delivered),
             dice: seed | 1,
             ..BbrState::EMPTY
         };
@@ -511,7 +509,7 @@ impl BbrState {
         self.delivery
             .on_sent(ack.now, ack.delivered, pipe_before, apart);
         let room = window.cwnd.saturating_sub(ack.inflight);
-        if room < pacer.quantum(ack.mss) || room < ack.mss {
+        if room < pacer.quantum(ack.mss) {
             let [_, this] = &mut self.cwnd_limited;
             *this = true;
         }
@@ -545,7 +543,7 @@ impl BbrState {
         self.advance_latest_delivery_signals(ack);
         self.bound_bw_for_model();
         // UpdateControlParameters; the quantum follows from the rate.
-        if !self.has_seen_rtt && ack.srtt > 0 {
+        if !self.has_seen_rtt {
             self.init_pacing_rate(pacer, ack.srtt);
         }
         self.set_pacing_rate_with_gain(pacer, self.pacing_gain());
