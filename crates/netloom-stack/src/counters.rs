@@ -272,6 +272,13 @@ pub struct Counters {
     pub tcp_segments_sent: Count,
     /// TCP segments sent again.
     pub tcp_segments_retransmitted: Count,
+    /// Segments of connections that were taken in through all layers: header prediction was not for
+    /// them.
+    #[cfg(target_pointer_width = "64")]
+    pub tcp_unpredicted_received: Count,
+    /// Segments of connections that went out through all layers likewise.
+    #[cfg(target_pointer_width = "64")]
+    pub tcp_unpredicted_sent: Count,
     /// RSTs sent.
     pub tcp_resets_sent: Count,
     /// Connections opened by this side.
@@ -326,6 +333,10 @@ impl Counters {
         dropped: [0; REASONS],
         tcp_segments_sent: 0,
         tcp_segments_retransmitted: 0,
+        #[cfg(target_pointer_width = "64")]
+        tcp_unpredicted_received: 0,
+        #[cfg(target_pointer_width = "64")]
+        tcp_unpredicted_sent: 0,
         tcp_resets_sent: 0,
         tcp_active_opens: 0,
         tcp_passive_opens: 0,

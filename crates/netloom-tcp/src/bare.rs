@@ -36,8 +36,8 @@ const UNUSUAL: Flags = Flags::FIN_AHEAD
 
 impl Connection {
     /// [`Connection::receive`] of a FIN, of the acknowledgment of ours, or of both in one, or of what
-    /// completes the handshake of a passive open, while nothing is unusual and no text is queued or in flight. Returns what happened; `None`: it is not such a
-    /// segment, and nothing has changed.
+    /// completes the handshake of a passive open, while nothing is unusual and no text is in flight. Returns
+    /// what happened; `None`: it is not such a segment, and nothing has changed.
     #[inline(always)]
     pub fn receive_bare(&mut self, env: &Env<'_>, segment: &Segment<'_>) -> Option<Outcome> {
         let fin = segment.has(TcpFlags::FIN);
@@ -58,7 +58,6 @@ impl Connection {
         let opens = self.state == State::SynReceived;
         if !expected
             || !self.is_calm(UNUSUAL)
-            || self.tx.len > 0
             || self.records.len() > 0
             || segment.seq != self.rcv_nxt
             || segment.flags.without(TcpFlags::FIN) != TcpFlags::ACK
@@ -108,11 +107,7 @@ impl Connection {
     /// nothing is unusual, no timer runs and no text is queued; `None`: it is another thing, or nothing.
     #[inline(always)]
     pub fn next_bare(&self) -> Option<Plan> {
-        let timers = self.rtx_deadline
-            | self.una_since
-            | self.ack_deadline
-            | self.keepalive_deadline
-            | self.close_deadline;
+        let timers = self.rtx_deadline | self.una_since | self.ack_deadline | self.close_deadline;
         if !self.is_calm(UNUSUAL) || self.tx.len | timers != 0 || self.close_reason.is_some() {
             cold_path();
             return None;

@@ -85,8 +85,8 @@ impl Connection {
         let busy = self.marks.any(BUSY);
         #[cfg(not(feature = "rack"))]
         let busy = false;
-        // One branch for all of it.
-        let missing = self.sacked | self.lost | u32::from(self.range_count);
+        // One branch for all of it. What is lost is being repaired: the phase says so.
+        let missing = self.sacked | u32::from(self.range_count);
         let owed = u32::from(self.dup_acks_owed);
         (self.phase == Phase::Open) & (missing | owed == 0) & !self.flags.any(unusual) & !busy
     }
@@ -136,11 +136,7 @@ impl Connection {
             cold_path();
             return None;
         }
-        let (done, sample) = if acked > 0 {
-            self.acknowledged_records(env, io.records, segment.ack)?
-        } else {
-            (0, None)
-        };
+        let (done, sample) = self.acknowledged_records(env, io.records, segment.ack)?;
         if !intact() {
             cold_path();
             return None;
@@ -289,18 +285,14 @@ impl Connection {
         Some(plan)
     }
 
-    /// Whether a timer is due. Those of connections that close or keep themselves alive count as
-    /// due whenever they run.
+    /// Whether a timer is due, of a connection that neither closes nor keeps itself alive.
     #[inline(always)]
     fn has_due_timer(&self, env: &Env<'_>) -> bool {
         let due = |deadline: u32| (deadline != 0) & (deadline.wrapping_sub(env.now_ms) as i32 <= 0);
         let waits = (self.una_since != 0) & (env.tunables.user_timeout != 0);
         let limit = env.tunables.user_timeout.min(LONGEST_WAIT);
         let user = self.una_since.wrapping_add(limit).max(1);
-        due(self.rtx_deadline)
-            | due(self.ack_deadline)
-            | (waits & due(user))
-            | (self.keepalive_deadline | self.close_deadline != 0)
+        due(self.rtx_deadline) | due(self.ack_deadline) | (waits & due(user))
     }
 
     /// How much of `unsent` octets goes into the next segment.

@@ -348,6 +348,8 @@ fn counters(looker: &Looker) -> Vec<(String, u64)> {
     all.extend(reasons.map(|r| (format!("drop.{}", r.name()), counters.dropped(*r) as u64)));
     let named = more(&counters).into_iter();
     all.extend(named.map(|(name, n)| (name.to_owned(), n as u64)));
+    #[cfg(target_pointer_width = "64")]
+    all.extend(of_prediction(&counters).map(|(name, n)| (name.to_owned(), n as u64)));
     #[cfg(feature = "tokio")]
     all.extend(of_flows(&counters).map(|(name, n)| (name.to_owned(), n as u64)));
     all.extend(of_device(&device).map(|(name, n)| (name.to_owned(), n)));
@@ -374,6 +376,18 @@ fn more(counters: &Counters) -> [(&'static str, usize); 11] {
         ("tcp.half_open_timed_out", counters.tcp_half_open_timed_out),
         ("icmp.errors_sent", counters.icmp_errors_sent),
         ("icmp.echo_replies", counters.icmp_echo_replies),
+    ]
+}
+
+/// Segments that header prediction was not for.
+#[cfg(target_pointer_width = "64")]
+fn of_prediction(counters: &Counters) -> [(&'static str, usize); 2] {
+    [
+        (
+            "tcp.unpredicted_received",
+            counters.tcp_unpredicted_received,
+        ),
+        ("tcp.unpredicted_sent", counters.tcp_unpredicted_sent),
     ]
 }
 

@@ -11,6 +11,7 @@ use super::error::Mismatch;
 use super::names::{IPPROTO_TCP, MSG_DONTWAIT, TCP_CC_INFO, TCP_INFO};
 use super::runner::Runner;
 use super::subject::Fd;
+use super::tcp_info;
 use super::values;
 
 /// A call that waits.
@@ -293,8 +294,9 @@ impl Runner<'_, '_> {
         self.subject.is_blocking(fd) && flags & MSG_DONTWAIT == 0
     }
 
-    /// `tcp_info` of the connection the script is about, that of the newest descriptor that has one,
-    /// and what its congestion control tells.
+    /// `tcp_info` of the connection the script is about: that of the newest descriptor that has one.
+    /// Behind it what the stack counts, if it does, and what the connection's congestion control
+    /// tells.
     pub(super) fn connection_info(&mut self) -> Option<Vec<u8>> {
         let mut files: Vec<Fd> = self.files.values().copied().collect();
         files.sort_unstable();
@@ -303,7 +305,11 @@ impl Runner<'_, '_> {
             .filter_map(|fd| {
                 let mut option = |name| self.subject.getsockopt(fd, IPPROTO_TCP, name).ok();
                 let mut info = option(TCP_INFO)?;
-                info.extend(option(TCP_CC_INFO).unwrap_or_default());
+                let congestion = option(TCP_CC_INFO).unwrap_or_default();
+                info.resize(tcp_info::SIZE, 0);
+                let counted = self.subject.unpredicted().unwrap_or_default();
+                info.extend(counted.into_iter().flat_map(u32::to_ne_bytes));
+                info.extend(congestion);
                 Some(info)
             })
             .next()

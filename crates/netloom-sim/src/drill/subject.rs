@@ -45,6 +45,12 @@ pub trait Subject {
     /// Where they do not.
     fn balance(&self) -> Result<(), String>;
 
+    /// How many segments of connections the stack took in, and how many it sent, that header
+    /// prediction was not for; none if it does not say.
+    fn unpredicted(&self) -> Option<[u32; 2]> {
+        None
+    }
+
     /// `socket(2)`; flags of `kind` included.
     ///
     /// # Errors

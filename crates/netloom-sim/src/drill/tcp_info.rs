@@ -5,6 +5,8 @@ use netloom_stack::{State, TcpInfo};
 
 /// The size of `tcp_info`.
 pub(crate) const SIZE: usize = 280;
+/// Where `tcp_bbr_info` begins in what code blocks read: behind `tcp_info` and two counts.
+const CONGESTION: usize = SIZE + 8;
 /// The size of `tcp_bbr_info`.
 const BBR_SIZE: usize = 20;
 
@@ -19,7 +21,7 @@ enum Place {
 }
 
 /// The fields that netloom fills; others are no names of a code block.
-const FIELDS: [(&str, Place); 34] = [
+const FIELDS: [(&str, Place); 36] = [
     ("tcpi_state", Place::Byte(0)),
     ("tcpi_ca_state", Place::Byte(1)),
     ("tcpi_retransmits", Place::Byte(2)),
@@ -48,12 +50,15 @@ const FIELDS: [(&str, Place); 34] = [
     ("tcpi_delivered", Place::Word(192)),
     ("tcpi_snd_wnd", Place::Word(228)),
     ("tcpi_rcv_wnd", Place::Word(232)),
-    ("bbr_bw", Place::DoubleWord(SIZE)),
-    ("bbr_bw_lo", Place::Word(SIZE)),
-    ("bbr_bw_hi", Place::Word(SIZE + 4)),
-    ("bbr_min_rtt", Place::Word(SIZE + 8)),
-    ("bbr_pacing_gain", Place::Word(SIZE + 12)),
-    ("bbr_cwnd_gain", Place::Word(SIZE + 16)),
+    // Not of the structure: what the stack counts lies behind it.
+    ("unpredicted_received", Place::Word(SIZE)),
+    ("unpredicted_sent", Place::Word(SIZE + 4)),
+    ("bbr_bw", Place::DoubleWord(CONGESTION)),
+    ("bbr_bw_lo", Place::Word(CONGESTION)),
+    ("bbr_bw_hi", Place::Word(CONGESTION + 4)),
+    ("bbr_min_rtt", Place::Word(CONGESTION + 8)),
+    ("bbr_pacing_gain", Place::Word(CONGESTION + 12)),
+    ("bbr_cwnd_gain", Place::Word(CONGESTION + 16)),
 ];
 
 /// Whether netloom fills a field of this name.
@@ -158,7 +163,7 @@ pub(crate) fn congestion_bytes(info: &TcpInfo) -> Vec<u8> {
         return Vec::new();
     };
     let gain = |hundredths: u32| u64::from(hundredths) * 256 / 100;
-    let mut bytes = [0; SIZE + BBR_SIZE];
+    let mut bytes = [0; CONGESTION + BBR_SIZE];
     for (name, value) in [
         ("bbr_bw", bbr.bw),
         ("bbr_min_rtt", bbr.min_rtt.into()),
@@ -167,7 +172,7 @@ pub(crate) fn congestion_bytes(info: &TcpInfo) -> Vec<u8> {
     ] {
         write(&mut bytes, name, value);
     }
-    bytes[SIZE..].to_vec()
+    bytes[CONGESTION..].to_vec()
 }
 
 /// Linux's number of a state.

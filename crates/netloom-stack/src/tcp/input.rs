@@ -88,6 +88,8 @@ impl Stack {
             .connections
             .get_mut(index)
             .ok_or(DropReason::TcpNoSocket)?;
+        #[cfg(target_pointer_width = "64")]
+        count!(self, tcp_unpredicted_received);
         let env = self.clock.env(&self.tunables.tcp, 0);
         let need = if slot.conn.rx_fits(segment, slot.buffers.rx_len()) {
             0

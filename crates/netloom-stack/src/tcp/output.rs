@@ -171,6 +171,8 @@ impl Stack {
     #[inline]
     fn recorded(&mut self, index: u32, kind: PlanKind, outcome: &Outcome) {
         count!(self, tcp_segments_sent);
+        #[cfg(target_pointer_width = "64")]
+        count!(self, tcp_unpredicted_sent);
         match kind {
             PlanKind::Retransmission => count!(self, tcp_segments_retransmitted),
             PlanKind::Reset => count!(self, tcp_resets_sent),

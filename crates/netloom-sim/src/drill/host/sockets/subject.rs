@@ -49,6 +49,15 @@ impl Subject for NetloomHost {
         })
     }
 
+    #[cfg(target_pointer_width = "64")]
+    fn unpredicted(&self) -> Option<[u32; 2]> {
+        let counters = self.stack.counters();
+        Some([
+            counters.tcp_unpredicted_received as u32,
+            counters.tcp_unpredicted_sent as u32,
+        ])
+    }
+
     fn socket(&mut self, domain: i32, kind: i32, protocol: i32) -> Result<Fd, Errno> {
         let v6 = match domain {
             AF_INET => false,
