@@ -358,10 +358,8 @@ impl Connection {
             Phase::Open | Phase::Reduced => true,
             Phase::Recovery | Phase::Loss | Phase::Probation | Phase::Trial => false,
         };
-        #[cfg(feature = "rack")]
-        let first = open || self.phase == Phase::Recovery || self.retries == 0;
-        #[cfg(not(feature = "rack"))]
-        let first = self.phase != Phase::Loss || self.retries == 0;
+        // What has been sent again by this timer before reduces nothing more (RFC 5681 §3.1).
+        let first = self.retries == 0;
         #[cfg(feature = "rack")]
         if self.phase == Phase::Recovery && self.uses_rack(env) {
             // The window of the moment is what proportional rate reduction lets out; what is reduced

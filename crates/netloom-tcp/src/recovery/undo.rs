@@ -97,6 +97,7 @@ impl Connection {
         }
         self.recount(io);
         self.backoff = 0;
+        self.retries = 0;
         self.flags
             .clear(Flags::RETRANSMIT_NOW.with(Flags::FIN_LOST));
     }
