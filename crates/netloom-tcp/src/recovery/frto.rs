@@ -62,7 +62,8 @@ impl Connection {
                     self.lose_rest(io, self.recover);
                 }
             }
-            Phase::Trial if self.snd_una.gt(self.recover) => {
+            // Without SACK whatever moves SND.UNA tells of what was sent before.
+            Phase::Trial if self.flags.has(Flags::SACK) && self.snd_una.gt(self.recover) => {
                 self.congestion.set_cwnd(mss.saturating_mul(3));
                 self.end_loss();
             }

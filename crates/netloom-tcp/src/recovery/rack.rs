@@ -7,8 +7,6 @@
 //!
 //! [`Record::sent`]: crate::Record
 
-use netloom_wire::TcpFlags;
-
 use super::Phase;
 use crate::flags::Flags;
 use crate::records::{LOST, Record, SACKED};
@@ -252,9 +250,10 @@ impl Connection {
             if record.end.gt(ack) {
                 break;
             }
-            if !record.is(SACKED) {
-                self.record_delivered(env, record, echo, fack);
+            if record.is(SACKED) {
+                continue;
             }
+            self.record_delivered(env, record, echo, fack);
             if record.retransmissions > 0 {
                 self.note_original(env, record, echo);
             }
@@ -469,11 +468,7 @@ impl Connection {
     /// Whether the first SACK block reports a duplicate (RFC 2883 §4): it lies below the
     /// acknowledgment, or within the second one.
     pub(crate) fn note_dsack(&mut self, segment: &Segment<'_>) {
-        let blocks = segment.sack();
-        if !self.uses_sack_of(segment) {
-            return;
-        }
-        let Some((first, rest)) = blocks.split_first_chunk::<8>() else {
+        let Some((first, rest)) = segment.sack().split_first_chunk::<8>() else {
             return;
         };
         let (left, right) = edges(first);
@@ -489,10 +484,6 @@ impl Connection {
             self.marks.set(Marks::DSACK_NOW);
             self.note_duplicate(right.since(left));
         }
-    }
-
-    fn uses_sack_of(&self, segment: &Segment<'_>) -> bool {
-        self.flags.has(Flags::SACK) && segment.flags.contains(TcpFlags::ACK)
     }
 }
 

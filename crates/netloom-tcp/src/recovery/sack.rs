@@ -40,7 +40,6 @@ impl Connection {
             }
             Delivery {
                 env,
-                echo: segment.timestamps.map(|timestamps| timestamps.echo),
                 fack: self.before_ack(io).fack(),
             }
         };
@@ -198,8 +197,6 @@ impl Connection {
 #[cfg(feature = "rack")]
 struct Delivery<'a> {
     env: &'a Env<'a>,
-    /// The echoed timestamp.
-    echo: Option<u32>,
     /// RACK.fack before it.
     fack: SeqNum,
 }
@@ -210,13 +207,11 @@ struct Delivery<'a>(core::marker::PhantomData<&'a ()>);
 
 #[cfg(feature = "rack")]
 impl Connection {
-    /// A record is reported for the first time.
+    /// A record is reported for the first time. As long as there is a gap the peer echoes what came
+    /// before it (RFC 7323 §4.3): that tells nothing of the record.
     fn sacked_first(&mut self, delivery: &Delivery<'_>, record: &Record) {
-        let Delivery { env, echo, fack } = *delivery;
-        self.record_delivered(env, record, echo, fack);
-        if record.retransmissions > 0 {
-            self.note_original(env, record, echo);
-        }
+        let Delivery { env, fack } = *delivery;
+        self.record_delivered(env, record, None, fack);
     }
 }
 
