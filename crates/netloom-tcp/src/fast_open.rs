@@ -17,7 +17,7 @@ use crate::congestion::Controller;
 use crate::flags::Flags;
 use crate::receive::without_syn;
 use crate::recovery::{Marks, Phase, Prr};
-use crate::{CloseReason, Connection, Env, HalfOpen, Io, News, OpenParams, Outcome, Plan, Segment};
+use crate::{CloseReason, Connection, Env, HalfOpen, Io, News, OpenParams, Outcome, Segment};
 use crate::{SeqNum, State};
 
 /// That there is an option to be sent, beside the length of its cookie.
@@ -217,15 +217,6 @@ impl Connection {
             && self.snd_una != self.iss
             && !self.flags.has(Flags::ACTIVE)
             && self.state.is_synchronized()
-    }
-
-    /// Makes the SYN-ACK of a fast open of a plan; `false` if none is owed.
-    pub(crate) fn plan_fast_syn_ack(&self, plan: &mut Plan) -> bool {
-        if !self.is_unconfirmed() {
-            return false;
-        }
-        self.plan_syn(plan);
-        true
     }
 
     /// The SYN of an unconfirmed connection came again: whether this segment is it.

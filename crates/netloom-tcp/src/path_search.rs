@@ -170,9 +170,7 @@ impl Connection {
         let cwnd = self.congestion.cwnd();
         if self.phase != Phase::Open
             || self.sacked > 0
-            || self.lost > 0
             || plan.sack_blocks > 0
-            || u32::from(payload) <= mss
             || unsent <= needed
             || self.usable_window() < needed
             || cwnd < mss.saturating_mul(LEAST_WINDOW)

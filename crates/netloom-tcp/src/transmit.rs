@@ -78,9 +78,7 @@ impl Connection {
         if self.flags.any(FIRST) {
             #[cfg(feature = "fastopen")]
             if !self.flags.has(Flags::RESET_OWED) {
-                if !self.plan_fast_syn_ack(plan) {
-                    self.plan_syn(plan);
-                }
+                self.plan_syn(plan);
                 return true;
             }
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.5

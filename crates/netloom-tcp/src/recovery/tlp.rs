@@ -44,7 +44,6 @@ impl Connection {
             || !self.uses_rack(env)
             || self.phase != Phase::Open
             || self.sacked > 0
-            || self.backoff > 0
             || self.marks.any(BUSY)
             || !self.state.is_synchronized()
         {
