@@ -59,7 +59,7 @@ pub use error::{Mismatch, Position, SyntaxError};
 pub use host::NetloomHost;
 pub use runner::Narrator;
 pub use settings::{IpVersion, RunOptions, Settings};
-pub use subject::{Fd, Received, Subject};
+pub use subject::{Fd, Received, Subject, Told};
 
 use runner::Runner;
 

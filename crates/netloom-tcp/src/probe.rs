@@ -97,6 +97,7 @@ impl Connection {
     pub(crate) fn probe_window(&mut self, env: &Env<'_>) {
         self.flags.set(Flags::PROBE_OWED);
         self.backoff = self.backoff.saturating_add(1);
+        self.probes = self.probes.saturating_add(1);
         self.start_persist(env);
     }
 

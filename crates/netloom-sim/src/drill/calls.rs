@@ -295,8 +295,8 @@ impl Runner<'_, '_> {
     }
 
     /// `tcp_info` of the connection the script is about: that of the newest descriptor that has one.
-    /// Behind it what the stack counts, if it does, and what the connection's congestion control
-    /// tells.
+    /// Behind it what the stack tells beside, if it does, and what the connection's congestion
+    /// control tells.
     pub(super) fn connection_info(&mut self) -> Option<Vec<u8>> {
         let mut files: Vec<Fd> = self.files.values().copied().collect();
         files.sort_unstable();
@@ -307,9 +307,16 @@ impl Runner<'_, '_> {
                 let mut info = option(TCP_INFO)?;
                 let congestion = option(TCP_CC_INFO).unwrap_or_default();
                 info.resize(tcp_info::SIZE, 0);
-                let counted = self.subject.unpredicted().unwrap_or_default();
-                info.extend(counted.into_iter().flat_map(u32::to_ne_bytes));
-                info.extend(congestion);
+                if let Some(told) = self.subject.told() {
+                    let [received, sent] = told.unpredicted;
+                    for word in [received, sent, told.timer, told.when, told.tries] {
+                        info.extend(word.to_ne_bytes());
+                    }
+                }
+                if !congestion.is_empty() {
+                    info.resize(tcp_info::CONGESTION, 0);
+                    info.extend(congestion);
+                }
                 Some(info)
             })
             .next()

@@ -18,6 +18,20 @@ pub struct Received {
     pub from: Option<SocketAddr>,
 }
 
+/// What a stack tells of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Told {
+    /// Segments of connections that header prediction was not for: taken in, and sent.
+    pub unpredicted: [u32; 2],
+    /// Which timer runs of the last connection in its table: the column `tr` of `/proc/net/tcp`. 0: none, 1:
+    /// retransmission, 2: keep-alive or another, 4: zero-window probe.
+    pub timer: u32,
+    /// In how many milliseconds it fires.
+    pub when: u32,
+    /// How often it has without an answer.
+    pub tries: u32,
+}
+
 /// A stack under test behind the calls of BSD sockets, on a virtual clock.
 ///
 /// Times are microseconds since the test began. No call waits: one that would have to answers
@@ -45,9 +59,8 @@ pub trait Subject {
     /// Where they do not.
     fn balance(&self) -> Result<(), String>;
 
-    /// How many segments of connections the stack took in, and how many it sent, that header
-    /// prediction was not for; none if it does not say.
-    fn unpredicted(&self) -> Option<[u32; 2]> {
+    /// What the stack tells beside its sockets, as `/proc/net` does; none if it does not.
+    fn told(&self) -> Option<Told> {
         None
     }
 

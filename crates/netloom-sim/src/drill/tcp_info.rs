@@ -5,8 +5,9 @@ use netloom_stack::{State, TcpInfo};
 
 /// The size of `tcp_info`.
 pub(crate) const SIZE: usize = 280;
-/// Where `tcp_bbr_info` begins in what code blocks read: behind `tcp_info` and two counts.
-const CONGESTION: usize = SIZE + 8;
+/// Where `tcp_bbr_info` begins in what code blocks read: behind `tcp_info` and what the stack
+/// tells beside.
+pub(crate) const CONGESTION: usize = SIZE + 20;
 /// The size of `tcp_bbr_info`.
 const BBR_SIZE: usize = 20;
 
@@ -21,7 +22,7 @@ enum Place {
 }
 
 /// The fields that netloom fills; others are no names of a code block.
-const FIELDS: [(&str, Place); 36] = [
+const FIELDS: [(&str, Place); 39] = [
     ("tcpi_state", Place::Byte(0)),
     ("tcpi_ca_state", Place::Byte(1)),
     ("tcpi_retransmits", Place::Byte(2)),
@@ -50,9 +51,12 @@ const FIELDS: [(&str, Place); 36] = [
     ("tcpi_delivered", Place::Word(192)),
     ("tcpi_snd_wnd", Place::Word(228)),
     ("tcpi_rcv_wnd", Place::Word(232)),
-    // Not of the structure: what the stack counts lies behind it.
+    // Not of the structure: what the stack tells beside lies behind it.
     ("unpredicted_received", Place::Word(SIZE)),
     ("unpredicted_sent", Place::Word(SIZE + 4)),
+    ("timer", Place::Word(SIZE + 8)),
+    ("timer_when", Place::Word(SIZE + 12)),
+    ("timer_tries", Place::Word(SIZE + 16)),
     ("bbr_bw", Place::DoubleWord(CONGESTION)),
     ("bbr_bw_lo", Place::Word(CONGESTION)),
     ("bbr_bw_hi", Place::Word(CONGESTION + 4)),

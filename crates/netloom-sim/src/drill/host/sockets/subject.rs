@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use netloom_stack::inspect::SocketTimer;
 use netloom_stack::tcp::{How, ListenAddr, ListenOptions};
 use netloom_stack::{Error, State};
 
@@ -9,7 +10,7 @@ use super::{Role, Socket, errno};
 use crate::drill::errno::Errno;
 use crate::drill::host::{Epoll, File, NetloomHost};
 use crate::drill::names::*;
-use crate::drill::subject::{Fd, Received, Subject};
+use crate::drill::subject::{Fd, Received, Subject, Told};
 use crate::drill::tcp_info;
 
 impl Subject for NetloomHost {
@@ -50,12 +51,25 @@ impl Subject for NetloomHost {
     }
 
     #[cfg(target_pointer_width = "64")]
-    fn unpredicted(&self) -> Option<[u32; 2]> {
+    fn told(&self) -> Option<Told> {
         let counters = self.stack.counters();
-        Some([
-            counters.tcp_unpredicted_received as u32,
-            counters.tcp_unpredicted_sent as u32,
-        ])
+        let mut told = Told {
+            unpredicted: [
+                counters.tcp_unpredicted_received as u32,
+                counters.tcp_unpredicted_sent as u32,
+            ],
+            ..Told::default()
+        };
+        let last = self.stack.inspect().connections(0).last();
+        if let Some(waiting) = last.and_then(|(_, view)| view.waiting) {
+            told.timer = match waiting.timer {
+                SocketTimer::Retransmit => 1,
+                SocketTimer::KeepAlive | SocketTimer::Close => 2,
+                SocketTimer::Persist => 4,
+            };
+            (told.when, told.tries) = (waiting.left, waiting.tries.into());
+        }
+        Some(told)
     }
 
     fn socket(&mut self, domain: i32, kind: i32, protocol: i32) -> Result<Fd, Errno> {
