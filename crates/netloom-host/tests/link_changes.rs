@@ -4,7 +4,7 @@
 mod common;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,37 +15,62 @@ use netloom_host::device::{KernelEnd, Offload, PacketSocket, Tap, create_veth_pa
 use netloom_host::net::{self, Net};
 use netloom_stack::DropReason;
 
+/// The kernel's addresses, one of each version.
+const KERNELS: [&str; 2] = ["fd71::1", "10.71.0.1"];
+
+/// The kernel uses its IPv6 addresses at once, and keeps them while a cable is pulled.
+fn settle() {
+    for (conf, setting, value) in [
+        ("default", "accept_dad", "0"),
+        ("all", "keep_addr_on_down", "1"),
+    ] {
+        let path = format!("/proc/sys/net/ipv6/conf/{conf}/{setting}");
+        std::fs::write(path, value).expect("it is this namespace's own");
+    }
+}
+
 fn on_tap(offload: Offload) -> Net {
+    settle();
     let tap = Tap::create("nlc0").expect("a TAP interface");
     tap.with_offload(offload)
         .expect("the kernel has it")
         .address("10.71.0.2/24")
+        .address("fd71::2/64")
         .kernel_address("10.71.0.1/24")
+        .kernel_address("fd71::1/64")
         .start()
         .expect("a running stack")
 }
 
-fn on_veth() -> Net {
+fn on_veth(offload: Offload) -> Net {
+    settle();
     create_veth_pair("nlc0", "nlc1").expect("a pair");
     KernelEnd::of("nlc0").unwrap().up().unwrap();
     let mut kernel = KernelEnd::of("nlc1").unwrap();
-    let address = "10.71.0.1".parse().unwrap();
-    kernel.address(address, 24).unwrap().up().unwrap();
+    kernel.address("10.71.0.1".parse().unwrap(), 24).unwrap();
+    kernel.address("fd71::1".parse().unwrap(), 64).unwrap();
+    kernel.up().unwrap();
     carries("nlc1");
     let socket = PacketSocket::open("nlc0").expect("a packet socket");
-    socket.address("10.71.0.2/24").start().expect("a stack")
+    socket
+        .with_offload(offload)
+        .address("10.71.0.2/24")
+        .address("fd71::2/64")
+        .start()
+        .expect("a stack")
 }
 
-fn connect(net: &Net) -> (net::TcpStream, TcpStream) {
-    let listener = TcpListener::bind("10.71.0.1:0").expect("an address of the kernel's");
+fn connect(net: &Net, to: &str) -> (net::TcpStream, TcpStream) {
+    let at = SocketAddr::new(to.parse().unwrap(), 0);
+    let listener = TcpListener::bind(at).expect("an address of the kernel's");
     let ours = net.tcp_connect(listener.local_addr().unwrap());
     let (theirs, _) = listener.accept().expect("the handshake is over");
     (ours.expect("the kernel listens"), theirs)
 }
 
 /// Sends until told otherwise, checking every byte, while `meanwhile` runs.
-fn while_sending(net: &Net, meanwhile: impl FnOnce()) {
-    let (mut ours, mut theirs) = connect(net);
+fn while_sending(net: &Net, to: &str, meanwhile: impl FnOnce()) {
+    let (mut ours, mut theirs) = connect(net, to);
     thread::scope(|scope| {
         let reader = scope.spawn(move || {
             let mut buffer = vec![0; 1 << 16];
@@ -98,48 +123,86 @@ fn longest_frame(interface: &str) -> usize {
     longest
 }
 
-#[test]
-fn segments_follow_the_mtu_in_flight() {
-    let needs = [Need::Tun, Need::Program("ip")];
-    in_namespace("segments_follow_the_mtu_in_flight", &needs, || {
-        let net = on_tap(Offload::None);
-        while_sending(&net, || {
-            eventually("no full segment was ever sent", || {
-                longest_frame("nlc0") == 1500 + 14
-            });
-            run("ip link set nlc0 mtu 1280");
-            eventually("the new MTU was never heeded", || {
-                (1000..=1280 + 14).contains(&longest_frame("nlc0"))
-            });
+/// Each of these interfaces: a veth pair's frames are no longer than either end allows.
+fn set_mtu(interfaces: &[&str], mtu: u16) {
+    for interface in interfaces {
+        run(&format!("ip link set {interface} mtu {mtu}"));
+    }
+}
+
+/// What the stack sends to `to` arrives at the last of the interfaces, the kernel's. They are new: a
+/// connection that is opened before a longer MTU is noticed stays with the shorter one.
+fn segments_follow(net: &Net, to: &str, interfaces: &[&str]) {
+    let kernels = interfaces.last().expect("there is one");
+    while_sending(net, to, || {
+        eventually(&format!("no full segment was ever sent to {to}"), || {
+            longest_frame(kernels) == 1500 + 14
+        });
+        set_mtu(interfaces, 1280);
+        eventually(&format!("the new MTU was never heeded to {to}"), || {
+            (1000..=1280 + 14).contains(&longest_frame(kernels))
         });
     });
 }
 
 #[test]
-fn super_segments_are_cut_to_the_mtu_in_flight() {
+fn segments_follow_the_mtu_in_flight() {
     let needs = [Need::Tun, Need::Program("ip")];
-    in_namespace(
-        "super_segments_are_cut_to_the_mtu_in_flight",
-        &needs,
-        || {
-            let net = on_tap(Offload::Segmentation);
-            while_sending(&net, || drop(run("ip link set nlc0 mtu 1280")));
-            while_sending(&net, || drop(run("ip link set nlc0 mtu 9000")));
-        },
-    );
+    in_namespace("segments_follow_the_mtu_in_flight", &needs, || {
+        for to in KERNELS {
+            segments_follow(&on_tap(Offload::None), to, &["nlc0"]);
+        }
+    });
+}
+
+#[test]
+fn segments_follow_the_mtu_in_flight_on_veth() {
+    let name = "segments_follow_the_mtu_in_flight_on_veth";
+    in_namespace(name, &[Need::Program("ip")], || {
+        for to in KERNELS {
+            segments_follow(&on_veth(Offload::None), to, &["nlc0", "nlc1"]);
+            run("ip link delete nlc0");
+        }
+    });
+}
+
+fn super_segments_are_cut(net: &Net, interfaces: &[&str]) {
+    for to in KERNELS {
+        for mtu in [1280, 9000] {
+            while_sending(net, to, || set_mtu(interfaces, mtu));
+        }
+    }
+}
+
+#[test]
+fn super_segments_are_cut_to_the_mtu_in_flight() {
+    let name = "super_segments_are_cut_to_the_mtu_in_flight";
+    in_namespace(name, &[Need::Tun, Need::Program("ip")], || {
+        super_segments_are_cut(&on_tap(Offload::Segmentation), &["nlc0"]);
+    });
+}
+
+#[test]
+fn super_segments_are_cut_to_the_mtu_in_flight_on_veth() {
+    let name = "super_segments_are_cut_to_the_mtu_in_flight_on_veth";
+    in_namespace(name, &[Need::Program("ip")], || {
+        super_segments_are_cut(&on_veth(Offload::Segmentation), &["nlc0", "nlc1"]);
+    });
 }
 
 #[test]
 fn a_cable_pulled_and_put_back_loses_no_byte() {
     let needs = [Need::Program("ip")];
     in_namespace("a_cable_pulled_and_put_back_loses_no_byte", &needs, || {
-        let net = on_veth();
-        while_sending(&net, || {
-            run("ip link set nlc1 down");
-            thread::sleep(Duration::from_millis(300));
-            run("ip link set nlc1 up");
-            carries("nlc1");
-        });
+        let net = on_veth(Offload::Segmentation);
+        for to in KERNELS {
+            while_sending(&net, to, || {
+                run("ip link set nlc1 down");
+                thread::sleep(Duration::from_millis(300));
+                run("ip link set nlc1 up");
+                carries("nlc1");
+            });
+        }
     });
 }
 
@@ -148,17 +211,19 @@ fn a_tap_down_and_up_loses_no_byte() {
     let needs = [Need::Tun, Need::Program("ip")];
     in_namespace("a_tap_down_and_up_loses_no_byte", &needs, || {
         let net = on_tap(Offload::Segmentation);
-        while_sending(&net, || {
-            run("ip link set nlc0 down");
-            thread::sleep(Duration::from_millis(300));
-            run("ip link set nlc0 up");
-        });
+        for to in KERNELS {
+            while_sending(&net, to, || {
+                run("ip link set nlc0 down");
+                thread::sleep(Duration::from_millis(300));
+                run("ip link set nlc0 up");
+            });
+        }
     });
 }
 
 /// Reads until the device ends it.
-fn ends_with_the_device(net: &Net, remove: impl FnOnce()) {
-    let (mut ours, theirs) = connect(net);
+fn ends_with_the_device(net: &Net, to: &str, remove: impl FnOnce()) {
+    let (mut ours, theirs) = connect(net, to);
     thread::scope(|scope| {
         let reader = scope.spawn(move || ours.read(&mut [0; 16]).map_err(|e| e.kind()));
         thread::sleep(Duration::from_millis(50));
@@ -175,11 +240,13 @@ fn ends_with_the_device(net: &Net, remove: impl FnOnce()) {
 fn a_removed_interface_ends_what_it_carried() {
     let needs = [Need::Tun, Need::Program("ip")];
     in_namespace("a_removed_interface_ends_what_it_carried", &needs, || {
-        let net = on_tap(Offload::Segmentation);
-        ends_with_the_device(&net, || drop(run("ip link delete nlc0")));
-        drop(net);
-        let net = on_veth();
-        ends_with_the_device(&net, || drop(run("ip link delete nlc1")));
+        for to in KERNELS {
+            let net = on_tap(Offload::Segmentation);
+            ends_with_the_device(&net, to, || drop(run("ip link delete nlc0")));
+            drop(net);
+            let net = on_veth(Offload::Segmentation);
+            ends_with_the_device(&net, to, || drop(run("ip link delete nlc1")));
+        }
     });
 }
 
