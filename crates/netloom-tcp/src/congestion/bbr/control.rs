@@ -30,8 +30,14 @@ impl BbrState {
             .bw
             .percent(gain)
             .percent(100u32.saturating_sub(PACING_MARGIN_PERCENT));
-        if rate > Rate::ZERO && (self.full_bw_reached || rate > pacer.rate()) {
-            pacer.set_rate(rate);
+        if rate > Rate::ZERO {
+            // Until the pipe is full it only rises.
+            let least = if self.full_bw_reached {
+                Rate::ZERO
+            } else {
+                pacer.rate()
+            };
+            pacer.set_rate(rate.max(least));
         }
     }
 
