@@ -14,7 +14,6 @@ use netloom_wire::hint::cold_path;
 
 use crate::congestion::Controller;
 use crate::flags::Flags;
-use crate::timers::LONGEST_WAIT;
 use crate::transmit::plan_fin;
 use crate::{Connection, Env, News, Outcome, Plan, PlanKind, Segment, SeqNum, State};
 
@@ -189,16 +188,7 @@ impl Connection {
     /// and that the connection goes on: what remains is that something in flight is waited for.
     #[inline(always)]
     pub fn deadline_bare(&self, env: &Env<'_>) -> Option<Instant> {
-        if self.rtx_deadline == 0 {
-            return None;
-        }
-        let left = self.rtx_deadline.wrapping_sub(env.now_ms);
-        let user = match env.tunables.user_timeout {
-            limit if limit > 0 && self.state.is_synchronized() => {
-                env.until(self.una_since.wrapping_add(limit.min(LONGEST_WAIT)).max(1))
-            }
-            _ => u32::MAX,
-        };
-        env.moment(left.min(user))
+        let left = env.until(self.rtx_deadline);
+        env.moment(left.min(env.until(self.user_deadline(env))))
     }
 }

@@ -303,7 +303,7 @@ impl Connection {
         let usable = self.snd_wnd.saturating_sub(flight);
         let room = self.congestion.cwnd().saturating_sub(flight);
         // The window may have to restart; and a super-segment follows rules of its own.
-        let rested = flight == 0 && env.since(self.last_sent_ms) > 1 && self.is_idle(env);
+        let rested = flight == 0 && self.is_idle(env);
         // Larger segments may be tried.
         #[cfg(feature = "plpmtud")]
         if unsent > mss && self.search.low != 0 && self.next_probe_size(env).is_some() {
@@ -312,7 +312,7 @@ impl Connection {
         if len > usable
             || len > room
             || rested
-            || (unsent > mss && env.gso_max > mss)
+            || unsent.min(env.gso_max) > mss
             || (len < mss && self.nagle_holds(false))
             || self.records.is_full(io.records)
         {

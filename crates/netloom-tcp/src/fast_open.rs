@@ -71,7 +71,7 @@ impl Connection {
         //# To deal with network or servers dropping SYN packets with payload or
         //# unknown options, when the SYN timer fires, the client SHOULD
         //# retransmit a SYN packet without data and Fast Open options.
-        if self.retries == 0 && self.snd_nxt == self.iss {
+        if self.snd_nxt == self.iss {
             self.tx.len.min(u32::from(self.peer_mss))
         } else {
             0

@@ -114,7 +114,7 @@ impl Connection {
     }
 
     /// When what is waited for has been waited for too long; zero: never.
-    fn user_deadline(&self, env: &Env<'_>) -> u32 {
+    pub(crate) fn user_deadline(&self, env: &Env<'_>) -> u32 {
         if self.una_since == 0 {
             return 0;
         }
