@@ -402,7 +402,7 @@ impl BbrState {
             probe_rtt_min_stamp: now,
             next_round_delivered: delivered,
             loss_round_delivered: delivered,
-            dice: seed,
+            dice: seed | 1,
             ..BbrState::EMPTY
         };
         // What is written first is limited by its having been written only now.
@@ -438,12 +438,11 @@ impl BbrState {
 
     /// A number below `below`.
     fn roll(&mut self, below: u32) -> u32 {
-        // A linear congruential generator, whose upper half is the better one.
-        self.dice = self
-            .dice
-            .wrapping_mul(1_664_525)
-            .wrapping_add(1_013_904_223);
-        self.dice.rotate_right(16).checked_rem(below).unwrap_or(0)
+        // Marsaglia's xorshift; never zero.
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 17;
+        self.dice ^= self.dice << 5;
+        self.dice.checked_rem(below).unwrap_or(0)
     }
 
     /// BBR.max_bw.
