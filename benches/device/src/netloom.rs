@@ -9,7 +9,7 @@ use netloom_host::device::{Device, Eagerness, Medium, Tap, Waiter};
 use netloom_stack::wire::{Addr, Cidr, MacAddr};
 use netloom_stack::{Config, Error, Event, IfaceId, Limits, Seed, Stack, TcpHandle};
 
-use netloom_bench_device::station::{BUFFER, CHUNK, NAP, STATION, Service, Stop};
+use netloom_bench_device::station::{BUFFER, CHUNK, NAP, ROOMY, STATION, Service, Stop};
 
 const IFACE: IfaceId = IfaceId::FIRST;
 
@@ -121,8 +121,11 @@ fn serve(stack: &mut Stack, chunk: &mut [u8], generating: &mut Option<TcpHandle>
     }
 }
 
-/// Fills the send buffer; says whether anything went in.
+/// Fills the send buffer if there is room enough; says whether anything went in.
 fn generate(stack: &mut Stack, handle: TcpHandle, chunk: &[u8]) -> bool {
+    if stack.tcp_unacked(handle).is_ok_and(|queued| queued > ROOMY) {
+        return false;
+    }
     let mut any = false;
     loop {
         match stack.tcp_write(handle, chunk) {

@@ -18,7 +18,7 @@ use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
 
-use netloom_bench_device::station::{BUFFER, CHUNK, NAP, STATION, Service, Stop};
+use netloom_bench_device::station::{BUFFER, CHUNK, NAP, ROOMY, STATION, Service, Stop};
 use netloom_bench_device::vnet;
 
 /// Frames received between two looks at the sockets: as many as a netloom device hands over.
@@ -156,8 +156,11 @@ pub(crate) fn run(tap: Tap, stop: &Stop) {
     }
 }
 
-/// Fills the send buffer of a socket that is connected.
+/// Fills the send buffer of a socket that is connected, if there is room enough.
 fn generate(socket: &mut Socket<'_>, chunk: &[u8]) {
+    if socket.send_queue() > ROOMY {
+        return;
+    }
     while socket.can_send() && socket.send_slice(chunk).is_ok_and(|len| len > 0) {}
 }
 

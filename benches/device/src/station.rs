@@ -14,6 +14,10 @@ pub const BUFFER: usize = 1 << 20;
 /// Bytes the station's program reads or writes at a time.
 pub const CHUNK: usize = 1 << 16;
 
+/// Bytes that may be queued when a program that sends without end writes again: half of the buffer. What
+/// it then writes leaves in a row, and one wake of the peer's reader is for several segments of it.
+pub const ROOMY: usize = BUFFER / 2;
+
 /// What a connection is for; each has its well-known port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
