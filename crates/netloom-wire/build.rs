@@ -16,5 +16,7 @@ fn minor() -> Option<u32> {
     let rustc = std::env::var_os("RUSTC")?;
     let said = Command::new(rustc).arg("--version").output().ok()?;
     let said = String::from_utf8(said.stdout).ok()?;
-    said.split('.').nth(1)?.parse().ok()
+    // Of a version that is being made some have it and some do not.
+    let is_released = !said.contains("nightly") && !said.contains("dev");
+    said.split('.').filter(|_| is_released).nth(1)?.parse().ok()
 }

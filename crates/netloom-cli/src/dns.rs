@@ -34,7 +34,7 @@ Examples:
 
 Exit codes:
   0  found                                   4  there is no such name or record
-  1  the device                              5  no server answers
+  1  the device, or the capture              5  no server answers
   2  the command line                        6  the servers failed")]
 pub struct DnsArgs {
     /// The name, or an address whose name is wanted; several are asked for one after the other

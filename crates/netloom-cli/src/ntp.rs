@@ -39,7 +39,7 @@ Examples:
 
 Exit codes:
   0  the offset is known          4  the server is not found or does not answer
-  1  the device                   5  the server refuses, or has no time itself
+  1  the device, or the capture   5  the server refuses, or has no time itself
   2  the command line")]
 pub struct NtpArgs {
     /// The server: an address, or a name if a DNS server is known by --dns or --dhcp

@@ -7,8 +7,9 @@
 //! A client that says nothing, or does not listen, holds two threads. Once all there may be are
 //! held, whoever has been silent for longest makes room for the next client; one whose server is
 //! done with it has a moment to end its side; and none is silent for ever. While something is on its
-//! way to a client it has all the time it wants, however slowly it reads; if it stops reading, it
-//! has that until others need the room.
+//! way to a client it has all the time it wants, however slowly it reads; if it stops reading, or
+//! takes less than 64 KiB in half a minute, it has that until others need the room. So has one whose
+//! server has been asked and does not answer yet.
 
 mod carried;
 
@@ -37,8 +38,11 @@ struct Limits {
     connections: usize,
     /// How long one is silent before it makes room for another.
     room: Duration,
-    /// How long nothing moves, though something is on its way, before one makes room for another.
+    /// How long nothing moves, though something is on its way or the server has been asked, before one
+    /// makes room for another: a window that grew to megabytes opens once in many seconds.
     stuck: Duration,
+    /// How long the threads of one that was ended may take to go: one makes room for one.
+    going: Duration,
     /// How long the client may be silent once its server has said all and it has taken all. The
     /// server itself waits for as long.
     linger: Duration,
@@ -51,7 +55,8 @@ struct Limits {
 const LIMITS: Limits = Limits {
     connections: 2048,
     room: Duration::from_secs(1),
-    stuck: Duration::from_secs(10),
+    stuck: Duration::from_secs(30),
+    going: Duration::from_secs(1),
     linger: Duration::from_secs(2),
     idle: Duration::from_secs(120),
     watch: Duration::from_secs(1),
@@ -125,7 +130,11 @@ fn run_within(
             }
             Err(error) => match Failure::of(&error) {
                 Failure::OfConnection => {}
-                Failure::Passing => thread::sleep(BACK_OFF),
+                Failure::Passing => {
+                    // Mostly no descriptor is left: that is room too.
+                    table.make_room(limits);
+                    thread::sleep(BACK_OFF);
+                }
                 Failure::Final => return Err(error),
             },
         }
@@ -157,10 +166,19 @@ fn carry(carried: &Carried, net: &Net, server: SocketAddr) {
     }
 }
 
+/// An end of a connection that is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The kernel's.
+    Client,
+    /// netloom's.
+    Server,
+}
+
 /// Who is told how a connection goes on.
 trait Follow: Sync {
     /// Octets came from one end, and are on their way to the other.
-    fn took(&self);
+    fn took(&self, from: End);
     /// Some of them went on.
     fn moved(&self);
     /// All of them have.
@@ -170,7 +188,7 @@ trait Follow: Sync {
 }
 
 impl Follow for () {
-    fn took(&self) {}
+    fn took(&self, _: End) {}
     fn moved(&self) {}
     fn gave(&self) {}
     fn answered(&self) {}
@@ -191,7 +209,7 @@ fn join_telling(kernel: &TcpStream, netloom: &netloom::TcpStream, follow: &impl 
             .stack_size(STACK_SIZE)
             .spawn_scoped(scope, || {
                 let mut to = netloom;
-                match copy(&mut &*kernel, &mut to, follow) {
+                match copy(&mut &*kernel, &mut to, End::Client, follow) {
                     Ok(()) => drop(netloom.shutdown(Shutdown::Write)),
                     Err(_) => {
                         fail(kernel, netloom);
@@ -205,7 +223,7 @@ fn join_telling(kernel: &TcpStream, netloom: &netloom::TcpStream, follow: &impl 
             return;
         }
         let mut from = netloom;
-        match copy(&mut from, &mut &*kernel, follow) {
+        match copy(&mut from, &mut &*kernel, End::Server, follow) {
             Ok(()) => {
                 let _ = kernel.shutdown(Shutdown::Write);
                 follow.answered();
@@ -221,7 +239,12 @@ fn join_telling(kernel: &TcpStream, netloom: &netloom::TcpStream, follow: &impl 
 }
 
 /// Copies until the source ends.
-fn copy(from: &mut impl Read, to: &mut impl Write, follow: &impl Follow) -> io::Result<()> {
+fn copy(
+    from: &mut impl Read,
+    to: &mut impl Write,
+    end: End,
+    follow: &impl Follow,
+) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let read = match from.read(&mut buffer) {
@@ -230,7 +253,7 @@ fn copy(from: &mut impl Read, to: &mut impl Write, follow: &impl Follow) -> io::
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        follow.took();
+        follow.took(end);
         let mut data = buffer.get(..read).unwrap_or_default();
         while !data.is_empty() {
             match to.write(data) {

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, raise};
@@ -16,6 +17,9 @@ const HELD: [Signal; 5] = [
     Signal::SIGQUIT,
     Signal::SIGCHLD,
 ];
+
+/// How long a signal waits for what is to be done before it ends the program.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The signals that ask a program to end, and those of its children.
 #[derive(Debug)]
@@ -66,7 +70,8 @@ impl Interrupts {
     }
 
     /// Has a thread call `each` for every signal that asks the program to end. What it is given does
-    /// what the signal would have done, had it not been held back: mostly that ends the program.
+    /// what the signal would have done, had it not been held back: mostly that ends the program. The
+    /// signal does so by itself if `each` has not within a second.
     ///
     /// # Errors
     ///
@@ -82,24 +87,19 @@ impl Interrupts {
                 let _ = poll(&mut entry, PollTimeout::NONE);
                 while let Some(came) = self.take() {
                     if came.signal != Signal::SIGCHLD {
-                        each(&|| self.pass_on(came.signal));
+                        // What is done before may wait for a file that takes nothing: the signal
+                        // does not.
+                        let _ = thread::Builder::new().spawn(move || {
+                            thread::sleep(PATIENCE);
+                            pass_on(came.signal);
+                        });
+                        each(&|| pass_on(came.signal));
                     }
                 }
             }
         };
         let thread = thread::Builder::new().name("signals".into());
         thread.spawn(wait).map(drop)
-    }
-
-    /// Does what a signal would have done, had it not been held back. Returns if that is nothing, as
-    /// for one that was ignored when the program was started.
-    fn pass_on(&self, signal: Signal) {
-        let mut set = SigSet::empty();
-        set.add(signal);
-        // These fail for no signal that is one.
-        let _ = set.thread_unblock();
-        let _ = raise(signal);
-        let _ = set.thread_block();
     }
 
     /// The next signal that came, if one did.
@@ -123,4 +123,15 @@ impl AsFd for Interrupts {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }
+}
+
+/// Does what a signal would have done, had it not been held back. Returns if that is nothing, as
+/// for one that was ignored when the program was started.
+fn pass_on(signal: Signal) {
+    let mut set = SigSet::empty();
+    set.add(signal);
+    // These fail for no signal that is one.
+    let _ = set.thread_unblock();
+    let _ = raise(signal);
+    let _ = set.thread_block();
 }

@@ -91,7 +91,7 @@ impl Connection {
             if self.close_reason.is_some() {
                 return Some(self.take_outcome());
             }
-        } else if self.rtx_deadline != 0 {
+        } else if self.rtx_deadline != 0 || self.unsent() > 0 {
             self.settle_persist(env);
         }
         self.update_ts_recent(segment);

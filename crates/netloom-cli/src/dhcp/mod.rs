@@ -36,7 +36,7 @@ Examples:
   sudo netloom dhcp --interface veth1 --remembered 192.0.2.7 --quick
   sudo netloom dhcp --interface veth1 --link-local --timeout 60
 
-Exit codes: 0 an address was given; 1 the device failed; 2 a command line that makes no sense;
+Exit codes: 0 an address was given; 1 the device or the capture failed; 2 a command line that makes no sense;
 3 no server gave one in time, or before it was interrupted; 4 with --link-local: none, and the link-local address is in use.")]
 pub struct DhcpArgs {
     /// An address that would be welcome

@@ -35,7 +35,7 @@ Examples:
   sudo netloom ping --tap -c 3 fd71::1
   sudo netloom ping --interface veth1 --address 192.0.2.2/24 192.0.2.1
 
-Exit codes: 0 if there was a reply, else 1; 2 for a command line that makes no sense.")]
+Exit codes: 0 if there was a reply, else 1, and if the capture is not whole; 2 for a command line that makes no sense.")]
 pub struct PingArgs {
     /// Whom to ask
     #[arg(value_name = "ADDRESS")]

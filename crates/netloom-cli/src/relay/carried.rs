@@ -11,10 +11,13 @@ use std::time::{Duration, Instant};
 
 use netloom::net::kernel_send_queue;
 
-use super::{Follow, Limits, fail, reset};
+use super::{End, Follow, Limits, fail, reset};
 
 #[cfg(test)]
 mod tests;
+
+/// Octets that a client takes of what the kernel has for it, to count as one that reads.
+const ENOUGH: usize = 64 * 1024;
 
 /// One connection.
 #[derive(Debug)]
@@ -26,22 +29,63 @@ pub(super) struct Carried {
 
 #[derive(Debug, Clone, Copy)]
 struct Progress {
-    /// When the last octets went either way, or the client took some of what the kernel has for it.
+    /// When the last octets went either way, or the client took enough of what the kernel has for it.
     moved: Instant,
-    /// What the kernel had for the client when that was looked at last, in octets.
+    /// What the kernel has for the client, in octets.
     queued: usize,
+    /// The most that was since it took enough: an octet now and then is none.
+    was_queued: usize,
     /// In how many directions the relay has octets in its hands.
     held: u8,
+    /// The client spoke last: its server may have much to do before it answers.
+    is_asked: bool,
     /// netloom's end has said all it has to say.
     is_answered: bool,
-    /// It was ended here: its threads are about to go.
-    is_given_up: bool,
+    /// It was ended here, and when: its threads are about to go.
+    given_up: Option<Instant>,
 }
 
 impl Progress {
+    fn new(now: Instant) -> Progress {
+        Progress {
+            moved: now,
+            queued: 0,
+            was_queued: 0,
+            held: 0,
+            is_asked: false,
+            is_answered: false,
+            given_up: None,
+        }
+    }
+
     /// Whether something is on its way: whoever ends the connection now loses it.
     fn is_under_way(&self) -> bool {
         self.held > 0 || self.queued > 0
+    }
+
+    /// How long nothing may move before it makes room for another.
+    fn patience(&self, limits: &Limits) -> Duration {
+        if self.is_busy() {
+            limits.stuck
+        } else {
+            limits.room
+        }
+    }
+
+    /// Whether one of its ends waits for the other for a good reason.
+    fn is_busy(&self) -> bool {
+        self.is_under_way() || self.is_asked
+    }
+
+    /// The kernel has so much for the client now.
+    fn note_queued(&mut self, queued: usize, now: Instant) {
+        self.queued = queued;
+        let taken = self.was_queued.saturating_sub(queued);
+        if taken >= ENOUGH || (queued == 0 && taken > 0) {
+            self.moved = now;
+            self.was_queued = queued;
+        }
+        self.was_queued = self.was_queued.max(queued);
     }
 
     fn silence(&self, now: Instant) -> Duration {
@@ -54,13 +98,7 @@ impl Carried {
         Carried {
             kernel,
             netloom: OnceLock::new(),
-            progress: Mutex::new(Progress {
-                moved: Instant::now(),
-                queued: 0,
-                held: 0,
-                is_answered: false,
-                is_given_up: false,
-            }),
+            progress: Mutex::new(Progress::new(Instant::now())),
         }
     }
 
@@ -69,7 +107,7 @@ impl Carried {
         // Under the lock, so that whoever gives it up now sees this end, or is seen.
         let progress = lock(&self.progress);
         let netloom = self.netloom.get_or_init(|| netloom);
-        if progress.is_given_up {
+        if progress.given_up.is_some() {
             let _ = netloom.abort();
             return None;
         }
@@ -82,20 +120,17 @@ impl Carried {
         let mut progress = lock(&self.progress);
         // It fails for no connection; then nothing is known to be on its way.
         let queued = kernel_send_queue(self.kernel.as_fd()).unwrap_or(0);
-        if queued != progress.queued {
-            progress.queued = queued;
-            progress.moved = Instant::now();
-        }
+        progress.note_queued(queued, Instant::now());
         progress
     }
 
     /// Ends the connection if `may` says so of it, and whatever the threads wait in.
     fn end_if(&self, may: impl FnOnce(&Progress) -> bool) {
         let mut progress = self.look();
-        if progress.is_given_up || !may(&progress) {
+        if progress.given_up.is_some() || !may(&progress) {
             return;
         }
-        progress.is_given_up = true;
+        progress.given_up = Some(Instant::now());
         let Some(netloom) = self.netloom.get() else {
             reset(&self.kernel);
             let _ = self.kernel.shutdown(Shutdown::Both);
@@ -108,16 +143,24 @@ impl Carried {
             let _ = self.kernel.shutdown(Shutdown::Read);
         } else {
             fail(&self.kernel, netloom);
-            let _ = self.kernel.shutdown(Shutdown::Both);
+            // A thread that writes to the client is to stop; else the client is not told of an end in
+            // order, which this is not: the reset comes as the threads go.
+            let which = if progress.held > 0 {
+                Shutdown::Both
+            } else {
+                Shutdown::Read
+            };
+            let _ = self.kernel.shutdown(which);
         }
     }
 }
 
 impl Follow for Carried {
-    fn took(&self) {
+    fn took(&self, from: End) {
         let mut progress = lock(&self.progress);
         progress.moved = Instant::now();
         progress.held += 1;
+        progress.is_asked = from == End::Client;
     }
 
     fn moved(&self) {
@@ -132,6 +175,7 @@ impl Follow for Carried {
         let mut progress = lock(&self.progress);
         progress.moved = Instant::now();
         progress.is_answered = true;
+        progress.is_asked = false;
     }
 }
 
@@ -166,22 +210,27 @@ impl Table {
     }
 
     /// Ends the connection that has moved nothing for the longest time, if that is long enough; one
-    /// with something on its way only if there is no other.
+    /// with something on its way, or whose server has been asked, only if there is no other. Nothing if
+    /// room is being made already.
     pub(super) fn make_room(&self, limits: &Limits) {
         let now = Instant::now();
-        let may = |progress: &Progress| {
-            let limit = if progress.is_under_way() {
-                limits.stuck
-            } else {
-                limits.room
-            };
-            progress.silence(now) >= limit
-        };
+        let may = |progress: &Progress| progress.silence(now) >= progress.patience(limits);
         let table = lock(&self.0);
-        let looked = table.iter().map(|carried| (*carried.look(), carried));
+        let looked: Vec<_> = table
+            .iter()
+            .map(|carried| (*carried.look(), carried))
+            .collect();
+        let going = |at: Instant| now.saturating_duration_since(at) < limits.going;
+        if looked
+            .iter()
+            .any(|(progress, _)| progress.given_up.is_some_and(going))
+        {
+            return;
+        }
         let longest = looked
-            .filter(|(progress, _)| !progress.is_given_up && may(progress))
-            .min_by_key(|(progress, _)| (progress.is_under_way(), progress.moved));
+            .iter()
+            .filter(|(progress, _)| progress.given_up.is_none() && may(progress))
+            .min_by_key(|(progress, _)| (progress.is_busy(), progress.moved));
         if let Some((_, carried)) = longest {
             carried.end_if(may);
         }

@@ -83,6 +83,7 @@ pub(super) const PATIENT: Limits = Limits {
     connections: 2048,
     room: Duration::from_secs(3600),
     stuck: Duration::from_secs(3600),
+    going: Duration::from_secs(1),
     linger: Duration::from_secs(3600),
     idle: Duration::from_secs(3600),
     watch: Duration::from_millis(10),
@@ -191,7 +192,10 @@ fn a_slow_reader_gets_all_while_silent_clients_make_room() {
     });
     let sent = file();
     let mut slow = connect_with_little_room(address);
+    // One that has asked is not silent, however long the server takes to begin.
+    slow.write_all(b"?").unwrap();
     let (mut server, _) = listener.accept().unwrap();
+    server.read_exact(&mut [0; 1]).unwrap();
     answer_whoever_speaks(listener);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -224,7 +228,7 @@ fn a_slow_reader_gets_all_while_silent_clients_make_room() {
 #[test]
 fn a_silent_connection_ends() {
     let (address, listener) = relay_within(Limits {
-        idle: Duration::from_millis(500),
+        idle: Duration::from_secs(3),
         ..PATIENT
     });
     let mut client = TcpStream::connect(address).unwrap();
@@ -232,7 +236,7 @@ fn a_silent_connection_ends() {
     server.set_read_timeout(Some(PATIENCE)).unwrap();
     // Not while something moves.
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(1) {
+    while began.elapsed() < Duration::from_secs(4) {
         client.write_all(b"x").unwrap();
         server.read_exact(&mut [0; 1]).unwrap();
     }

@@ -10,6 +10,7 @@ use netloom::Net;
 use super::{Limits, Root, Server, Uploads};
 use crate::device::{self, DeviceArgs, Watch};
 use crate::failure::Failure;
+use crate::proxy::raise_limit;
 use crate::relay;
 use crate::size::parse_size;
 
@@ -130,6 +131,8 @@ impl ServeArgs {
 
     /// Serves connections the kernel accepts, each carried over netloom.
     fn run_behind_relay(&self, root: Root, uploads: Option<Uploads>) -> Result<(), Failure> {
+        // A descriptor for each connection, and one for each file.
+        raise_limit();
         let port = self.port.unwrap_or(RELAY_PORT);
         let address = self.listen.unwrap_or(SocketAddr::new(self.bind, port));
         let kernel = TcpListener::bind(address).map_err(|error| listen_failure(address, &error))?;

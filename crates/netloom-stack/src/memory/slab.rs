@@ -286,14 +286,14 @@ impl<T: Item + 'static> Slab<T> {
     #[cfg(feature = "flows")]
     pub fn growth(&self, more: u32) -> usize {
         let lacking = self.len.saturating_add(more);
-        let lacking = lacking.saturating_sub(self.allocated());
+        let lacking = lacking.saturating_sub(self.allocated()) as usize;
         #[cfg(feature = "alloc")]
         let lacking = if self.lent.is_empty() {
-            lacking.next_multiple_of(CHUNK)
+            lacking.next_multiple_of(CHUNK as usize)
         } else {
             lacking
         };
-        (lacking as usize).saturating_mul(size_of::<T>())
+        lacking.saturating_mul(size_of::<T>())
     }
 
     /// Items that memory was taken for.

@@ -44,6 +44,7 @@ impl Connection {
             || !self.uses_rack(env)
             || self.phase != Phase::Open
             || self.sacked > 0
+            || self.snd_wnd == 0
             || self.marks.any(BUSY)
             || !self.state.is_synchronized()
         {

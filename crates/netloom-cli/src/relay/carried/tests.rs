@@ -11,6 +11,7 @@ use super::*;
 /// Limits under which whoever has nothing to move is silent for too long at once.
 const STRICT: Limits = Limits {
     room: Duration::ZERO,
+    going: Duration::ZERO,
     linger: Duration::ZERO,
     idle: Duration::ZERO,
     ..PATIENT
@@ -54,7 +55,7 @@ fn whoever_has_something_to_read_yet_is_not_ended() {
     assert!(first.queued > 0 && first.held == 0);
     table.end_idle(&STRICT);
     table.make_room(&STRICT);
-    assert!(!carried.look().is_given_up);
+    assert!(carried.look().given_up.is_none());
 
     // It reads slowly: that is as good as speaking.
     let (piece, last) = last.split_at_mut(LAST / 2);
@@ -74,7 +75,7 @@ fn whoever_has_something_to_read_yet_is_not_ended() {
 
     // It has all: now it has no reason to stay.
     let deadline = Instant::now() + PATIENCE;
-    while !lock(&carried.progress).is_given_up {
+    while lock(&carried.progress).given_up.is_none() {
         assert!(Instant::now() < deadline);
         table.end_idle(&STRICT);
     }
@@ -98,7 +99,7 @@ fn whoever_stopped_reading_makes_room_if_nobody_else_can() {
         stuck: Duration::ZERO,
         ..STRICT
     };
-    let given_up = || [&stuck, &silent].map(|carried| lock(&carried.progress).is_given_up);
+    let given_up = || [&stuck, &silent].map(|c| lock(&c.progress).given_up.is_some());
     table.end_idle(&Limits {
         idle: Duration::from_secs(3600),
         ..limits
@@ -108,4 +109,70 @@ fn whoever_stopped_reading_makes_room_if_nobody_else_can() {
     assert_eq!(given_up(), [false, true]);
     table.make_room(&limits);
     assert_eq!(given_up(), [true, true]);
+}
+
+#[test]
+fn whoever_asked_waits_longer_than_the_silent() {
+    let kernel = TcpListener::bind("127.0.0.1:0").unwrap();
+    let table = Arc::new(Table::default());
+    let add = || {
+        let client = TcpStream::connect(kernel.local_addr().unwrap()).unwrap();
+        (client, table.add(kernel.accept().unwrap().0))
+    };
+    // An upload that is complete, say, which its server brings to a slow disk.
+    let (_client, asked) = add();
+    asked.took(End::Client);
+    asked.gave();
+    let (_mute, silent) = add();
+    let given_up = || [&asked, &silent].map(|c| lock(&c.progress).given_up.is_some());
+    table.make_room(&STRICT);
+    assert_eq!(given_up(), [false, true]);
+    table.make_room(&STRICT);
+    assert_eq!(given_up(), [false, true]);
+    // Nothing but an answer ends that, or too long a time.
+    asked.took(End::Server);
+    asked.gave();
+    table.make_room(&STRICT);
+    assert_eq!(given_up(), [true, true]);
+}
+
+#[test]
+fn one_makes_room_for_one() {
+    let kernel = TcpListener::bind("127.0.0.1:0").unwrap();
+    let table = Arc::new(Table::default());
+    let add = || {
+        let client = TcpStream::connect(kernel.local_addr().unwrap()).unwrap();
+        (client, table.add(kernel.accept().unwrap().0))
+    };
+    let silent = [add(), add(), add()];
+    let limits = Limits {
+        going: PATIENCE,
+        ..STRICT
+    };
+    for _ in 0..3 {
+        table.make_room(&limits);
+    }
+    let ended = silent
+        .iter()
+        .filter(|(_, c)| lock(&c.progress).given_up.is_some());
+    assert_eq!(ended.count(), 1);
+}
+
+#[test]
+fn an_octet_now_and_then_is_no_reading() {
+    let begun = Instant::now();
+    let after = |seconds| begun + Duration::from_secs(seconds);
+    let mut progress = Progress::new(begun);
+    progress.note_queued(1_000_000, after(1));
+    for octet in 1..1000 {
+        progress.note_queued(1_000_000 - octet, after(1 + octet as u64));
+    }
+    assert_eq!(progress.moved, begun);
+    // 64 KiB of them are.
+    progress.note_queued(1_000_000 - ENOUGH, after(2000));
+    assert_eq!(progress.moved, after(2000));
+    // And so is the last of them.
+    progress.note_queued(1, after(3000));
+    progress.note_queued(0, after(4000));
+    assert_eq!(progress.moved, after(4000));
 }

@@ -543,7 +543,7 @@ impl BbrState {
         self.advance_latest_delivery_signals(ack);
         self.bound_bw_for_model();
         // UpdateControlParameters; the quantum follows from the rate.
-        if !self.has_seen_rtt {
+        if !self.has_seen_rtt && ack.srtt > 0 {
             self.init_pacing_rate(pacer, ack.srtt);
         }
         self.set_pacing_rate_with_gain(pacer, self.pacing_gain());
