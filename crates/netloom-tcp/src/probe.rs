@@ -12,10 +12,8 @@ impl Connection {
     /// Whether data waits for a window, with nothing in flight whose acknowledgment would tell
     /// of one.
     pub(crate) fn is_stuck(&self) -> bool {
-        let unsent = self.unsent();
-        unsent > 0
-            && self.flight() == 0
-            && self.snd_wnd < unsent.min(u32::from(self.mss))
+        self.flight() == 0
+            && self.snd_wnd < self.unsent().min(u32::from(self.mss))
             && match self.state {
                 State::Established
                 | State::CloseWait

@@ -607,7 +607,7 @@ impl Connection {
     #[inline]
     fn largest(&self, env: &Env<'_>, io: &Io<'_>, mss: u32) -> u32 {
         #[cfg(feature = "bbr")]
-        if env.gso_max > mss && self.flags.has(Flags::WATCHED) {
+        if env.gso_max > mss {
             return env.gso_max.min(self.quantum(io, mss)).max(mss);
         }
         let _ = io;

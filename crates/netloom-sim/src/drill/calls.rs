@@ -309,7 +309,9 @@ impl Runner<'_, '_> {
                 info.resize(tcp_info::SIZE, 0);
                 if let Some(told) = self.subject.told() {
                     let [received, sent] = told.unpredicted;
-                    for word in [received, sent, told.timer, told.when, told.tries] {
+                    let [srtt, retrans] = told.ended;
+                    let timer = [told.timer, told.when, told.tries];
+                    for word in [[received, sent].as_slice(), &timer, &[srtt, retrans]].concat() {
                         info.extend(word.to_ne_bytes());
                     }
                 }

@@ -6,7 +6,7 @@ mod sockets;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use netloom_driver::{FrameSink, Full, Instant, RxMeta, TxCaps, TxMeta};
+use netloom_driver::{FrameSink, Full, Instant, PartialChecksum, RxMeta, TxCaps, TxMeta};
 use netloom_stack::{Config, Event, IfaceId, Limits, Seed, Stack, TcpHandle};
 use netloom_wire::{Addr, Cidr};
 
@@ -22,6 +22,7 @@ pub struct NetloomHost {
     origin: u64,
     now: u64,
     mtu: u16,
+    gso: u32,
     out: VecDeque<(u64, Vec<u8>)>,
     files: BTreeMap<Fd, File>,
     /// Connections with urgent data announced since they were last read.
@@ -70,11 +71,14 @@ impl NetloomHost {
         // A clock of zero is what uninitialised memory has: begin later, on a whole millisecond.
         let origin = 1_000_000 + settings.clock_ahead;
         stack.advance(Instant::from_micros(origin));
+        // Scripts ask what is remembered of the one that ended last.
+        stack.remember_dead(1);
         Ok(NetloomHost {
             stack,
             origin,
             now: 0,
             mtu: settings.mtu,
+            gso: settings.gso,
             out: VecDeque::new(),
             files: BTreeMap::new(),
             urgent: Vec::new(),
@@ -91,6 +95,7 @@ impl NetloomHost {
         let mut sink = Sink {
             now: self.now,
             mtu: self.mtu,
+            gso: self.gso,
             out: &mut self.out,
         };
         let _ = self.stack.transmit(now, IfaceId::FIRST, &mut sink);
@@ -142,23 +147,45 @@ impl NetloomHost {
 struct Sink<'a> {
     now: u64,
     mtu: u16,
+    gso: u32,
     out: &'a mut VecDeque<(u64, Vec<u8>)>,
 }
 
 impl FrameSink for Sink<'_> {
     fn caps(&self) -> TxCaps {
-        TxCaps::plain(self.mtu)
+        TxCaps {
+            checksum: self.gso > 0,
+            gso_max: self.gso,
+            ..TxCaps::plain(self.mtu)
+        }
     }
 
     fn frame(
         &mut self,
         len: usize,
-        _: &TxMeta,
+        meta: &TxMeta,
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(), Full> {
         let mut frame = vec![0; len];
         fill(&mut frame);
+        if let Some(partial) = meta.checksum {
+            finish_checksum(&mut frame, partial);
+        }
         self.out.push_back((self.now, frame));
         Ok(())
     }
+}
+
+/// What a device does that finishes checksums: where the sum of the pseudo-header stands, all is summed.
+fn finish_checksum(frame: &mut [u8], partial: PartialChecksum) {
+    let (start, offset) = (usize::from(partial.start), usize::from(partial.offset));
+    let mut sum: u64 = frame[start..]
+        .chunks(2)
+        .map(|pair| u64::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u64::from(*low)))
+        .sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    let at = start + offset;
+    frame[at..at + 2].copy_from_slice(&(!(sum as u16)).to_be_bytes());
 }

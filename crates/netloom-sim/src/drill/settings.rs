@@ -48,6 +48,8 @@ pub struct Settings {
     pub connect_port: u16,
     /// The interface's MTU, bytes.
     pub mtu: u16,
+    /// The largest packet that the interface cuts into segments itself, bytes; 0: it does not.
+    pub gso: u32,
     /// How far from its time a packet or the return of a call may be, µs.
     pub tolerance: u64,
     /// The period of the stack's timestamp clock, µs, if timestamps are to be checked against
@@ -180,6 +182,7 @@ impl Settings {
             bind_port: 8080,
             connect_port: 8080,
             mtu: 1500,
+            gso: 0,
             tolerance: TOLERANCE,
             ts_tick: None,
             interpolates: false,
@@ -311,6 +314,10 @@ impl Settings {
                 }
                 None => wrong(directive, "`profile=default` or `profile=rfc5681`"),
             },
+            "gso" => {
+                self.gso = number(directive, 0)?;
+                Ok(())
+            }
             "seed" => {
                 self.seed = number(directive, 0)?;
                 Ok(())

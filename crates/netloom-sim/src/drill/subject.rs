@@ -30,6 +30,9 @@ pub struct Told {
     pub when: u32,
     /// How often it has without an answer.
     pub tries: u32,
+    /// Of the connection that ended last: its smoothed round trip in microseconds, and how often it sent
+    /// something again.
+    pub ended: [u32; 2],
 }
 
 /// A stack under test behind the calls of BSD sockets, on a virtual clock.

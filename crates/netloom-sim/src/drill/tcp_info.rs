@@ -7,7 +7,7 @@ use netloom_stack::{State, TcpInfo};
 pub(crate) const SIZE: usize = 280;
 /// Where `tcp_bbr_info` begins in what code blocks read: behind `tcp_info` and what the stack
 /// tells beside.
-pub(crate) const CONGESTION: usize = SIZE + 20;
+pub(crate) const CONGESTION: usize = SIZE + 28;
 /// The size of `tcp_bbr_info`.
 const BBR_SIZE: usize = 20;
 
@@ -22,7 +22,7 @@ enum Place {
 }
 
 /// The fields that netloom fills; others are no names of a code block.
-const FIELDS: [(&str, Place); 39] = [
+const FIELDS: [(&str, Place); 41] = [
     ("tcpi_state", Place::Byte(0)),
     ("tcpi_ca_state", Place::Byte(1)),
     ("tcpi_retransmits", Place::Byte(2)),
@@ -57,6 +57,8 @@ const FIELDS: [(&str, Place); 39] = [
     ("timer", Place::Word(SIZE + 8)),
     ("timer_when", Place::Word(SIZE + 12)),
     ("timer_tries", Place::Word(SIZE + 16)),
+    ("ended_rtt", Place::Word(SIZE + 20)),
+    ("ended_retrans", Place::Word(SIZE + 24)),
     ("bbr_bw", Place::DoubleWord(CONGESTION)),
     ("bbr_bw_lo", Place::Word(CONGESTION)),
     ("bbr_bw_hi", Place::Word(CONGESTION + 4)),

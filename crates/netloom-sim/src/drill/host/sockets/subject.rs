@@ -69,6 +69,9 @@ impl Subject for NetloomHost {
             };
             (told.when, told.tries) = (waiting.left, waiting.tries.into());
         }
+        if let Some(dead) = self.stack.inspect().dead().next() {
+            told.ended = [dead.srtt, dead.retransmissions];
+        }
         Some(told)
     }
 
