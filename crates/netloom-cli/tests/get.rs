@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -217,13 +217,7 @@ fn a_capture_is_whole_when_a_signal_ends_it() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut fetched = vec![0; OCTETS];
-        child
-            .stdout
-            .as_mut()
-            .unwrap()
-            .read_exact(&mut fetched)
-            .unwrap();
+        await_octets(&mut child, OCTETS);
         kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
         let status = child.wait().unwrap();
         assert_eq!(status.signal(), Some(signal as i32), "as without a capture");
@@ -235,6 +229,12 @@ fn a_capture_is_whole_when_a_signal_ends_it() {
         }
         assert!(octets > OCTETS, "{octets}");
     }
+}
+
+/// Waits until a program has said so much.
+fn await_octets(child: &mut Child, octets: usize) {
+    let stdout = child.stdout.as_mut().unwrap();
+    stdout.read_exact(&mut vec![0; octets]).unwrap();
 }
 
 /// What was ignored when it was started, as by nohup(1), ends nothing.
@@ -249,13 +249,7 @@ fn a_signal_that_is_ignored_does_no_harm() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut fetched = vec![0; 100_000];
-    child
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut fetched)
-        .unwrap();
+    await_octets(&mut child, 100_000);
     let id = Pid::from_raw(child.id().try_into().unwrap());
     kill(id, Signal::SIGHUP).unwrap();
     thread::sleep(Duration::from_millis(100));

@@ -111,14 +111,17 @@ fn whoever_stopped_reading_makes_room_if_nobody_else_can() {
     assert_eq!(given_up(), [true, true]);
 }
 
+/// A client of a listener's, and its connection in the table.
+fn client_in(table: &Arc<Table>, kernel: &TcpListener) -> (TcpStream, Listed) {
+    let client = TcpStream::connect(kernel.local_addr().unwrap()).unwrap();
+    (client, table.add(kernel.accept().unwrap().0))
+}
+
 #[test]
 fn whoever_asked_waits_longer_than_the_silent() {
     let kernel = TcpListener::bind("127.0.0.1:0").unwrap();
     let table = Arc::new(Table::default());
-    let add = || {
-        let client = TcpStream::connect(kernel.local_addr().unwrap()).unwrap();
-        (client, table.add(kernel.accept().unwrap().0))
-    };
+    let add = || client_in(&table, &kernel);
     // An upload that is complete, say, which its server brings to a slow disk.
     let (_client, asked) = add();
     asked.took(End::Client);
@@ -140,10 +143,7 @@ fn whoever_asked_waits_longer_than_the_silent() {
 fn one_makes_room_for_one() {
     let kernel = TcpListener::bind("127.0.0.1:0").unwrap();
     let table = Arc::new(Table::default());
-    let add = || {
-        let client = TcpStream::connect(kernel.local_addr().unwrap()).unwrap();
-        (client, table.add(kernel.accept().unwrap().0))
-    };
+    let add = || client_in(&table, &kernel);
     let silent = [add(), add(), add()];
     let limits = Limits {
         going: PATIENCE,
