@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddrV4, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_setaffinity};
-use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, recv, setsockopt, socket, sockopt,
+};
 use nix::unistd::{Pid, gettid};
 
 use crate::station::{STATION, Service};
@@ -92,7 +94,7 @@ pub fn pin(core: usize) {
 /// Uses a station's service for as long as `lasting`.
 pub fn measure(service: Service, peer: &Peer, station: Work) -> Measured {
     let lasting = peer.lasting;
-    let address = SocketAddr::from((STATION, service.port()));
+    let address = SocketAddrV4::new(STATION.into(), service.port());
     let stream = connect(address, peer);
     match service {
         Service::Echo => round_trips(stream, lasting, &[station, Work::of(gettid())]),
@@ -101,11 +103,21 @@ pub fn measure(service: Service, peer: &Peer, station: Work) -> Measured {
     }
 }
 
-fn connect(address: SocketAddr, peer: &Peer) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("the station answers");
-    setsockopt(&stream, sockopt::TcpCongestion, &peer.congestion.clone())
+/// Connects with the congestion control already chosen: the kernel's default may be BBR, and a
+/// connection that began with it stays paced, whatever is chosen afterwards.
+fn connect(address: SocketAddrV4, peer: &Peer) -> TcpStream {
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+    .expect("a descriptor is free");
+    setsockopt(&socket, sockopt::TcpCongestion, &peer.congestion.clone())
         .expect("the kernel has it");
-    stream
+    let to = SockaddrIn::from(address);
+    nix::sys::socket::connect(socket.as_raw_fd(), &to).expect("the station answers");
+    TcpStream::from(socket)
 }
 
 fn send(mut stream: TcpStream, lasting: Duration, work: &[Work]) -> Measured {

@@ -1,7 +1,8 @@
 //! Kernels: a network namespace each, in which there is nothing but one end of the link.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,9 +12,11 @@ use std::time::{Duration, Instant};
 
 use netloom_host::device::{Offload, Tun};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn, setsockopt, socket, sockopt,
+};
 
-use crate::emulator::address;
+use crate::emulator::{address, station};
 
 /// What must be said to a kernel, so that only its congestion control and recovery are measured:
 /// buffers that may grow beyond every path here, and nothing remembered of an earlier run.
@@ -81,8 +84,7 @@ impl Kernel {
     pub(crate) fn send(&self, congestion: &'static str, stop: &Arc<AtomicBool>) -> io::Result<()> {
         let stop = stop.clone();
         self.call(move || {
-            let mut stream = TcpStream::connect((address(2), PORT))?;
-            setsockopt(&stream, sockopt::TcpCongestion, &congestion.into())?;
+            let mut stream = connect(congestion)?;
             stream.set_write_timeout(Some(Duration::from_millis(500)))?;
             thread::spawn(move || {
                 let chunk = vec![0x5a; 1 << 17];
@@ -105,6 +107,21 @@ impl Kernel {
             Ok(text.lines().filter_map(Statistics::of).collect())
         })
     }
+}
+
+/// Connects with the congestion control already chosen: the kernel's default may be BBR, and a
+/// connection that began with it stays paced, whatever is chosen afterwards.
+fn connect(congestion: &str) -> io::Result<TcpStream> {
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    setsockopt(&socket, sockopt::TcpCongestion, &congestion.into())?;
+    let to = SockaddrIn::from(SocketAddrV4::new(station(2), PORT));
+    nix::sys::socket::connect(socket.as_raw_fd(), &to)?;
+    Ok(TcpStream::from(socket))
 }
 
 /// Makes the calling thread's namespace, and the end in it.
