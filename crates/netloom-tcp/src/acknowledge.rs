@@ -199,6 +199,7 @@ impl Connection {
         //# be removed from the TCP's retransmission buffer until the data is
         //# cumulatively acknowledged [RFC2018].
         self.tx.consume(io.tx.len(), data);
+        self.tx.rewind();
 
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
         //# The RTO MUST be computed according to the algorithm in [10],

@@ -83,6 +83,10 @@ impl Connection {
     pub fn consume(&mut self, io: &Io<'_>, n: usize) {
         let n = u32::try_from(n).unwrap_or(u32::MAX);
         self.rx.consume(io.rx.len(), n);
+        // Text out of order lies where the head says.
+        if self.range_count == 0 {
+            self.rx.rewind();
+        }
         self.retire_urgent_in();
     }
 

@@ -223,6 +223,7 @@ impl Connection {
         self.forget_recovery();
         self.rtx_nxt = self.rtx_nxt.max(ack);
         self.tx.consume(tx_capacity, octets);
+        self.tx.rewind();
         if let Some(sample) = sample {
             self.rtt.sample(sample, env.now_ms);
             #[cfg(feature = "rack")]

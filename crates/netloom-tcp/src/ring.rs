@@ -128,13 +128,22 @@ impl Ring {
         total
     }
 
-    /// Drops `n` live bytes from the front. An empty ring starts again at index 0, so that
-    /// short exchanges stay in one piece.
+    /// Drops `n` live bytes from the front.
     #[inline]
     pub(crate) fn consume(&mut self, capacity: usize, n: u32) {
         let n = n.min(self.len);
         self.len = self.len.saturating_sub(n);
         self.head = wrap(self.head as usize, n as usize, capacity) as u32;
+    }
+
+    /// A ring without live bytes starts again at index 0: what comes next lies in one piece, and in
+    /// memory that the processor's cache still has. Not to be called while bytes were placed
+    /// beyond the live ones. Small machines have no such cache.
+    #[inline]
+    pub(crate) fn rewind(&mut self) {
+        if cfg!(target_pointer_width = "64") && self.len == 0 {
+            self.head = 0;
+        }
     }
 
     /// Copies the first `extent` bytes from the head on to the start of other memory, and
