@@ -329,6 +329,10 @@ impl Connection {
 
     /// The retransmission timer has expired again: after so many times that something is wrong
     /// with the path (R1), less is sent at once, and what the path carries is searched.
+    ///
+    /// Where much is lost by chance, as often happens to segments of any size. What every path is
+    /// expected to carry being lost again and again too, though some came through since less was
+    /// sent, it is not for its size: what was sent before is sent again.
     //= https://www.rfc-editor.org/rfc/rfc8899#section-4.3
     //# When the method detects that the current PLPMTU is not supported,
     //# DPLPMTUD sets a lower PLPMTU and a lower MPS.
@@ -337,28 +341,51 @@ impl Connection {
     //# NOT rely solely on this method.
     pub(crate) fn suspect_black_hole(&mut self, env: &Env<'_>, io: &mut Io<'_>) {
         let tunables = env.tunables;
-        if tunables.mtu_probing == 0 || self.retries < tunables.retries1.max(1) {
+        let patience = tunables.retries1.max(1);
+        if tunables.mtu_probing == 0 || self.retries < patience {
             return;
         }
-        let payload = if self.search.low == 0 {
-            if self.mss <= tunables.base_mss {
-                // Every path is expected to carry that.
-                return;
-            }
-            tunables.base_mss
+        let searched = self.search.low != 0;
+        let payload = if searched {
+            self.search.low.saturating_sub(self.option_octets())
         } else {
-            let half = self.search.low.saturating_sub(self.option_octets()) >> 1;
-            half.min(tunables.base_mss)
+            self.mss
+        };
+        // RFC 4821 section 7.7: to what a search begins with, and by halves if nothing comes through
+        // even then.
+        let less = if payload > tunables.base_mss {
+            tunables.base_mss
+        } else if !searched {
+            return;
+        } else if self.retries == patience {
+            self.leave_small_segments(env);
+            return;
+        } else {
+            (payload >> 1)
                 .max(tunables.mtu_probe_floor)
                 .max(tunables.min_snd_mss)
         };
         let before = self.mss;
-        self.search_from(env, payload);
+        self.search_from(env, less);
         if self.mss < before {
             // The loss window is one segment, and segments are smaller now.
             let window = self.congestion.cwnd().min(u32::from(self.mss));
             self.congestion.set_cwnd(window);
             self.retransmit_oversized(io);
         }
+    }
+
+    /// Segments as large as the path is said to carry, unless it is known to carry less, or was
+    /// never asked.
+    fn leave_small_segments(&mut self, env: &Env<'_>) {
+        if env.tunables.mtu_probing > 1 || self.search.high < self.said_limit() {
+            return;
+        }
+        self.forget_path_probe();
+        self.search = PathSearch::EMPTY;
+        self.update_mss();
+        // RFC 5681 section 3.1: the loss window is one full-sized segment.
+        let window = self.congestion.cwnd().max(u32::from(self.mss));
+        self.congestion.set_cwnd(window);
     }
 }
