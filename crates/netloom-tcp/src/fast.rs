@@ -63,6 +63,7 @@ const BUSY: Marks = {
     let busy = Marks::REO_TIMER
         .with(Marks::PROBE_DUE)
         .with(Marks::PROBED)
+        .with(Marks::DSACK_ROUND)
         .with(Marks::ECE_OWED)
         .with(Marks::CWR_OWED);
     #[cfg(feature = "plpmtud")]

@@ -241,11 +241,19 @@ impl HalfOpen {
         // The SYN that made this entry, again: our SYN-ACK was lost.
         if segment.has(TcpFlags::SYN) && !segment.has(TcpFlags::ACK) && segment.seq == self.irs {
             cold_path();
-            return if segment.has(TcpFlags::RST) {
-                Disposition::Drop(Discard::BadRst)
-            } else {
-                Disposition::SynAck
-            };
+            if segment.has(TcpFlags::RST) {
+                return Disposition::Drop(Discard::BadRst);
+            }
+            //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.1
+            //# If a host has received at least one non-ECN-setup SYN
+            //# or non-ECN-setup SYN-ACK packet, then it SHOULD NOT set ECT on
+            //# data packets.
+            // Its sender gave up asking: it is answered as it asks now (section 6.1.1.1).
+            #[cfg(feature = "rack")]
+            if !(segment.has(TcpFlags::ECE) && segment.has(TcpFlags::CWR)) {
+                self.bits &= !ECN;
+            }
+            return Disposition::SynAck;
         }
         if self.timestamps() && !segment.has(TcpFlags::RST) {
             match segment.timestamps {

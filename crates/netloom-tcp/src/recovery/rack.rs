@@ -276,16 +276,20 @@ impl Connection {
     //# 3.  RACK DSACK-based reordering window adaptation is RECOMMENDED but
     //# is not required.
     fn widen_reordering_window(&mut self) {
-        if !self.marks.has(Marks::DSACK_NOW) {
-            return;
-        }
-        let una = self.round(self.snd_una);
-        let passed = una.wrapping_sub(self.rack.dsack_round) < 0x8000;
-        if !self.marks.has(Marks::DSACK_ROUND) || passed {
+        if self.marks.has(Marks::DSACK_NOW) && !self.marks.has(Marks::DSACK_ROUND) {
             self.marks.set(Marks::DSACK_ROUND);
             self.rack.dsack_round = self.round(self.snd_nxt);
             self.rack.reo_wnd_more = self.rack.reo_wnd_more.saturating_add(1);
             self.reo_wnd_persist = PERSIST;
+        }
+    }
+
+    /// SND.UNA has moved: whether the round trip is over in which a duplicate was reported. It is
+    /// forgotten then, as parts of the sequence space come again.
+    pub(crate) fn end_dsack_round(&mut self) {
+        let una = self.round(self.snd_una);
+        if una.wrapping_sub(self.rack.dsack_round) < 0x8000 {
+            self.marks.clear(Marks::DSACK_ROUND);
         }
     }
 
@@ -482,6 +486,7 @@ impl Connection {
             && left.ge(self.snd_una.minus(self.max_snd_wnd.min(i32::MAX as u32)));
         if sane && (right.le(segment.ack) || within) {
             self.marks.set(Marks::DSACK_NOW);
+            self.note_probe_duplicate(segment.ack, right);
             self.note_duplicate(right.since(left));
         }
     }

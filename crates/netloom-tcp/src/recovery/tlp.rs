@@ -188,13 +188,21 @@ impl Connection {
         self.arm_retransmission(env);
     }
 
-    /// TLP_process_ack, for an acknowledgment of `ack`; `plain`: without data and SACK blocks, and
+    /// Case 1 of TLP_process_ack: an acknowledgment reports a duplicate that ends at `right`. If
+    /// that is the probe's end, both it and what it repeated have arrived.
+    pub(crate) fn note_probe_duplicate(&mut self, ack: SeqNum, right: SeqNum) {
+        if self.marks.has(Marks::PROBED) && right == self.recover && ack.ge(right) {
+            self.marks.clear(Marks::PROBED);
+        }
+    }
+
+    /// The rest of TLP_process_ack, for an acknowledgment of `ack`; `plain`: without data and SACK blocks, and
     /// it acknowledges nothing new.
     pub(crate) fn judge_probe(&mut self, ack: SeqNum, plain: bool) {
         if !self.marks.has(Marks::PROBED) || ack.lt(self.recover) {
             return;
         }
-        if !self.marks.has(Marks::PROBE_IS_RETRANS) || self.marks.has(Marks::DSACK_NOW) || plain {
+        if !self.marks.has(Marks::PROBE_IS_RETRANS) || plain {
             self.marks.clear(Marks::PROBED);
         } else if ack.gt(self.recover) {
             //= https://www.rfc-editor.org/rfc/rfc8985#section-7.4.2
