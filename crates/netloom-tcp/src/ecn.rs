@@ -142,7 +142,7 @@ impl Connection {
         // RFC 4015 §3.4: a reduction that congestion has confirmed stays.
         self.marks.clear(Marks::UNDOABLE);
         let ready = match self.phase {
-            Phase::Open => true,
+            Phase::Open | Phase::Resent => true,
             // Once a window is enough.
             Phase::Reduced => segment.ack.gt(self.recover),
             Phase::Recovery | Phase::Loss | Phase::Probation | Phase::Trial => false,
@@ -167,6 +167,11 @@ impl Connection {
         self.congestion.on_ecn(self.flight(), mss);
         if least {
             self.congestion.set_cwnd(0);
+        }
+        if self.phase == Phase::Resent {
+            // What is sent again goes on being so, with a window that is reduced now.
+            self.phase = Phase::Loss;
+            return least;
         }
         self.phase = Phase::Reduced;
         self.recover = self.snd_nxt;

@@ -190,7 +190,7 @@ impl Connection {
             Phase::Recovery => CaState::Recovery,
             Phase::Loss => CaState::Loss,
             #[cfg(feature = "rack")]
-            Phase::Probation | Phase::Trial => CaState::Loss,
+            Phase::Probation | Phase::Trial | Phase::Resent => CaState::Loss,
             #[cfg(feature = "rack")]
             Phase::Reduced => CaState::Cwr,
         }

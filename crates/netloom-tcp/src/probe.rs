@@ -106,7 +106,9 @@ impl Connection {
         if self.backoff > 0 && self.flight() > 0 {
             // What was in flight when the window closed was refused, or the probes would have
             // had it acknowledged. No congestion is known: the window stays.
+            let phase = self.resending();
             self.lose_all(io);
+            self.phase = phase;
         }
         self.backoff = 0;
         if self.flight() > 0 {

@@ -88,7 +88,9 @@ impl Connection {
             srtt: self.rtt.srtt(),
             sack: self.flags.has(Flags::SACK),
             in_recovery: match self.phase {
-                Phase::Recovery | Phase::Loss | Phase::Probation | Phase::Trial => true,
+                Phase::Recovery | Phase::Loss | Phase::Probation | Phase::Trial | Phase::Resent => {
+                    true
+                }
                 Phase::Open | Phase::Reduced => false,
             },
             rs,

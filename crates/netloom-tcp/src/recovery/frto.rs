@@ -68,7 +68,7 @@ impl Connection {
                 self.end_loss();
             }
             Phase::Trial => self.excuse_timeout(io),
-            Phase::Open | Phase::Recovery | Phase::Loss | Phase::Reduced => {}
+            Phase::Open | Phase::Recovery | Phase::Loss | Phase::Reduced | Phase::Resent => {}
         }
     }
 
@@ -103,7 +103,7 @@ impl Connection {
                     self.lose_rest(io, self.recover);
                 }
             }
-            Phase::Open | Phase::Recovery | Phase::Loss | Phase::Reduced => {}
+            Phase::Open | Phase::Recovery | Phase::Loss | Phase::Reduced | Phase::Resent => {}
         }
     }
 

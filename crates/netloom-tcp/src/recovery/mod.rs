@@ -64,6 +64,11 @@ pub(crate) enum Phase {
     /// until `recover` is acknowledged.
     #[cfg(feature = "rack")]
     Reduced,
+    /// Part of what is in flight is sent again though the network is not known to be congested:
+    /// it was too large for the path, or the peer's window was closed. What is lost beside it, or
+    /// again, is a loss as in [`Phase::Open`].
+    #[cfg(feature = "rack")]
+    Resent,
 }
 
 /// Probes of all kinds.
@@ -149,10 +154,12 @@ impl Connection {
                 }
                 return;
             }
-            Phase::Open | Phase::Recovery | Phase::Loss => {}
+            Phase::Open | Phase::Recovery | Phase::Loss | Phase::Resent => {}
         }
-        let after_timeout = self.phase == Phase::Loss;
-        if after_timeout {
+        // An acknowledgment of what was sent again covers much that had arrived long before: the
+        // window grows by a segment for it, after a timeout or not.
+        let inflated = self.phase == Phase::Recovery;
+        if !inflated {
             self.grow(env, ack, true);
         }
         //= https://www.rfc-editor.org/rfc/rfc6675#section-5
@@ -161,7 +168,7 @@ impl Connection {
         //# phase MUST be terminated.
         if complete {
             self.end_loss();
-        } else if !after_timeout {
+        } else if inflated {
             #[cfg(feature = "fast-retransmit")]
             self.on_partial_ack(io, ack.octets);
         }
@@ -360,7 +367,9 @@ impl Connection {
         #[cfg(feature = "rack")]
         let open = match self.phase {
             Phase::Open | Phase::Reduced => true,
-            Phase::Recovery | Phase::Loss | Phase::Probation | Phase::Trial => false,
+            Phase::Recovery | Phase::Loss | Phase::Probation | Phase::Trial | Phase::Resent => {
+                false
+            }
         };
         // What has been sent again by this timer before reduces nothing more (RFC 5681 §3.1).
         let first = self.retries == 0;
@@ -484,7 +493,7 @@ impl Connection {
             }
         }
         if any {
-            self.phase = Phase::Loss;
+            self.phase = self.resending();
             self.recover = self.snd_nxt;
             self.flags.set(Flags::RECOVERED.with(Flags::RETRANSMIT_NOW));
             #[cfg(feature = "rack")]
@@ -496,6 +505,17 @@ impl Connection {
             self.rtx_nxt = self.snd_una;
             self.recount(io);
         }
+    }
+
+    /// The phase in which what is in flight is sent again, without congestion: none is forgotten that
+    /// was known before.
+    pub(crate) fn resending(&self) -> Phase {
+        #[cfg(feature = "rack")]
+        match self.phase {
+            Phase::Open | Phase::Reduced | Phase::Resent => return Phase::Resent,
+            Phase::Recovery | Phase::Loss | Phase::Probation | Phase::Trial => {}
+        }
+        Phase::Loss
     }
 
     #[cfg(feature = "fast-retransmit")]

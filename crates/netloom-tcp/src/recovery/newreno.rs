@@ -38,7 +38,7 @@ impl Connection {
             // They answer what was retransmitted needlessly (RFC 6582 §4).
             Phase::Loss => return,
             #[cfg(feature = "rack")]
-            Phase::Probation | Phase::Trial => return,
+            Phase::Probation | Phase::Trial | Phase::Resent => return,
         }
         self.inflate();
         if self.dup_acks >= env.tunables.dupack_threshold.max(2) && self.is_new_loss() {

@@ -311,7 +311,9 @@ impl Connection {
         if !self.marks.has(Marks::REORDERING_SEEN) {
             let in_recovery = match self.phase {
                 Phase::Recovery | Phase::Loss => true,
-                Phase::Open | Phase::Probation | Phase::Trial | Phase::Reduced => false,
+                Phase::Open | Phase::Probation | Phase::Trial | Phase::Reduced | Phase::Resent => {
+                    false
+                }
             };
             if in_recovery || self.segments_sacked(io) >= u32::from(env.tunables.dupack_threshold) {
                 return 0;
@@ -387,7 +389,7 @@ impl Connection {
         let (any, timeout) = self.mark_lost(env, io);
         if any {
             self.recount(io);
-            let first = self.phase == Phase::Open || self.phase == Phase::Reduced;
+            let first = matches!(self.phase, Phase::Open | Phase::Reduced | Phase::Resent);
             #[cfg(feature = "plpmtud")]
             let first = first && !self.only_probe_lost(io);
             if first {

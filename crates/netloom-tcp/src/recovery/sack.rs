@@ -147,6 +147,11 @@ impl Connection {
         let mut octets = 0u32;
         let mut blocks = 0u32;
         let mut in_block = false;
+        // What is lost already counts too, unless that was without congestion.
+        #[cfg(feature = "rack")]
+        let resent = self.phase == Phase::Resent;
+        #[cfg(not(feature = "rack"))]
+        let resent = false;
         let mut any_lost = false;
         let mut rest = self.records.live_mut(io.records);
         while let Some((record, before)) = rest.split_last_mut() {
@@ -168,15 +173,16 @@ impl Connection {
             if lost && !record.is(LOST) && record.retransmissions == 0 {
                 record.mark(LOST);
                 self.rtx_nxt = self.rtx_nxt.min(start);
+                any_lost = true;
             }
-            any_lost |= record.is(LOST);
+            any_lost |= record.is(LOST) && !resent;
         }
         let repeated = self.sacked > 0 && u32::from(self.dup_acks) >= threshold;
         #[cfg(feature = "rack")]
-        let open = matches!(self.phase, Phase::Open | Phase::Reduced);
+        let open = matches!(self.phase, Phase::Open | Phase::Reduced | Phase::Resent);
         #[cfg(not(feature = "rack"))]
         let open = self.phase == Phase::Open;
-        if open && (any_lost || repeated) {
+        if open && (any_lost || (repeated && !resent)) {
             self.enter_recovery(io);
         } else {
             self.recount(io);
