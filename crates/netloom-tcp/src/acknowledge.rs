@@ -190,6 +190,8 @@ impl Connection {
         let octets = ack.since(self.snd_una);
         let fin = self.flags.has(Flags::FIN_SENT) && ack == self.snd_nxt;
         let data = octets.saturating_sub(u32::from(fin));
+        #[cfg(feature = "fast-retransmit")]
+        let unit = self.largest_acknowledged(io, ack);
         let sample = self.drop_acknowledged(env, io, ack, echo);
         self.snd_una = ack;
         self.retire_urgent_out();
@@ -221,6 +223,8 @@ impl Connection {
         let ack = NewAck {
             octets,
             flight,
+            #[cfg(feature = "fast-retransmit")]
+            unit,
             #[cfg(feature = "cubic")]
             rtt: sample.unwrap_or(0),
         };
@@ -252,6 +256,21 @@ impl Connection {
         if data > 0 {
             self.report(News::WRITABLE);
         }
+    }
+
+    #[cfg(feature = "fast-retransmit")]
+    /// The octets of the largest record that `ack` covers.
+    fn largest_acknowledged(&self, io: &Io<'_>, ack: SeqNum) -> u32 {
+        let mut start = self.snd_una;
+        let mut largest = 0;
+        for record in self.records.live(io.records) {
+            if record.end.gt(ack) {
+                break;
+            }
+            largest = largest.max(record.end.since(start));
+            start = record.end;
+        }
+        largest
     }
 
     #[cfg(feature = "fast-retransmit")]

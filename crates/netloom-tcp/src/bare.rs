@@ -85,7 +85,7 @@ impl Connection {
         }
         self.take_window(segment);
         if acked > 0 {
-            self.take_ack(env, segment.ack, None, flight, 0);
+            self.take_ack(env, segment.ack, None, flight, 0, 0);
             self.report(News::PATH_CONFIRMED);
             self.on_fin_acked(env);
             if self.close_reason.is_some() {

@@ -137,7 +137,7 @@ impl Connection {
             cold_path();
             return None;
         }
-        let (done, sample) = self.acknowledged_records(env, io.records, segment.ack)?;
+        let (done, unit, sample) = self.acknowledged_records(env, io.records, segment.ack)?;
         if !intact() {
             cold_path();
             return None;
@@ -149,7 +149,7 @@ impl Connection {
         if acked > 0 {
             self.records.drop_front(done);
             self.delivered = self.delivered.wrapping_add(acked);
-            self.take_ack(env, segment.ack, sample, flight, io.tx.len());
+            self.take_ack(env, segment.ack, sample, flight, unit, io.tx.len());
             news = News::PATH_CONFIRMED.with(News::WRITABLE);
         }
         if self.rtx_deadline != 0 || self.unsent() > 0 {
@@ -169,7 +169,7 @@ impl Connection {
         Some(news)
     }
 
-    /// How many records `ack` covers, and the age of the last of them; `None` if anything is known
+    /// How many records `ack` covers, the octets of the largest, and the age of the last; `None` if anything is known
     /// of one of them, or of the one it ends in.
     #[inline(always)]
     fn acknowledged_records(
@@ -177,9 +177,10 @@ impl Connection {
         env: &Env<'_>,
         records: &[Record],
         ack: SeqNum,
-    ) -> Option<(u16, Option<u32>)> {
+    ) -> Option<(u16, u32, Option<u32>)> {
         let mut done = 0u16;
         let mut sample = None;
+        let (mut start, mut unit) = (self.snd_una, 0);
         for record in self.records.live(records) {
             if !record.is_plain() {
                 cold_path();
@@ -189,9 +190,11 @@ impl Connection {
                 break;
             }
             sample = Some(env.micros().wrapping_sub(record.sent));
+            unit = unit.max(record.end.since(start));
+            start = record.end;
             done = done.saturating_add(1);
         }
-        Some((done, sample))
+        Some((done, unit, sample))
     }
 
     /// Takes over the peer's window, which is open and was, from a segment at RCV.NXT.
@@ -208,8 +211,8 @@ impl Connection {
         }
     }
 
-    /// SND.UNA moves up to `ack`; `flight` octets were in flight, and the newest of what is
-    /// acknowledged was sent `sample` microseconds ago.
+    /// SND.UNA moves up to `ack`; `flight` octets were in flight, of what is acknowledged `unit`
+    /// had left in one piece at the most, and the newest was sent `sample` microseconds ago.
     #[inline(always)]
     pub(crate) fn take_ack(
         &mut self,
@@ -217,6 +220,7 @@ impl Connection {
         ack: SeqNum,
         sample: Option<u32>,
         flight: u32,
+        unit: u32,
         tx_capacity: usize,
     ) {
         let octets = ack.since(self.snd_una);
@@ -236,6 +240,8 @@ impl Connection {
         let ack = NewAck {
             octets,
             flight,
+            #[cfg(feature = "fast-retransmit")]
+            unit,
             #[cfg(feature = "cubic")]
             rtt: sample.unwrap_or(0),
         };

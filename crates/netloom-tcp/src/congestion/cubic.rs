@@ -18,9 +18,6 @@ const CONVERGENCE: (u32, u32) = (17, 20);
 const ALPHA: (u64, u64) = (9, 17);
 /// Milliseconds beyond which the function is of no more use: windows are full by then.
 const LONGEST: u64 = 1 << 19;
-/// `L` of RFC 3465 in slow starts that follow a loss.
-const LIMIT: u32 = 2;
-
 /// CUBIC's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Cubic {
@@ -320,11 +317,7 @@ impl Controller for Cubic {
             },
             Stage::Later { epoch, .. } => {
                 if self.cwnd < self.ssthresh {
-                    let limit = if acked.after_timeout {
-                        acked.mss
-                    } else {
-                        acked.unit.max(acked.mss).saturating_mul(LIMIT)
-                    };
+                    let limit = acked.slow_start_limit();
                     self.cwnd = self.cwnd.saturating_add(acked.octets.min(limit));
                 } else {
                     self.cwnd = epoch.grown(acked, self.cwnd);

@@ -55,7 +55,7 @@ impl HyStart {
 
     /// New data was acknowledged in the first slow start.
     pub(crate) fn on_ack(&mut self, acked: &Acked) -> Growth {
-        let limit = acked.unit.max(acked.mss.saturating_mul(L));
+        let limit = acked.segments(L);
         let mut octets = acked.octets.min(limit);
         let css = self.css_rounds > 0;
         if css {

@@ -30,7 +30,9 @@ pub(crate) struct Acked {
     pub(crate) flight: u32,
     /// Octets of a full-sized segment.
     pub(crate) mss: u32,
-    /// Octets that leave, and so may be acknowledged, in one piece: an MSS, or a super-segment.
+    /// The most of them that had left in one piece, and so may be acknowledged in one: an MSS, or a
+    /// super-segment.
+    #[cfg(feature = "fast-retransmit")]
     pub(crate) unit: u32,
     /// Whether a retransmission timeout is being recovered from.
     pub(crate) after_timeout: bool,
@@ -51,6 +53,30 @@ pub(crate) struct Acked {
     pub(crate) una: crate::SeqNum,
     #[cfg(feature = "cubic")]
     pub(crate) nxt: crate::SeqNum,
+}
+
+/// `L` of RFC 3465 §2.2, in segments.
+const LIMIT: u32 = 2;
+
+impl Acked {
+    /// What an acknowledgment opens the window by at most in standard slow start, in octets. A
+    /// super-segment that is acknowledged in one piece counts whole: it left in one piece too, so
+    /// that no larger burst answers it.
+    fn slow_start_limit(&self) -> u32 {
+        if self.after_timeout {
+            // RFC 3465 §2.3: L is 1 in the slow start that follows a timeout.
+            return self.mss;
+        }
+        self.segments(LIMIT)
+    }
+
+    /// So many segments, or what left in one piece if that is more.
+    fn segments(&self, count: u32) -> u32 {
+        let octets = self.mss.saturating_mul(count);
+        #[cfg(feature = "fast-retransmit")]
+        let octets = octets.max(self.unit);
+        octets
+    }
 }
 
 /// An algorithm. Every method is called by the connection when the event has happened.

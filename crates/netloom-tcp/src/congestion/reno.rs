@@ -14,9 +14,6 @@ pub(crate) struct Reno {
     unused_since: UnusedSince,
 }
 
-/// `L` of RFC 3465 §2.2.
-const LIMIT: u32 = 2;
-
 impl Reno {
     pub(crate) const EMPTY: Reno = Reno {
         cwnd: 0,
@@ -99,24 +96,13 @@ impl Controller for Reno {
         {
             self.unused_since = UnusedSince::NEVER;
         }
-        let Acked {
-            octets,
-            mss,
-            unit,
-            after_timeout,
-            ..
-        } = *acked;
+        let Acked { octets, mss, .. } = *acked;
         //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
         //# The slow start and congestion avoidance algorithms MUST be used by a
         //# TCP sender to control the amount of outstanding data being injected
         //# into the network.
         if self.cwnd < self.ssthresh {
-            // RFC 3465 §2.3: L is 1 in the slow start that follows a timeout.
-            let limit = if after_timeout {
-                mss
-            } else {
-                unit.max(mss).saturating_mul(LIMIT)
-            };
+            let limit = acked.slow_start_limit();
             //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
             //# cwnd += min (N, SMSS)                      (2)
             self.cwnd = self.cwnd.saturating_add(octets.min(limit));

@@ -49,12 +49,12 @@ fn slow_start_counts_octets_up_to_two_segments() {
         unit: 4_000,
         ..ack(5_000, 10_000)
     });
-    assert_eq!(c.cwnd(), 17_100);
+    assert_eq!(c.cwnd(), 16_100);
     c.on_ack(&Acked {
         after_timeout: true,
         ..ack(5_000, 10_000)
     });
-    assert_eq!(c.cwnd(), 18_100);
+    assert_eq!(c.cwnd(), 17_100);
 }
 
 #[test]

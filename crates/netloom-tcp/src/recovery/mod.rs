@@ -84,6 +84,9 @@ pub(crate) struct NewAck {
     pub(crate) octets: u32,
     /// FlightSize before it.
     pub(crate) flight: u32,
+    /// The most of them that had left in one piece: a segment, or a super-segment.
+    #[cfg(feature = "fast-retransmit")]
+    pub(crate) unit: u32,
     /// The round trip it measured, in microseconds; 0: none.
     #[cfg(feature = "cubic")]
     pub(crate) rtt: u32,
@@ -232,12 +235,15 @@ impl Connection {
     }
 
     fn grow_used(&mut self, env: &Env<'_>, ack: &NewAck, after_timeout: bool) {
+        #[cfg(not(feature = "cubic"))]
+        let _ = env;
         let mss = u32::from(self.mss);
         self.congestion.on_ack(&Acked {
             octets: ack.octets,
             flight: ack.flight,
             mss,
-            unit: env.gso_max,
+            #[cfg(feature = "fast-retransmit")]
+            unit: ack.unit,
             after_timeout,
             #[cfg(feature = "cubic")]
             prior_cwnd: self.prior_cwnd,
