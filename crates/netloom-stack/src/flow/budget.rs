@@ -153,8 +153,12 @@ impl Stack {
     }
 
     /// Tells each store of buffers what the others leave it.
+    #[inline]
     pub(crate) fn share_budget(&mut self) {
-        self.share_budget_less(0);
+        // Asked for each frame: a stack without flows has none.
+        if self.flows.is_open() && self.flows.budget != usize::MAX {
+            self.share_budget_less(0);
+        }
     }
 
     /// [`share_budget`](Stack::share_budget) of which so many bytes are about to be taken.
