@@ -12,7 +12,7 @@ use crate::recovery::{Marks, Phase};
 use crate::{CloseReason, Connection, Discard, Env, Io, News, Segment, SeqNum, State};
 
 /// No echoed timestamp is believed to be older, in milliseconds.
-const LONGEST_ECHO: u32 = 1 << 18;
+pub(crate) const LONGEST_ECHO: u32 = 1 << 18;
 
 /// What the millisecond clock may be off by, in microseconds.
 const CLOCK_TICK: u32 = 1_000;

@@ -144,6 +144,9 @@ impl Connection {
     pub(crate) fn retire_urgent_out(&mut self) {
         if self.flags.has(Flags::URGENT_OUT) && self.snd_up.le(self.snd_una) {
             self.flags.clear(Flags::URGENT_OUT);
+            // In its place there was no other moment.
+            #[cfg(feature = "rack")]
+            self.marks.clear(crate::recovery::Marks::UNDOABLE);
         }
     }
 

@@ -166,10 +166,16 @@ pub struct Connection {
     pub(crate) rcv_high: SeqNum,
     /// RCV.UP: the octet after the peer's urgent data.
     pub(crate) rcv_up: SeqNum,
-    /// SND.UP: the octet after our urgent data.
+    /// SND.UP: the octet after our urgent data. While there is none, the moment by which it is judged
+    /// whether a reduction was a mistake.
     pub(crate) snd_up: SeqNum,
-    /// Duplicate data to be reported in the next acknowledgment (RFC 2883).
-    pub(crate) dsack: (SeqNum, SeqNum),
+    /// Where duplicate data begins that is to be reported in the next acknowledgment (RFC 2883).
+    pub(crate) dsack: SeqNum,
+    /// How long it is.
+    pub(crate) dsack_len: u16,
+    /// Where SND.UNA was at the last reduction, as [`Connection::round`] tells it.
+    #[cfg(feature = "rack")]
+    pub(crate) undo_from: u16,
     /// When the last challenge ACK was sent, on the millisecond clock.
     pub(crate) challenged_ms: u32,
     pub(crate) total_retransmissions: u32,
@@ -261,7 +267,10 @@ impl Connection {
         rcv_high: SeqNum(0),
         rcv_up: SeqNum(0),
         snd_up: SeqNum(0),
-        dsack: (SeqNum(0), SeqNum(0)),
+        dsack: SeqNum(0),
+        dsack_len: 0,
+        #[cfg(feature = "rack")]
+        undo_from: 0,
         challenged_ms: 0,
         total_retransmissions: 0,
         peer_mss: 0,

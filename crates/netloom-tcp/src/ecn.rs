@@ -158,7 +158,7 @@ impl Connection {
         // One segment fits, and perhaps a part of another, which does not leave.
         let least = self.congestion.cwnd() < mss.saturating_mul(2);
         self.remember_window();
-        self.marks.clear(Marks::UNDOABLE.with(Marks::PROBED));
+        self.marks.clear(Marks::PROBED);
         //= https://www.rfc-editor.org/rfc/rfc3168#section-5
         //# Upon the receipt by an ECN-Capable transport of a single CE packet,
         //# the congestion control algorithms followed at the end-systems MUST be

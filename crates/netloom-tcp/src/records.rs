@@ -47,6 +47,9 @@ pub(crate) const NOTED: u8 = 1 << 3;
 const MERGED: u8 = 1 << 4;
 /// It is the beginning of such a one: nobody knows when it was sent.
 const UNTIMED: u8 = 1 << 5;
+/// It was sent again since the last reduction, as lost and not as a probe.
+#[cfg(feature = "rack")]
+pub(crate) const REPAIRED: u8 = 1 << 6;
 
 impl Record {
     /// No record: all bytes zero.

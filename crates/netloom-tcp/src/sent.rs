@@ -6,6 +6,8 @@ use netloom_wire::TcpFlags;
 use crate::SeqNum;
 use crate::congestion::Controller;
 use crate::flags::Flags;
+#[cfg(feature = "rack")]
+use crate::records::REPAIRED;
 #[cfg(feature = "fast-retransmit")]
 use crate::records::{LOST, Record};
 #[cfg(feature = "rack")]
@@ -168,7 +170,7 @@ impl Connection {
         if self.phase == Phase::Recovery {
             self.prr.out = self.prr.out.saturating_add(plan.len);
         }
-        self.note_retransmission(plan.len);
+        self.note_retransmission(env, plan.len);
         if self.marks.has(Marks::PROBE_DUE) {
             self.sent_loss_probe(env, plan.kind);
         }
@@ -242,6 +244,10 @@ impl Connection {
                     record.retransmissions = record.retransmissions.saturating_add(1);
                 }
                 record.set_sent(env.micros());
+                #[cfg(feature = "rack")]
+                if !self.marks.has(Marks::PROBE_DUE) {
+                    record.mark(REPAIRED);
+                }
                 if end.ge(record.end) {
                     record.unmark(LOST);
                 }

@@ -355,7 +355,9 @@ impl Connection {
     /// understands it. The first one since the last acknowledgment is kept.
     pub(crate) fn report_duplicate(&mut self, left: SeqNum, right: SeqNum) {
         if self.flags.has(Flags::SACK) && !self.flags.has(Flags::DSACK) && right.gt(left) {
-            self.dsack = (left, right);
+            self.dsack = left;
+            // No segment is longer.
+            self.dsack_len = right.since(left).min(0xffff) as u16;
             self.flags.set(Flags::DSACK);
         }
     }

@@ -296,8 +296,8 @@ impl Connection {
             //= https://www.rfc-editor.org/rfc/rfc2883#section-4
             //# (1) A D-SACK block is only used to report a duplicate contiguous
             //# sequence of data received by the receiver in the most recent packet.
-            options.push(self.dsack.0.0);
-            options.push(self.dsack.1.0);
+            options.push(self.dsack.0);
+            options.push(self.dsack.plus(u32::from(self.dsack_len)).0);
             blocks = blocks.saturating_sub(1);
         }
         ranges::report(io.ranges, options, blocks);

@@ -217,6 +217,9 @@ fn hash_connection(connection: &Connection, host: &Host, env: &Env<'_>, to: &mut
         rcv_up,
         snd_up,
         dsack,
+        dsack_len,
+        #[cfg(feature = "rack")]
+            undo_from: _,
         challenged_ms,
         total_retransmissions: _,
         peer_mss,
@@ -263,12 +266,15 @@ fn hash_connection(connection: &Connection, host: &Host, env: &Env<'_>, to: &mut
         env.now_ms.wrapping_sub(challenged_ms).min(500).hash(to);
     }
     (user_timeout, keepalive_idle, keepalive_interval, linger).hash(to);
-    (ts_offset, iss, irs, recover, rtx_nxt, rcv_up, snd_up).hash(to);
+    (ts_offset, iss, irs, recover, rtx_nxt, rcv_up).hash(to);
+    if flags.has(Flags::URGENT_OUT) {
+        snd_up.hash(to);
+    }
     if flags.has(Flags::FIN_AHEAD) {
         rcv_fin.hash(to);
     }
     if flags.has(Flags::DSACK) {
-        dsack.hash(to);
+        (dsack, dsack_len).hash(to);
     }
     if range_count > 0 {
         rcv_high.hash(to);

@@ -44,10 +44,10 @@ impl Connection {
     }
 
     /// SND.UNA has moved in step 2 or 3.
-    pub(crate) fn judge_timeout_by_ack(&mut self, io: &mut Io<'_>) {
+    pub(crate) fn judge_timeout_by_ack(&mut self, env: &Env<'_>, io: &mut Io<'_>) {
         let mss = u32::from(self.mss);
         match self.phase {
-            Phase::Probation if self.snd_una.ge(self.recover) => self.end_loss(),
+            Phase::Probation if self.snd_una.ge(self.recover) => self.end_loss(env),
             Phase::Probation => {
                 self.recover = self.snd_nxt;
                 let new = self.unsent() > 0 && self.usable_window() > 0;
@@ -65,7 +65,7 @@ impl Connection {
             // Without SACK whatever moves SND.UNA tells of what was sent before.
             Phase::Trial if self.flags.has(Flags::SACK) && self.snd_una.gt(self.recover) => {
                 self.congestion.set_cwnd(mss.saturating_mul(3));
-                self.end_loss();
+                self.end_loss(env);
             }
             Phase::Trial => self.excuse_timeout(io),
             Phase::Open | Phase::Recovery | Phase::Loss | Phase::Reduced | Phase::Resent => {}

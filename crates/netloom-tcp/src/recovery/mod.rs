@@ -136,7 +136,7 @@ impl Connection {
             Phase::Probation | Phase::Trial => {
                 self.grow(env, ack, true);
                 self.recount(io);
-                self.judge_timeout_by_ack(io);
+                self.judge_timeout_by_ack(env, io);
                 return;
             }
             Phase::Reduced => {
@@ -150,9 +150,13 @@ impl Connection {
                 self.recount(io);
                 if complete {
                     self.end_reduction();
-                    self.end_loss();
+                    self.end_loss(env);
                     if self.lost > 0 {
-                        self.enter_rack_recovery(self.flight().saturating_sub(self.sacked));
+                        self.enter_rack_recovery(
+                            env,
+                            io,
+                            self.flight().saturating_sub(self.sacked),
+                        );
                     }
                 }
                 return;
@@ -170,7 +174,7 @@ impl Connection {
         //# RecoveryPoint signals the end of loss recovery, and the loss recovery
         //# phase MUST be terminated.
         if complete {
-            self.end_loss();
+            self.end_loss(env);
         } else if inflated {
             #[cfg(feature = "fast-retransmit")]
             self.on_partial_ack(io, ack.octets);
@@ -188,10 +192,10 @@ impl Connection {
             // Lost after the recovery that ends here had begun: a new event.
             #[cfg(feature = "rack")]
             if self.uses_rack(env) {
-                self.enter_rack_recovery(self.flight().saturating_sub(self.sacked));
+                self.enter_rack_recovery(env, io, self.flight().saturating_sub(self.sacked));
                 return;
             }
-            self.enter_recovery(io);
+            self.enter_recovery(env, io);
         }
     }
 
@@ -200,9 +204,14 @@ impl Connection {
     //# Any information contained in the scoreboard for sequence numbers
     //# greater than the new value of HighACK SHOULD NOT be cleared when
     //# leaving the loss recovery phase.
-    fn end_loss(&mut self) {
+    fn end_loss(&mut self, env: &Env<'_>) {
         #[cfg(feature = "rack")]
-        self.narrow_reordering_window();
+        {
+            self.narrow_reordering_window();
+            self.end_undo(env);
+        }
+        #[cfg(not(feature = "rack"))]
+        let _ = env;
         self.phase = Phase::Open;
         self.flags.clear(Flags::RETRANSMIT_NOW);
         #[cfg(feature = "fast-retransmit")]
@@ -268,7 +277,7 @@ impl Connection {
             self.prior_cwnd = self.congestion.cwnd();
         }
         #[cfg(feature = "rack")]
-        self.begin_undo();
+        self.remember_threshold();
     }
 
     #[cfg(feature = "fast-retransmit")]
@@ -287,18 +296,18 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
     //# The TCP sender SHOULD use the "fast retransmit" algorithm to detect
     //# and repair loss, based on incoming duplicate ACKs.
-    pub(crate) fn enter_recovery(&mut self, io: &mut Io<'_>) {
+    pub(crate) fn enter_recovery(&mut self, env: &Env<'_>, io: &mut Io<'_>) {
         #[cfg(feature = "plpmtud")]
         if self.front_is_probe(io) && self.only_probe_lost(io) {
             return;
         }
-        self.begin_recovery();
+        self.begin_recovery(env, io);
         self.lose_front(io);
         self.recount(io);
     }
 
     #[cfg(feature = "fast-retransmit")]
-    fn begin_recovery(&mut self) {
+    fn begin_recovery(&mut self, env: &Env<'_>, io: &mut Io<'_>) {
         //= https://www.rfc-editor.org/rfc/rfc6675#section-5
         //# RecoveryPoint = HighData
         self.recover = self.snd_nxt;
@@ -327,6 +336,10 @@ impl Connection {
         //# more than half the number of outstanding segments when the loss was
         //# detected.
         self.remember_window();
+        #[cfg(feature = "rack")]
+        self.begin_undo(env, io);
+        #[cfg(not(feature = "rack"))]
+        let _ = (env, io);
         self.congestion.on_loss(self.flight(), u32::from(self.mss));
     }
 
@@ -387,6 +400,8 @@ impl Connection {
         }
         if first {
             self.remember_window();
+            #[cfg(feature = "rack")]
+            self.begin_undo(env, io);
         }
         self.congestion
             .on_rto(self.flight(), u32::from(self.mss), first);

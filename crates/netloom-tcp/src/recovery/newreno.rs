@@ -42,7 +42,7 @@ impl Connection {
         }
         self.inflate();
         if self.dup_acks >= env.tunables.dupack_threshold.max(2) && self.is_new_loss() {
-            self.enter_recovery(io);
+            self.enter_recovery(env, io);
         }
     }
 

@@ -23,7 +23,8 @@ pub(crate) struct Rack {
     pub(crate) dsack_round: u16,
     /// RACK.reo_wnd_mult less one.
     pub(crate) reo_wnd_more: u8,
-    /// Retransmissions since the last reduction that nothing says were needless.
+    /// Segments that were sent again, and of which nothing says that it was needless: what was in
+    /// flight at the last reduction, and what was sent since. 255: too many to be counted.
     pub(crate) undo_retrans: u8,
 }
 
@@ -255,14 +256,14 @@ impl Connection {
             }
             self.record_delivered(env, record, echo, fack);
             if record.retransmissions > 0 {
-                self.note_original(env, record, echo);
+                self.note_original(env, segment);
             }
         }
     }
 
     /// Which part of the sequence space a number lies in: exact to a 65 536th of the largest
     /// window.
-    fn round(&self, seq: SeqNum) -> u16 {
+    pub(super) fn round(&self, seq: SeqNum) -> u16 {
         (seq.0 >> self.snd_wscale.wrapping_add(1)) as u16
     }
 
@@ -393,7 +394,7 @@ impl Connection {
             #[cfg(feature = "plpmtud")]
             let first = first && !self.only_probe_lost(io);
             if first {
-                self.enter_rack_recovery(before.flight.saturating_sub(before.sacked));
+                self.enter_rack_recovery(env, io, before.flight.saturating_sub(before.sacked));
             }
         }
         //= https://www.rfc-editor.org/rfc/rfc8985#section-6.2
@@ -413,8 +414,8 @@ impl Connection {
     }
 
     /// Fast recovery begins, `recover_fs` octets being in flight that nobody had reported.
-    pub(crate) fn enter_rack_recovery(&mut self, recover_fs: u32) {
-        self.begin_recovery();
+    pub(crate) fn enter_rack_recovery(&mut self, env: &Env<'_>, io: &mut Io<'_>, recover_fs: u32) {
+        self.begin_recovery(env, io);
         self.begin_reduction(recover_fs);
         // A loss probe that is under way has told what it could.
         self.marks.clear(Marks::PROBED.with(Marks::PROBE_DUE));
@@ -471,12 +472,10 @@ impl Connection {
         }
     }
 
-    /// Whether the first SACK block reports a duplicate (RFC 2883 §4): it lies below the
-    /// acknowledgment, or within the second one.
-    pub(crate) fn note_dsack(&mut self, segment: &Segment<'_>) {
-        let Some((first, rest)) = segment.sack().split_first_chunk::<8>() else {
-            return;
-        };
+    /// What the segment reports as a duplicate (RFC 2883 §4): the first SACK block does, if it lies
+    /// below the acknowledgment, or within the second one.
+    pub(super) fn duplicate(&self, segment: &Segment<'_>) -> Option<(SeqNum, SeqNum)> {
+        let (first, rest) = segment.sack().split_first_chunk::<8>()?;
         let (left, right) = edges(first);
         let within = rest.split_first_chunk::<8>().is_some_and(|(second, _)| {
             let (outer_left, outer_right) = edges(second);
@@ -486,10 +485,15 @@ impl Connection {
         let sane = left.lt(right)
             && right.le(self.snd_nxt)
             && left.ge(self.snd_una.minus(self.max_snd_wnd.min(i32::MAX as u32)));
-        if sane && (right.le(segment.ack) || within) {
+        (sane && (right.le(segment.ack) || within)).then_some((left, right))
+    }
+
+    /// Looks whether the segment reports a duplicate.
+    pub(crate) fn note_dsack(&mut self, env: &Env<'_>, io: &Io<'_>, segment: &Segment<'_>) {
+        if let Some((left, right)) = self.duplicate(segment) {
             self.marks.set(Marks::DSACK_NOW);
             self.note_probe_duplicate(segment.ack, right);
-            self.note_duplicate(right.since(left));
+            self.note_duplicate(env, io, left, right);
         }
     }
 }

@@ -35,7 +35,7 @@ impl Connection {
         #[cfg(feature = "rack")]
         let delivery = {
             if !blocks.is_empty() {
-                self.note_dsack(segment);
+                self.note_dsack(env, io, segment);
                 self.begin_delivery();
             }
             Delivery {
@@ -183,7 +183,7 @@ impl Connection {
         #[cfg(not(feature = "rack"))]
         let open = self.phase == Phase::Open;
         if open && (any_lost || (repeated && !resent)) {
-            self.enter_recovery(io);
+            self.enter_recovery(env, io);
         } else {
             self.recount(io);
         }

@@ -216,7 +216,6 @@ impl Connection {
             //# recovery.
             self.marks.clear(Marks::PROBED);
             self.remember_window();
-            self.marks.clear(Marks::UNDOABLE);
             let flight = self.congestion.cwnd();
             self.congestion.on_loss(flight, u32::from(self.mss));
             if self.congestion.is_model() {
