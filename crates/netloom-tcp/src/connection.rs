@@ -187,7 +187,7 @@ pub struct Connection {
     #[cfg(feature = "plpmtud")]
     pub(crate) search: PathSearch,
     pub(crate) keepalive_count: u8,
-    /// RACK.reo_wnd_persist.
+    /// RACK.reo_wnd_persist plus one; 0: the peer never reported a duplicate.
     #[cfg(feature = "rack")]
     pub(crate) reo_wnd_persist: u8,
     #[cfg(feature = "rack")]

@@ -107,6 +107,9 @@ impl Connection {
             // What was in flight when the window closed was refused, or the probes would have
             // had it acknowledged. No congestion is known: the window stays.
             let phase = self.resending();
+            // That it was refused says nothing of the last reduction.
+            #[cfg(feature = "rack")]
+            self.marks.clear(crate::recovery::Marks::UNDOABLE);
             self.lose_all(io);
             self.phase = phase;
         }

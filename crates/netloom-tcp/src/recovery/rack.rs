@@ -137,6 +137,9 @@ impl Before {
 //# min_RTT / 4.
 const PERSIST: u8 = 16;
 
+/// [`Connection::reo_wnd_persist`] when none of them is left.
+const RUN_OUT: u8 = 1;
+
 /// Microseconds by which a moment of the wrapping clock lies after another; negative if before.
 pub(super) fn after(moment: u32, other: u32) -> i32 {
     moment.wrapping_sub(other) as i32
@@ -281,7 +284,7 @@ impl Connection {
             self.marks.set(Marks::DSACK_ROUND);
             self.rack.dsack_round = self.round(self.snd_nxt);
             self.rack.reo_wnd_more = self.rack.reo_wnd_more.saturating_add(1);
-            self.reo_wnd_persist = PERSIST;
+            self.reo_wnd_persist = RUN_OUT.saturating_add(PERSIST);
         }
     }
 
@@ -296,10 +299,17 @@ impl Connection {
 
     /// A recovery ends.
     pub(crate) fn narrow_reordering_window(&mut self) {
-        self.reo_wnd_persist = self.reo_wnd_persist.saturating_sub(1);
-        if self.reo_wnd_persist == 0 {
+        if self.reo_wnd_persist > RUN_OUT {
+            self.reo_wnd_persist = self.reo_wnd_persist.saturating_sub(1);
+        }
+        if self.reo_wnd_persist <= RUN_OUT {
             self.rack.reo_wnd_more = 0;
         }
+    }
+
+    /// Whether the peer has ever reported a duplicate, before the segment being processed.
+    pub(super) fn has_reported_duplicates(&self) -> bool {
+        self.reo_wnd_persist > 0
     }
 
     /// RACK.reo_wnd, in microseconds.

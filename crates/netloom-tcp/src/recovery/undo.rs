@@ -77,6 +77,14 @@ impl Connection {
             && self.undo_moment() != 0
     }
 
+    /// Whether what was lost is being repaired: the moment is RetransmitTS.
+    fn is_repairing(&self) -> bool {
+        match self.phase {
+            Phase::Recovery | Phase::Loss | Phase::Probation | Phase::Trial => true,
+            Phase::Open | Phase::Reduced | Phase::Resent => false,
+        }
+    }
+
     /// Segments were retransmitted, `len` octets of them.
     //= https://www.rfc-editor.org/rfc/rfc3522#section-3.2
     //# A TCP sender must ensure that RetransmitTS does not get
@@ -106,7 +114,7 @@ impl Connection {
 
     /// The segment acknowledges something that was retransmitted: whether by what was sent first.
     pub(crate) fn note_original(&mut self, env: &Env<'_>, segment: &Segment<'_>) {
-        if !self.is_in_doubt() || self.phase == Phase::Open {
+        if !self.is_in_doubt() || !self.is_repairing() {
             return;
         }
         let echo = segment.timestamps.map(|timestamps| timestamps.echo);
@@ -139,8 +147,8 @@ impl Connection {
         //# or the acceptable ACK does not acknowledge all outstanding
         //# data, then proceed to step (6),
         // Where all acknowledgments were lost, what is sent again has an old echo too.
-        let reports = self.marks.has(Marks::DSACK_ROUND);
-        if self.duplicate(segment).is_none() && (reports || segment.ack.lt(self.snd_nxt)) {
+        let telling = self.has_reported_duplicates() || segment.ack.lt(self.snd_nxt);
+        if telling && self.duplicate(segment).is_none() {
             self.marks.set(Marks::ARRIVED_BEFORE);
         } else {
             // No echo will be older. Duplicates that are reported still count.
@@ -160,7 +168,7 @@ impl Connection {
         if !self.is_in_doubt() || out == 0 || out == UNCOUNTED {
             return;
         }
-        if self.phase == Phase::Open && env.since(self.undo_moment()) > self.longest_round_trip() {
+        if !self.is_repairing() && env.since(self.undo_moment()) > self.longest_round_trip() {
             // What was sent again has arrived long since, or will not.
             self.marks.clear(Marks::UNDOABLE);
             return;
