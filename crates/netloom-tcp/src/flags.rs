@@ -79,6 +79,7 @@ impl Flags {
     pub(crate) const RECOVERED: Flags = Flags(1 << 30);
     /// The fast path is never taken: everything that happens is looked at, because sending is
     /// paced, or the path modelled. Tests set it to have the slow path.
+    #[cfg(any(feature = "bbr", target_pointer_width = "64"))]
     pub(crate) const WATCHED: Flags = Flags(1 << 31);
 
     /// All but facts of features that are left out. Those never hold, and the compiler knows it, so
