@@ -5,6 +5,7 @@ fn ack(octets: u32, flight: u32) -> Acked {
         octets,
         flight,
         mss: 1000,
+        #[cfg(feature = "fast-retransmit")]
         unit: 0,
         after_timeout: false,
         #[cfg(feature = "cubic")]
@@ -46,15 +47,27 @@ fn slow_start_counts_octets_up_to_two_segments() {
     c.on_ack(&ack(5_000, 10_000));
     assert_eq!(c.cwnd(), 12_100);
     c.on_ack(&Acked {
-        unit: 4_000,
-        ..ack(5_000, 10_000)
-    });
-    assert_eq!(c.cwnd(), 16_100);
-    c.on_ack(&Acked {
         after_timeout: true,
         ..ack(5_000, 10_000)
     });
-    assert_eq!(c.cwnd(), 17_100);
+    assert_eq!(c.cwnd(), 13_100);
+}
+
+#[cfg(feature = "fast-retransmit")]
+#[test]
+fn slow_start_counts_all_of_a_super_segment() {
+    let mut c = Congestion::new(CongestionControl::Reno, 10_000);
+    c.on_ack(&Acked {
+        unit: 4_000,
+        ..ack(5_000, 10_000)
+    });
+    assert_eq!(c.cwnd(), 14_000);
+    c.on_ack(&Acked {
+        unit: 4_000,
+        after_timeout: true,
+        ..ack(5_000, 10_000)
+    });
+    assert_eq!(c.cwnd(), 15_000);
 }
 
 #[test]

@@ -12,6 +12,7 @@ fn ack(ms: u32, flight: u32) -> Acked {
         octets: MSS,
         flight,
         mss: MSS,
+        #[cfg(feature = "fast-retransmit")]
         unit: 0,
         after_timeout: false,
         prior_cwnd: u32::MAX,
