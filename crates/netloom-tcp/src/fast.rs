@@ -169,8 +169,8 @@ impl Connection {
         Some(news)
     }
 
-    /// How many records `ack` covers, the octets of the largest, and the age of the last; `None` if anything is known
-    /// of one of them, or of the one it ends in.
+    /// How many records `ack` covers, the octets of the largest, and the age of the last; `None` if
+    /// anything is known of one of them, or of the one it ends in.
     #[inline(always)]
     fn acknowledged_records(
         &self,

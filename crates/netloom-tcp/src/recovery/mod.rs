@@ -106,10 +106,6 @@ impl Connection {
             self.marks.clear(Marks::PROBE_DUE);
             self.judge_probe(self.snd_una, false);
         }
-        #[cfg(feature = "rack")]
-        if self.marks.has(Marks::DSACK_ROUND) {
-            self.end_dsack_round();
-        }
         if self.phase == Phase::Open {
             #[cfg(feature = "fast-retransmit")]
             {

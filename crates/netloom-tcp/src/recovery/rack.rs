@@ -280,20 +280,16 @@ impl Connection {
     //# 3.  RACK DSACK-based reordering window adaptation is RECOMMENDED but
     //# is not required.
     fn widen_reordering_window(&mut self) {
+        // What is passed is forgotten: parts of the sequence space come again.
+        let una = self.round(self.snd_una);
+        if una.wrapping_sub(self.rack.dsack_round) < 0x8000 {
+            self.marks.clear(Marks::DSACK_ROUND);
+        }
         if self.marks.has(Marks::DSACK_NOW) && !self.marks.has(Marks::DSACK_ROUND) {
             self.marks.set(Marks::DSACK_ROUND);
             self.rack.dsack_round = self.round(self.snd_nxt);
             self.rack.reo_wnd_more = self.rack.reo_wnd_more.saturating_add(1);
             self.reo_wnd_persist = RUN_OUT.saturating_add(PERSIST);
-        }
-    }
-
-    /// SND.UNA has moved: whether the round trip is over in which a duplicate was reported. It is
-    /// forgotten then, as parts of the sequence space come again.
-    pub(crate) fn end_dsack_round(&mut self) {
-        let una = self.round(self.snd_una);
-        if una.wrapping_sub(self.rack.dsack_round) < 0x8000 {
-            self.marks.clear(Marks::DSACK_ROUND);
         }
     }
 

@@ -196,8 +196,8 @@ impl Connection {
         }
     }
 
-    /// The rest of TLP_process_ack, for an acknowledgment of `ack`; `plain`: without data and SACK blocks, and
-    /// it acknowledges nothing new.
+    /// The rest of TLP_process_ack, for an acknowledgment of `ack`; `plain`: without data and SACK
+    /// blocks, and it acknowledges nothing new.
     pub(crate) fn judge_probe(&mut self, ack: SeqNum, plain: bool) {
         if !self.marks.has(Marks::PROBED) || ack.lt(self.recover) {
             return;
