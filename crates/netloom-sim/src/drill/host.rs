@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use netloom_driver::{FrameSink, Full, Instant, PartialChecksum, RxMeta, TxCaps, TxMeta};
 use netloom_stack::{Config, Event, IfaceId, Limits, Seed, Stack, TcpHandle};
+use netloom_wire::checksum::Sum;
 use netloom_wire::{Addr, Cidr};
 
 use super::settings::Settings;
@@ -178,14 +179,8 @@ impl FrameSink for Sink<'_> {
 
 /// What a device does that finishes checksums: where the sum of the pseudo-header stands, all is summed.
 fn finish_checksum(frame: &mut [u8], partial: PartialChecksum) {
-    let (start, offset) = (usize::from(partial.start), usize::from(partial.offset));
-    let mut sum: u64 = frame[start..]
-        .chunks(2)
-        .map(|pair| u64::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u64::from(*low)))
-        .sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    let at = start + offset;
-    frame[at..at + 2].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+    let transport = &mut frame[usize::from(partial.start)..];
+    let checksum = Sum::new().add(transport).finish();
+    let at = usize::from(partial.offset);
+    transport[at..at + 2].copy_from_slice(&checksum.to_be_bytes());
 }

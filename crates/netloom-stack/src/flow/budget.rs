@@ -152,18 +152,24 @@ impl Stack {
         }
     }
 
+    /// Whether there is a budget to share: a stack without flows has none.
+    #[inline]
+    fn has_budget(&self) -> bool {
+        self.flows.is_open() && self.flows.budget != usize::MAX
+    }
+
     /// Tells each store of buffers what the others leave it.
     #[inline]
     pub(crate) fn share_budget(&mut self) {
-        // Asked for each frame: a stack without flows has none.
-        if self.flows.is_open() && self.flows.budget != usize::MAX {
+        // Asked for each frame.
+        if self.has_budget() {
             self.share_budget_less(0);
         }
     }
 
     /// [`share_budget`](Stack::share_budget) of which so many bytes are about to be taken.
     fn share_budget_less(&mut self, taken: usize) {
-        if !self.flows.is_open() || self.flows.budget == usize::MAX {
+        if !self.has_budget() {
             return;
         }
         let taken = taken.saturating_add(self.flow_tables());
