@@ -8,6 +8,8 @@
 //! * [`FrameSink`]: where frames are written, straight into the device's own memory.
 //! * [`RxMeta`], [`TxMeta`], [`TxCaps`]: what a device says of a frame it received, what the
 //!   stack says of a frame it sends, and what a device can do for the stack.
+//! * `Receiver` and `Place` (feature `gather`): where the text of a frame is wanted, for devices that
+//!   can put it there.
 //! * `FrameQueue` (feature `alloc`): a device that is memory, for tests and to join two stacks.
 //! * [`Instant`]: microseconds of a monotonic clock; time is always an argument.
 //!
@@ -72,6 +74,8 @@ pub mod narrate;
 pub mod pcapng;
 #[cfg(feature = "alloc")]
 mod queue;
+#[cfg(feature = "gather")]
+mod receiver;
 #[cfg(all(test, any(feature = "impair", feature = "narrate", feature = "pcapng")))]
 mod test_device;
 mod time;
@@ -79,6 +83,8 @@ mod time;
 pub use meta::{Gso, PartialChecksum, RxChecksum, RxMeta, TxCaps, TxMeta};
 #[cfg(feature = "alloc")]
 pub use queue::FrameQueue;
+#[cfg(feature = "gather")]
+pub use receiver::{Place, Receiver};
 pub use time::Instant;
 
 /// A sink had no room for the frame. Nothing was written; offer the frame again after the
@@ -200,6 +206,14 @@ pub trait Driver {
         None
     }
 
+    /// [`receive`](Driver::receive) for a device that can read a frame into several pieces of memory:
+    /// `receiver` is asked before each frame where it wants the frame's end. Other devices hand
+    /// over whole frames.
+    #[cfg(feature = "gather")]
+    fn receive_into(&mut self, receiver: &mut dyn Receiver) -> usize {
+        self.receive(&mut |frame, meta| receiver.frame(frame, meta))
+    }
+
     /// Where frames for this device go.
     fn sink(&mut self) -> &mut dyn FrameSink;
 
@@ -224,6 +238,10 @@ impl<D: Driver + ?Sized> Driver for &mut D {
         each: &mut dyn FnMut(&mut [u8], &RxMeta) -> usize,
     ) -> Option<usize> {
         (**self).receive_answering(each)
+    }
+    #[cfg(feature = "gather")]
+    fn receive_into(&mut self, receiver: &mut dyn Receiver) -> usize {
+        (**self).receive_into(receiver)
     }
     fn sink(&mut self) -> &mut dyn FrameSink {
         (**self).sink()

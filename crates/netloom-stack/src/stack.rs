@@ -37,6 +37,13 @@ use crate::tables::Tables;
     target_pointer_width = "64"
 ))]
 use crate::tcp::PlainTurn;
+#[cfg(all(
+    feature = "alloc",
+    feature = "gather",
+    feature = "tcp",
+    target_pointer_width = "64"
+))]
+use crate::tcp::Taking;
 #[cfg(feature = "tcp")]
 use crate::tcp::TcpState;
 use crate::tunables::Tunables;
@@ -359,6 +366,19 @@ impl Stack {
             .receive_answering(&mut |frame, meta| self.receive_answering(now, iface, frame, meta));
         match answering {
             Some(frames) => frames,
+            #[cfg(all(
+                feature = "alloc",
+                feature = "gather",
+                feature = "tcp",
+                target_pointer_width = "64"
+            ))]
+            None => driver.receive_into(&mut Taking::new(self, iface)),
+            #[cfg(not(all(
+                feature = "alloc",
+                feature = "gather",
+                feature = "tcp",
+                target_pointer_width = "64"
+            )))]
             None => driver.receive(&mut |frame, meta| self.input(iface.0, frame, meta, None)),
         }
     }

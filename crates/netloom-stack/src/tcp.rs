@@ -28,6 +28,8 @@ mod metrics;
 #[cfg(feature = "active-open")]
 mod open;
 mod output;
+#[cfg(all(feature = "alloc", feature = "gather", target_pointer_width = "64"))]
+mod placed;
 mod settings;
 mod slot;
 mod socket;
@@ -51,6 +53,8 @@ pub(crate) use fast::PlainTurn;
 #[cfg(feature = "flows")]
 pub(crate) use input::drop_reason;
 pub(crate) use listener::Listener;
+#[cfg(all(feature = "alloc", feature = "gather", target_pointer_width = "64"))]
+pub(crate) use placed::Taking;
 pub(crate) use slot::{Flags, TcpSlot};
 #[cfg(not(feature = "alloc"))]
 pub(crate) use syn_queue::LEVELS;
@@ -94,6 +98,9 @@ pub(crate) struct TcpState {
     pub(crate) port_secrets: (u32, u32),
     #[cfg(all(feature = "alloc", feature = "active-open"))]
     pub(crate) port_secrets_of: Tuple,
+    /// Whose text is guessed to come next, and whose stands in its ring already.
+    #[cfg(all(feature = "alloc", feature = "gather", target_pointer_width = "64"))]
+    placed: placed::Placed,
 }
 
 impl TcpState {
@@ -117,6 +124,8 @@ impl TcpState {
             port_secrets: (0, 0),
             #[cfg(all(feature = "alloc", feature = "active-open"))]
             port_secrets_of: Tuple::EMPTY,
+            #[cfg(all(feature = "alloc", feature = "gather", target_pointer_width = "64"))]
+            placed: placed::Placed::NONE,
         }
     }
 }

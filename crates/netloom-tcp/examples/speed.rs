@@ -41,18 +41,7 @@ macro_rules! parts {
             tunables,
             gso_max: *gso_max,
         };
-        (
-            connection,
-            env,
-            Io {
-                rx,
-                tx,
-                records,
-                ranges,
-                #[cfg(feature = "bbr")]
-                path: None,
-            },
-        )
+        (connection, env, Io::new(rx, tx, records, ranges))
     }};
 }
 

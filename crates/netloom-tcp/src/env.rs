@@ -64,6 +64,10 @@ pub struct Io<'a> {
     /// control is used.
     #[cfg(feature = "bbr")]
     pub path: Option<&'a mut crate::PathState>,
+    /// Whether the text of the segment that is received stands in `rx` already, where it belongs:
+    /// only if [`Connection::belongs_next`](crate::Connection::belongs_next) says so.
+    #[cfg(feature = "gather")]
+    pub placed: bool,
 }
 
 impl<'a> Io<'a> {
@@ -82,7 +86,18 @@ impl<'a> Io<'a> {
             ranges,
             #[cfg(feature = "bbr")]
             path: None,
+            #[cfg(feature = "gather")]
+            placed: false,
         }
+    }
+
+    /// Whether the text of the segment that is received stands in the ring already.
+    #[inline]
+    pub(crate) fn is_placed(&self) -> bool {
+        #[cfg(feature = "gather")]
+        return self.placed;
+        #[cfg(not(feature = "gather"))]
+        false
     }
 }
 

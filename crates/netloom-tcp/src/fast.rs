@@ -158,7 +158,9 @@ impl Connection {
         self.update_ts_recent(segment);
         if len > 0 {
             self.measure_peer(segment);
-            self.rx.place(io.rx, self.rx.len as usize, segment.payload);
+            if !io.is_placed() {
+                self.rx.place(io.rx, self.rx.len as usize, segment.payload);
+            }
             self.rx.len = self.rx.len.wrapping_add(len as u32);
             self.rcv_nxt = self.rcv_nxt.plus(len as u32);
             self.schedule_ack(env, segment);

@@ -92,6 +92,8 @@ mod pacing;
 mod path;
 #[cfg(feature = "plpmtud")]
 mod path_search;
+#[cfg(feature = "gather")]
+mod placed;
 mod plan;
 mod probe;
 mod ranges;

@@ -193,7 +193,7 @@ impl Connection {
     ) {
         let len = text.data.len() as u32;
         let discards = self.flags.has(Flags::READ_SHUT);
-        if !discards {
+        if !discards && !io.is_placed() {
             self.rx.place(io.rx, self.rx.len as usize, text.data);
         }
         let mut reached = self.rcv_nxt + len;

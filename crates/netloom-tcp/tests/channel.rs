@@ -101,14 +101,12 @@ struct Host {
 
 macro_rules! io {
     ($host:expr) => {
-        Io {
-            rx: &mut $host.rx,
-            tx: &mut $host.tx,
-            records: &mut $host.records,
-            ranges: &mut $host.ranges,
-            #[cfg(feature = "bbr")]
-            path: None,
-        }
+        Io::new(
+            &mut $host.rx,
+            &mut $host.tx,
+            &mut $host.records,
+            &mut $host.ranges,
+        )
     };
 }
 
@@ -401,14 +399,12 @@ impl World {
         let patience = self.dice.below(4);
         let host = &mut self.hosts[i];
         if let Life::Live(connection) = &mut host.life {
-            let mut io = Io {
-                rx: &mut host.rx,
-                tx: &mut host.tx,
-                records: &mut host.records,
-                ranges: &mut host.ranges,
-                #[cfg(feature = "bbr")]
-                path: None,
-            };
+            let mut io = Io::new(
+                &mut host.rx,
+                &mut host.tx,
+                &mut host.records,
+                &mut host.ranges,
+            );
             if host.written < host.send.len() {
                 host.written += connection.write(&mut io, &host.send[host.written..]);
             }
@@ -537,14 +533,12 @@ fn drain(host: &mut Host) {
     if let Life::Live(connection) = &mut host.life {
         let mut buffer = [0u8; 4096];
         loop {
-            let mut io = Io {
-                rx: &mut host.rx,
-                tx: &mut host.tx,
-                records: &mut host.records,
-                ranges: &mut host.ranges,
-                #[cfg(feature = "bbr")]
-                path: None,
-            };
+            let mut io = Io::new(
+                &mut host.rx,
+                &mut host.tx,
+                &mut host.records,
+                &mut host.ranges,
+            );
             let n = connection.read(&mut io, &mut buffer);
             if n == 0 {
                 break;

@@ -31,6 +31,7 @@ mod offload;
 mod packet;
 mod recording;
 mod replay;
+mod scatter;
 mod tap;
 mod tun;
 mod tuntap;

@@ -1,15 +1,16 @@
 //! What TAP and TUN interfaces have in common: everything but the link header.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::time::Duration;
 
-use netloom_driver::{FrameSink, Full, LinkState, RxMeta, TxCaps, TxMeta};
+use netloom_driver::{FrameSink, Full, LinkState, Receiver, RxMeta, TxCaps, TxMeta};
 
 use super::batch::Batch;
 use super::fault::{Fault, ReadFailure, WriteFailure};
+use super::scatter;
 use super::tx_slot::{Offered, TxSlot};
 use super::vnet;
 use super::watch::LinkWatch;
@@ -228,22 +229,31 @@ impl TunTap {
     }
 
     pub(super) fn receive(&mut self, each: &mut dyn FnMut(&[u8], &RxMeta)) -> usize {
+        self.receive_into(&mut scatter::Whole(each))
+    }
+
+    pub(super) fn receive_into(&mut self, receiver: &mut dyn Receiver) -> usize {
         self.retry_waiting();
+        let header = self.header_len();
         let mut count = 0;
         self.batch.begin();
         while self.fault.is_none() && self.batch.wants_more() {
-            match self.file.read(&mut self.rx) {
-                Ok(len) => {
+            match scatter::read(&self.file, &mut self.rx, header, receiver.place()) {
+                Ok((len, apart)) => {
                     self.batch.took(len);
                     // Without its own header the kernel finishes every checksum; those of
                     // forwarded packets nobody has verified yet.
                     let (meta, frame) = if self.vnet_header {
-                        match self.rx.get(..len).and_then(<[u8]>::split_first_chunk) {
+                        match self
+                            .rx
+                            .get_mut(..len)
+                            .and_then(<[u8]>::split_first_chunk_mut)
+                        {
                             Some((header, frame)) => (vnet::decode(header), frame),
-                            None => (RxMeta::default(), [].as_slice()),
+                            None => (RxMeta::default(), [].as_mut_slice()),
                         }
                     } else {
-                        let frame = self.rx.get(..len).unwrap_or_default();
+                        let frame = self.rx.get_mut(..len).unwrap_or_default();
                         (RxMeta::default(), frame)
                     };
                     if frame.is_empty() {
@@ -252,7 +262,11 @@ impl TunTap {
                     }
                     self.counters.rx_frames += 1;
                     count += 1;
-                    each(frame, &meta);
+                    if apart > 0 {
+                        receiver.frame_apart(frame, &meta, apart);
+                    } else {
+                        receiver.frame(frame, &meta);
+                    }
                 }
                 Err(error) => match ReadFailure::of(&error) {
                     ReadFailure::Empty => break,
@@ -425,6 +439,9 @@ macro_rules! delegate_to_tuntap {
         impl ::netloom_driver::Driver for $device {
             fn receive(&mut self, each: &mut dyn FnMut(&[u8], &::netloom_driver::RxMeta)) -> usize {
                 self.tuntap.receive(each)
+            }
+            fn receive_into(&mut self, receiver: &mut dyn ::netloom_driver::Receiver) -> usize {
+                self.tuntap.receive_into(receiver)
             }
             fn sink(&mut self) -> &mut dyn ::netloom_driver::FrameSink {
                 &mut self.tuntap

@@ -624,6 +624,18 @@ impl BufferPool {
     #[cfg(not(feature = "alloc"))]
     fn grow_records(&mut self, _: &mut Connection, _: &mut Buffers) {}
 
+    /// Takes back a receive ring into which nothing came.
+    #[cfg(all(feature = "alloc", feature = "gather", target_pointer_width = "64"))]
+    pub(crate) fn give_back_unused(&mut self, conn: &Connection, buffers: &mut Buffers) {
+        let (Some(heap), Storage::Heap(taken)) = (&mut self.heap, &mut buffers.storage) else {
+            return;
+        };
+        if !taken.rx.is_empty() && conn.rx_extent() == 0 {
+            // It says nothing of how long a ring is needed.
+            heap.reclaim_rx(taken, &mut Habit { ..buffers.habit });
+        }
+    }
+
     /// Takes back what the connection has drained.
     #[inline]
     pub(crate) fn reclaim(&mut self, conn: &mut Connection, buffers: &mut Buffers) {

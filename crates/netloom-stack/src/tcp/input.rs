@@ -109,7 +109,14 @@ impl Stack {
                 buffers.ensure_ranges(&mut slot.conn, &mut slot.buffers);
             }
         }
-        let outcome = slot.conn.receive(&env, &mut slot.buffers.io(), segment);
+        #[cfg_attr(
+            not(all(feature = "alloc", feature = "gather", target_pointer_width = "64")),
+            expect(unused_mut, reason = "nothing is placed there")
+        )]
+        let mut io = slot.buffers.io();
+        #[cfg(all(feature = "alloc", feature = "gather", target_pointer_width = "64"))]
+        self.tcp.placed.mark(index, segment, &mut io);
+        let outcome = slot.conn.receive(&env, &mut io, segment);
         let discard = outcome.discard;
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# For example, if the TCP endpoint is processing a

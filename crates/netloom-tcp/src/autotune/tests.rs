@@ -80,14 +80,7 @@ impl Bench {
             ce: false,
         };
         self.seq += len as u32;
-        let mut io = Io {
-            rx: &mut self.rx,
-            tx: &mut [],
-            records: &mut [],
-            ranges: &mut [],
-            #[cfg(feature = "bbr")]
-            path: None,
-        };
+        let mut io = Io::new(&mut self.rx, &mut [], &mut [], &mut []);
         let outcome = self.conn.receive(&env, &mut io, &segment);
         let mut news = outcome.news;
         loop {
@@ -102,14 +95,7 @@ impl Bench {
 
     /// The user reads everything.
     fn read(&mut self) {
-        let io = Io {
-            rx: &mut self.rx,
-            tx: &mut [],
-            records: &mut [],
-            ranges: &mut [],
-            #[cfg(feature = "bbr")]
-            path: None,
-        };
+        let io = Io::new(&mut self.rx, &mut [], &mut [], &mut []);
         let n = self.conn.readable_bytes();
         self.conn.consume(&io, n);
     }

@@ -186,14 +186,12 @@ pub(super) struct World {
 /// The storage of a host, without borrowing its life.
 macro_rules! io {
     ($host:expr, $window:expr) => {
-        Io {
-            rx: &mut $host.rx[..$window],
-            tx: &mut $host.tx,
-            records: &mut $host.records,
-            ranges: &mut $host.ranges,
-            #[cfg(feature = "bbr")]
-            path: None,
-        }
+        Io::new(
+            &mut $host.rx[..$window],
+            &mut $host.tx,
+            &mut $host.records,
+            &mut $host.ranges,
+        )
     };
 }
 pub(super) use io;

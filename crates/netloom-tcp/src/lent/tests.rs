@@ -65,14 +65,8 @@ impl Bench {
 
     fn with<T>(&mut self, call: impl FnOnce(&mut Connection, &Env<'_>, &mut Io<'_>) -> T) -> T {
         let env = Env::at(Instant::from_secs(6), &self.tunables);
-        let mut io = Io {
-            rx: &mut self.rx,
-            tx: &mut [],
-            records: &mut [Record::EMPTY; 0],
-            ranges: &mut [Range::EMPTY; 4],
-            #[cfg(feature = "bbr")]
-            path: None,
-        };
+        let ranges = &mut [Range::EMPTY; 4];
+        let mut io = Io::new(&mut self.rx, &mut [], &mut [Record::EMPTY; 0], ranges);
         call(&mut self.conn, &env, &mut io)
     }
 }

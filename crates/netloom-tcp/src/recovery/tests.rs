@@ -165,17 +165,7 @@ impl Side {
             records,
             ranges,
         } = self;
-        (
-            c,
-            Io {
-                rx,
-                tx,
-                records,
-                ranges,
-                #[cfg(feature = "bbr")]
-                path: None,
-            },
-        )
+        (c, Io::new(rx, tx, records, ranges))
     }
 
     pub(crate) fn receive(&mut self, env: &Env<'_>, segment: &Segment<'_>) -> Outcome {

@@ -193,14 +193,12 @@ macro_rules! with {
             )
         };
         #[allow(unused_mut)]
-        let mut $io = netloom_tcp::Io {
-            rx: &mut host.rx,
-            tx: &mut host.tx,
-            records: &mut host.records,
-            ranges: &mut host.ranges,
-            #[cfg(feature = "bbr")]
-            path: None,
-        };
+        let mut $io = netloom_tcp::Io::new(
+            &mut host.rx,
+            &mut host.tx,
+            &mut host.records,
+            &mut host.ranges,
+        );
         let $c = &mut host.c;
         $body
     }};
@@ -394,14 +392,7 @@ impl Host {
                 gso_max: gso,
                 ..Env::at(Instant::from_micros(now), &tunables)
             };
-            let mut io = Io {
-                rx: &mut rx,
-                tx: &mut tx,
-                records: &mut records,
-                ranges: &mut ranges,
-                #[cfg(feature = "bbr")]
-                path: None,
-            };
+            let mut io = Io::new(&mut rx, &mut tx, &mut records, &mut ranges);
             let out = c.receive(&env, &mut io, segment);
             (out, closed::reset_for(segment).filter(|_| out.resets()))
         });

@@ -57,12 +57,7 @@ impl Sender {
 
     fn with<T>(&mut self, what: impl FnOnce(&mut Connection, &Env<'_>, &mut Io<'_>) -> T) -> T {
         let env = Env::at(self.now, &self.tunables);
-        let mut io = Io {
-            rx: &mut self.rx,
-            tx: &mut self.tx,
-            records: &mut [],
-            ranges: &mut [],
-        };
+        let mut io = Io::new(&mut self.rx, &mut self.tx, &mut [], &mut []);
         what(&mut self.c, &env, &mut io)
     }
 
