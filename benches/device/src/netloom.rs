@@ -7,7 +7,7 @@ use std::time::Instant as Clock;
 use netloom_driver::Instant;
 use netloom_host::device::{Device, Eagerness, Medium, Tap, Waiter};
 use netloom_stack::wire::{Addr, Cidr, MacAddr};
-use netloom_stack::{Config, Error, Event, IfaceId, Limits, Seed, Stack, TcpHandle};
+use netloom_stack::{Config, Event, IfaceId, Limits, Seed, Stack, TcpHandle};
 
 use netloom_bench_device::station::{BUFFER, CHUNK, NAP, ROOMY, STATION, Service, Stop};
 
@@ -91,9 +91,9 @@ fn serve(stack: &mut Stack, chunk: &mut [u8], generating: &mut Option<TcpHandle>
         match event {
             Event::Acceptable(listener) => {
                 while let Ok(Some(handle)) = stack.tcp_accept(listener) {
-                    let _ = stack.tcp_set_nodelay(handle, true);
-                    if service(stack, handle) == Some(Service::Generate) {
-                        *generating = Some(handle);
+                    match service(stack, handle) {
+                        Some(Service::Generate) => *generating = Some(handle),
+                        _ => drop(stack.tcp_set_nodelay(handle, true)),
                     }
                 }
             }
@@ -121,19 +121,15 @@ fn serve(stack: &mut Stack, chunk: &mut [u8], generating: &mut Option<TcpHandle>
     }
 }
 
-/// Fills the send buffer if there is room enough; says whether anything went in.
+/// Writes a chunk if there is room enough; says whether anything went in.
 fn generate(stack: &mut Stack, handle: TcpHandle, chunk: &[u8]) -> bool {
-    if stack.tcp_unacked(handle).is_ok_and(|queued| queued > ROOMY) {
+    if stack
+        .tcp_unacked(handle)
+        .is_ok_and(|queued| queued >= ROOMY)
+    {
         return false;
     }
-    let mut any = false;
-    loop {
-        match stack.tcp_write(handle, chunk) {
-            Ok(1..) => any = true,
-            Ok(0) | Err(Error::WouldBlock) => return any,
-            Err(_) => return false,
-        }
-    }
+    stack.tcp_write(handle, chunk).is_ok_and(|len| len > 0)
 }
 
 fn service(stack: &Stack, handle: TcpHandle) -> Option<Service> {

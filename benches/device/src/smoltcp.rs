@@ -125,7 +125,7 @@ pub(crate) fn run(tap: Tap, stop: &Stop) {
         let buffer = || SocketBuffer::new(vec![0; BUFFER]);
         let mut socket = Socket::new(buffer(), buffer());
         socket.set_congestion_control(CongestionControl::Cubic);
-        socket.set_nagle_enabled(false);
+        socket.set_nagle_enabled(service == Service::Generate);
         socket.listen(service.port()).expect("a free port");
         (service, sockets.add(socket))
     });
@@ -156,12 +156,11 @@ pub(crate) fn run(tap: Tap, stop: &Stop) {
     }
 }
 
-/// Fills the send buffer of a socket that is connected, if there is room enough.
+/// Writes a chunk to a socket that is connected, if there is room enough.
 fn generate(socket: &mut Socket<'_>, chunk: &[u8]) {
-    if socket.send_queue() > ROOMY {
-        return;
+    if socket.can_send() && socket.send_queue() < ROOMY {
+        let _ = socket.send_slice(chunk);
     }
-    while socket.can_send() && socket.send_slice(chunk).is_ok_and(|len| len > 0) {}
 }
 
 /// Does what the program on top would do.

@@ -14,9 +14,10 @@ pub const BUFFER: usize = 1 << 20;
 /// Bytes the station's program reads or writes at a time.
 pub const CHUNK: usize = 1 << 16;
 
-/// Bytes that may be queued when a program that sends without end writes again: half of the buffer. What
-/// it then writes leaves in a row, and one wake of the peer's reader is for several segments of it.
-pub const ROOMY: usize = BUFFER / 2;
+/// Bytes that may be queued when a program that sends without end writes again, a chunk at a time:
+/// less than half of the buffer, so that what is written lies in the processor's cache still when the
+/// kernel copies it, and more than what is under way until the peer's reader is awake.
+pub const ROOMY: usize = 6 * CHUNK;
 
 /// What a connection is for; each has its well-known port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
