@@ -56,7 +56,7 @@ check_size() {
     if ((data + bss > ram_limit)); then fail "$image: data+bss $((data + bss)) > $ram_limit"; fi
     for static in $statics; do
         # Type b: .bss. A static whose initial value is not all zero would be d, and in flash too.
-        place=$("$nm" -C -S "$(small_elf "$image")" | awk -v s="$static" '$4 == s { print $3, "0x" $2 }')
+        place=$(symbols "$(small_elf "$image")" | awk -v s="$static" '$4 == s { print $3, "0x" $2 }')
         case $place in
             [bB]\ *) printf '    %s: %d bytes in .bss\n' "$static" "${place#* }" ;;
             *) fail "$image: $static is not in .bss (nm: ${place:-no such symbol})" ;;

@@ -26,7 +26,7 @@ weigh() {
             [bBdD]services::NET) net=$((16#$bytes)) ;;
             [bBdD]services::*::*) own=$((own + 16#$bytes)) ;;
         esac
-    done < <("$nm" -C -S "$(small_elf services)")
+    done < <(symbols "$(small_elf services)")
     echo "$text $own $net"
 }
 

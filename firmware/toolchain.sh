@@ -19,6 +19,7 @@ choose_toolchain() {
     local core
     size=$(tool binutils-arm-none-eabi arm-none-eabi-size llvm-size size)
     nm=$(tool binutils-arm-none-eabi arm-none-eabi-nm llvm-nm nm)
+    filt=$(tool binutils-arm-none-eabi arm-none-eabi-c++filt llvm-cxxfilt c++filt)
     if core=$(rustc --print target-libdir --target "$target" 2>/dev/null) && [ -d "$core" ]; then
         echo "toolchain: $(rustc --version), $target installed"
         cargo=cargo
@@ -47,6 +48,16 @@ elf() {
     echo "${CARGO_TARGET_DIR:-target}/$target/release/$1"
 }
 
+# Takes the hashes of crates from demangled names.
+plain_paths() {
+    sed 's/\[[0-9a-f]\{8,\}\]//g'
+}
+
+# The symbols of a program by their paths: address, size, type, path.
+symbols() {
+    "$nm" -C -S "$1" | plain_paths
+}
+
 # Where `small` leaves what it builds.
 small_dir() {
     echo "${CARGO_TARGET_DIR:-target}/small"
@@ -56,22 +67,29 @@ small_elf() {
     echo "$(small_dir)/$target/release/$1"
 }
 
-# Builds a package without frame pointers. The compiler's target wants them in every function, for
-# debuggers, and no flag takes them away: they cost one of the eight registers that short
-# instructions reach, and 4 % of the text. But LLVM sets attributes of the functions that a file
-# names; their names come from a first build, in which no two functions are made one.
+# Builds a package with attributes for its functions, which LLVM takes from a file by their names.
+# The names come from a first build's notes for debuggers, which have those of what was inlined, too.
+#
+# - frame-pointer=none: the compiler's target wants frame pointers in every function, for debuggers,
+#   and no flag takes them away: they cost one of the eight registers that short instructions
+#   reach, and 4 % of the text.
+# - What inlining/PACKAGE.txt says, if there is one. A line that names no function is passed over.
 small() {
-    local names file
-    small_build names "'-Cllvm-args=-mergefunc-preserve-debug-info', '-Clink-arg=--icf=none'" "$@"
-    names=$("$nm" "$(small_dir)/names/$target/release/$1" |
-        awk '$2 ~ /^[tT]$/ { print $3 ",frame-pointer=none" }')
+    local package=$1 attributes file
+    small_names "$@"
+    attributes=$(small_attributes "$(small_dir)/names/$target/release/$package" "inlining/$package.txt")
     # Called by what is in it, so that cargo sees when it changes.
-    file=$(cksum <<<"$names")
+    file=$(cksum <<<"$attributes")
     file=$(cd "$(small_dir)" && pwd)/names/${file%% *}.csv
-    echo "$names" >"$file"
+    echo "$attributes" >"$file"
     # LLVM remarks on every name of another crate.
     small_build . "'-Cllvm-args=-forceattrs-csv-path=$file'" "$@" 2>&1 |
         { grep -v '^Function in CSV file at line' || true; } >&2
+}
+
+# The first build, in which no two functions are made one.
+small_names() {
+    small_build names "'-Cllvm-args=-mergefunc-preserve-debug-info', '-Clink-arg=--icf=none'" "$@"
 }
 
 # Builds a package with some flags more, in a folder of `small`'s.
@@ -80,4 +98,35 @@ small_build() {
     shift 2
     "$cargo" build --release --quiet --target-dir "$(small_dir)/$folder" \
         --config "target.$target.rustflags = [$flags]" -p "$@"
+}
+
+# A line for each attribute of each function of a program, by the names the linker knows. The list
+# has the names without what differs from build to build.
+small_attributes() {
+    local list=$2 names
+    [ -f "$list" ] || list=/dev/null
+    names=$({
+        LC_ALL=C grep -aoE '\b_(ZN|R)[A-Za-z0-9_.$]+' "$1"
+        "$nm" "$1" | awk '$2 ~ /^[tT]$/ && $3 !~ /^OUTLINED/ { print $3 }'
+    } | sort -u)
+    paste <(echo "$names") <("$filt" <<<"$names" | plain_paths) | awk -F '\t' -v list="$list" '
+        BEGIN {
+            while ((getline line <list) > 0) {
+                if (line ~ /^(#|$)/) continue
+                name = line
+                sub(/^[^ ]+ /, "", name)
+                attribute[name] = substr(line, 1, index(line, " ") - 1)
+                lines++
+            }
+        }
+        {
+            print $1 ",frame-pointer=none"
+            if ($2 in attribute) {
+                print $1 "," attribute[$2]
+                if (!seen[$2]++) used++
+            }
+        }
+        END {
+            if (lines) print list ": " used + 0 " of " lines " lines name a function" >"/dev/stderr"
+        }'
 }
