@@ -208,14 +208,23 @@ class Search:
             built = self.image.build(self.with_moves(batch))
             for path in batch:
                 around = left.pop(path)
-                own = self.image.by_path[path]
-                # Where a holder goes by another name now, its size says nothing.
-                if built and all(s in own or (s in self.final) == (s in built[1]) for s in around):
-                    before = sum(self.final.get(s, 0) for s in around)
-                    scores[path] = sum(built[1].get(s, 0) for s in around) - before
+                if built:
+                    scores[path] = self.change(path, around, built[1])
             good = sum(scores[path] for path in batch if scores.get(path, 0) < 0)
             print(f"  {len(batch)} tried at once, {len(left)} left: {good}", flush=True)
         return sorted((path for path in scores if scores[path] < 0), key=scores.get)
+
+    def change(self, path, around, built):
+        """The bytes by which the functions around one grew; 0 where that cannot be told."""
+        own = self.image.by_path[path]
+        # Where a holder goes by another name now, its size says nothing.
+        if any((s in self.final) != (s in built) for s in around if s not in own):
+            return 0
+        # What the holders held, and is a function of its own now.
+        out = {s for s in built if s not in self.final} - around
+        moved = {s for s in out if self.image.around(s, built) & around}
+        before = sum(self.final.get(s, 0) for s in around)
+        return sum(built.get(s, 0) for s in around | moved) - before
 
     def take(self, paths):
         """Takes these functions' other ways if the image gets smaller, else halves of them."""
