@@ -197,7 +197,9 @@ class Search:
     def score(self, left):
         """Tries functions together as long as enough of them have no holder in common."""
         scores = {}
-        while left and not self.over():
+        # What is found needs time to be taken.
+        until = (time.monotonic() + self.end) / 2
+        while left and time.monotonic() < until:
             batch, taken = {}, set()
             for path in sorted(left, key=lambda path: len(left[path])):
                 if not left[path] & taken:
