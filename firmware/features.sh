@@ -27,6 +27,7 @@ features=(
     "reuseport|listeners that share a port"
     "vlan|frames with VLAN tags"
     "icmp-errors|ICMP errors, path MTU discovery"
+    "events|events: what happened to which socket"
     "counters|counters"
 )
 

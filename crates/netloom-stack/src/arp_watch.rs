@@ -221,6 +221,7 @@ impl Stack {
     }
 
     /// The next watched address with something heard that no event has told of.
+    #[cfg(feature = "events")]
     pub(crate) fn claim_event(&mut self) -> Option<Event> {
         if !self.arp_watches.news {
             return None;

@@ -150,6 +150,7 @@ fn remembered(last: &mut (u8, Tuple, u64), keys: &Keys, protocol: u8, tuple: &Tu
 
 /// Whether an item is of the protocol and has the tuple.
 // On 64 bits without a call: it is asked of what was found last for every segment.
+#[cfg(feature = "alloc")]
 #[cfg_attr(target_pointer_width = "64", inline(always))]
 #[cfg_attr(not(target_pointer_width = "64"), inline)]
 fn is_at(tables: &Tables, item: Ref, protocol: u8, tuple: &Tuple) -> bool {
@@ -200,7 +201,9 @@ fn is_at(tables: &Tables, item: Ref, protocol: u8, tuple: &Tuple) -> bool {
 }
 
 /// Compares the tuple of every item there is.
-#[cfg_attr(feature = "alloc", cold, inline(never))]
+#[cfg(feature = "alloc")]
+#[cold]
+#[inline(never)]
 fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
     #[cfg(feature = "tcp")]
     if protocol == TCP {
@@ -229,4 +232,39 @@ fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
     }
     let _ = (tables, protocol, tuple);
     Ref::NONE
+}
+
+/// Compares the tuple of every item there is.
+#[cfg(not(feature = "alloc"))]
+fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
+    let found = match protocol {
+        #[cfg(feature = "tcp")]
+        TCP => {
+            let connections = &mut tables.connections.items();
+            let half_open = &mut tables.half_open.items();
+            let time_wait = &mut tables.time_wait.items();
+            let listeners = &mut tables.listeners.items();
+            let indexed = crate::tcp::Flags::INDEXED;
+            if let Some(at) = connections.position(|c| c.flags.has(indexed) && c.tuple == *tuple) {
+                Some((Kind::Connection, at))
+            } else if let Some(at) = half_open.position(|h| h.tuple == *tuple) {
+                Some((Kind::HalfOpen, at))
+            } else if let Some(at) = time_wait.position(|t| t.tuple == *tuple) {
+                Some((Kind::TimeWait, at))
+            } else {
+                let at = listeners.position(|l| l.live && l.key == *tuple);
+                at.map(|at| (Kind::Listener, at))
+            }
+        }
+        #[cfg(feature = "udp")]
+        _ => {
+            let mut sockets = tables.udp.items();
+            let is_it = |u: &crate::udp::UdpSlot| u.live && u.is_of(protocol) && u.tuple == *tuple;
+            sockets.position(is_it).map(|at| (Kind::Udp, at))
+        }
+        #[cfg(not(feature = "udp"))]
+        _ => None,
+    };
+    let _ = (tables, tuple);
+    found.map_or(Ref::NONE, |(kind, at)| Ref::new(kind, at as u32))
 }

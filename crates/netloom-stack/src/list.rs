@@ -33,14 +33,13 @@ pub enum Kind {
 impl Kind {
     /// Every kind.
     #[cfg(not(feature = "alloc"))]
-    pub(crate) const ALL: [Kind; 7] = [
+    pub(crate) const WAITING: &[Kind] = &[
         Kind::Connection,
         Kind::HalfOpen,
-        Kind::TimeWait,
+        #[cfg(feature = "udp")]
         Kind::Udp,
         Kind::Packet,
         Kind::Listener,
-        Kind::Echo,
     ];
 
     const fn from_bits(bits: u32) -> Option<Kind> {
@@ -223,11 +222,6 @@ impl Links {
     /// When the member was put on its list, by a count of its owner's, of 31 bits.
     pub(crate) const fn since(&self) -> u32 {
         self.since
-    }
-
-    /// For a slab's free list while the member is not in use.
-    pub(crate) fn raw(&mut self) -> &mut u32 {
-        &mut self.since
     }
 }
 

@@ -5,9 +5,14 @@
 //! * [`pool::Pool`]: byte buffers in powers of two under one budget (feature `alloc`).
 
 pub mod mem;
+#[cfg(not(feature = "alloc"))]
+pub mod places;
 #[cfg(feature = "alloc")]
 pub mod pool;
+#[cfg(feature = "alloc")]
 pub mod slab;
+#[cfg(not(feature = "alloc"))]
+pub use places as slab;
 
 pub use mem::Mem;
 #[cfg(feature = "alloc")]

@@ -13,7 +13,9 @@ use crate::demux::Demux;
 #[cfg(feature = "icmp-errors")]
 use crate::destination::DestinationCache;
 use crate::error::Error;
-use crate::event::{Event, IfaceId};
+#[cfg(feature = "events")]
+use crate::event::Event;
+use crate::event::IfaceId;
 use crate::icmp::ReplyInPlace;
 #[cfg(feature = "icmp-errors")]
 use crate::icmp::error_limit::ErrorLimit;
@@ -488,6 +490,7 @@ impl Stack {
     ///
     /// Readiness is a level: many changes of one socket are one event that tells how things
     /// stand now.
+    #[cfg(feature = "events")]
     pub fn poll_event(&mut self) -> Option<Event> {
         #[cfg(feature = "flows")]
         if let Some(event) = self.flow_event() {

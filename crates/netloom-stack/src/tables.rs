@@ -41,8 +41,10 @@ macro_rules! links {
             (Kind::Connection, true) => Some($($borrow)+ $tables.connections.$get(index)?.news),
             #[cfg(feature = "tcp")]
             (Kind::HalfOpen, false) => Some($($borrow)+ $tables.half_open.$get(index)?.links),
-            #[cfg(feature = "tcp")]
+            #[cfg(all(feature = "tcp", feature = "alloc"))]
             (Kind::TimeWait, false) => Some($($borrow)+ $tables.time_wait.$get(index)?.links),
+            #[cfg(all(feature = "tcp", not(feature = "alloc")))]
+            (Kind::TimeWait, false) => None,
             #[cfg(feature = "tcp")]
             (Kind::Listener, true) => Some($($borrow)+ $tables.listeners.$get(index)?.news),
             #[cfg(feature = "udp")]

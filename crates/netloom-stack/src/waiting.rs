@@ -34,7 +34,7 @@ impl On {
     /// What owes its user news.
     pub(crate) const EVENTS: On = On(On::NEWS | Ref::MAX_INDEX);
     /// Connections in TIME-WAIT, oldest first.
-    #[cfg(feature = "tcp")]
+    #[cfg(all(feature = "tcp", feature = "alloc"))]
     pub(crate) const TIME_WAIT: On = On(0x400);
 
     /// What an interface sends before any data.
@@ -110,7 +110,17 @@ impl Stack {
     /// Has an item's news told, once.
     #[inline]
     pub(crate) fn news(&mut self, item: Ref) {
-        self.put(On::EVENTS, item);
+        if cfg!(feature = "events") {
+            self.put(On::EVENTS, item);
+        }
+    }
+
+    /// Takes an item's news back.
+    #[inline]
+    pub(crate) fn forget_news(&mut self, item: Ref) {
+        if cfg!(feature = "events") {
+            self.take_off(On::EVENTS, item);
+        }
     }
 
     /// Puts an item on a neighbour's waiting list, if there is room.

@@ -180,8 +180,14 @@ impl Item for FlowSlot {
         timer: TimerLinks::EMPTY,
     };
 
+    #[cfg(feature = "alloc")]
     fn free_link(&mut self) -> &mut u32 {
         &mut self.next
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn is_free(&self) -> bool {
+        self.phase == Phase::Free
     }
 
     fn reset(&mut self) {

@@ -1,6 +1,5 @@
 //! Items of one kind, found by index, that never move.
 
-#[cfg(feature = "alloc")]
 use alloc::{boxed::Box, vec::Vec};
 
 use netloom_wire::hint::cold_path;
@@ -9,9 +8,7 @@ use netloom_wire::hint::cold_path;
 mod tests;
 
 /// Items in a heap chunk, as a power of two.
-#[cfg(feature = "alloc")]
 const CHUNK_BITS: u32 = 6;
-#[cfg(feature = "alloc")]
 const CHUNK: u32 = 1 << CHUNK_BITS;
 
 /// Set in an item's link while the item is free; see [`Item::free_link`].
@@ -52,10 +49,8 @@ pub struct Slab<T: Item + 'static> {
     /// A chunk never moves. All have one size, which is known to who looks for an item.
     // Beside lent memory, not instead of it: who looks for an item, as is done a hundred times for each
     // packet, looks here and is mostly done.
-    #[cfg(feature = "alloc")]
     chunks: Vec<Box<[T; CHUNK as usize]>>,
     /// Items there can ever be.
-    #[cfg(feature = "alloc")]
     limit: u32,
     /// Items that were ever in use: those from here on were never touched.
     high: u32,
@@ -70,9 +65,7 @@ impl<T: Item + 'static> Slab<T> {
     pub const fn empty() -> Slab<T> {
         Slab {
             lent: &mut [],
-            #[cfg(feature = "alloc")]
             chunks: Vec::new(),
-            #[cfg(feature = "alloc")]
             limit: 0,
             high: 0,
             len: 0,
@@ -91,9 +84,7 @@ impl<T: Item + 'static> Slab<T> {
         let (memory, _) = memory.split_at_mut(used);
         Slab {
             lent: memory,
-            #[cfg(feature = "alloc")]
             chunks: Vec::new(),
-            #[cfg(feature = "alloc")]
             limit: used as u32,
             high: 0,
             len: 0,
@@ -103,7 +94,6 @@ impl<T: Item + 'static> Slab<T> {
 
     /// A slab on the heap for at most `limit` items ([`MAX_ITEMS`] if that is less). Nothing is
     /// allocated before the first item, then 64 items at a time.
-    #[cfg(feature = "alloc")]
     pub const fn heap(limit: u32) -> Slab<T> {
         let limit = if limit > MAX_ITEMS { MAX_ITEMS } else { limit };
         Slab {
@@ -146,7 +136,6 @@ impl<T: Item + 'static> Slab<T> {
         match self.lent.get_mut(index as usize) {
             // Lent memory is as a program's `static` made it, and may hold what its owner put there.
             Some(item) => item.reset(),
-            #[cfg(feature = "alloc")]
             None => {
                 if index % CHUNK == 0 {
                     let mut chunk = Vec::new();
@@ -156,8 +145,6 @@ impl<T: Item + 'static> Slab<T> {
                     self.chunks.push(chunk.into_boxed_slice().try_into().ok()?);
                 }
             }
-            #[cfg(not(feature = "alloc"))]
-            None => return None,
         }
         self.high = index + 1;
         Some(index)
@@ -193,7 +180,6 @@ impl<T: Item + 'static> Slab<T> {
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn get(&self, index: u32) -> Option<&T> {
-        #[cfg(feature = "alloc")]
         if let Some(chunk) = self.chunks.get((index >> CHUNK_BITS) as usize) {
             return chunk.get((index % CHUNK) as usize);
         }
@@ -206,7 +192,6 @@ impl<T: Item + 'static> Slab<T> {
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn get_mut(&mut self, index: u32) -> Option<&mut T> {
-        #[cfg(feature = "alloc")]
         if let Some(chunk) = self.chunks.get_mut((index >> CHUNK_BITS) as usize) {
             return chunk.get_mut((index % CHUNK) as usize);
         }
@@ -225,7 +210,6 @@ impl<T: Item + 'static> Slab<T> {
 
     /// The items at `low` and `high`, of which `low` is the lower.
     fn pair(&mut self, low: u32, high: u32) -> Option<(&mut T, &mut T)> {
-        #[cfg(feature = "alloc")]
         if !self.chunks.is_empty() {
             let chunks = &mut self.chunks[..];
             let (low_chunk, high_chunk) = (low >> CHUNK_BITS, high >> CHUNK_BITS);
@@ -269,10 +253,7 @@ impl<T: Item + 'static> Slab<T> {
     /// Items there can be.
     #[inline]
     pub const fn capacity(&self) -> u32 {
-        #[cfg(feature = "alloc")]
-        return self.limit;
-        #[cfg(not(feature = "alloc"))]
-        return self.lent.len() as u32;
+        self.limit
     }
 
     /// Bytes of memory taken: on the heap all that ever was, since none is given back; of lent memory
@@ -287,7 +268,6 @@ impl<T: Item + 'static> Slab<T> {
     pub fn growth(&self, more: u32) -> usize {
         let lacking = self.len.saturating_add(more);
         let lacking = lacking.saturating_sub(self.allocated()) as usize;
-        #[cfg(feature = "alloc")]
         let lacking = if self.lent.is_empty() {
             lacking.next_multiple_of(CHUNK as usize)
         } else {
@@ -299,7 +279,6 @@ impl<T: Item + 'static> Slab<T> {
     /// Items that memory was taken for.
     #[cfg(feature = "flows")]
     fn allocated(&self) -> u32 {
-        #[cfg(feature = "alloc")]
         if self.lent.is_empty() {
             return (self.chunks.len() as u32).saturating_mul(CHUNK);
         }
@@ -314,14 +293,14 @@ impl<T: Item + 'static> Slab<T> {
 }
 
 // Apart where there is a heap: see `chunks`.
-#[cfg_attr(feature = "alloc", cold, inline(never))]
-#[cfg_attr(not(feature = "alloc"), inline(always))]
+#[cold]
+#[inline(never)]
 fn lent<T>(items: &[T], high: u32, index: u32) -> Option<&T> {
     items.get(..high as usize)?.get(index as usize)
 }
 
-#[cfg_attr(feature = "alloc", cold, inline(never))]
-#[cfg_attr(not(feature = "alloc"), inline(always))]
+#[cold]
+#[inline(never)]
 fn lent_mut<T>(items: &mut [T], high: u32, index: u32) -> Option<&mut T> {
     items.get_mut(..high as usize)?.get_mut(index as usize)
 }

@@ -9,10 +9,16 @@ use crate::packet::PacketKind;
 /// Bytes of a packet that a slot carries.
 const PIECE: usize = 124;
 
+/// What [`Packet::next`] says of the last piece.
+const END: u32 = 1;
+
+/// What it says of the piece in slot 0.
+const PIECES: u32 = 2;
+
 /// A packet that waits to be sent, or a piece of one.
 pub(crate) struct Packet {
     pub(crate) links: Links,
-    /// Index + 1 of the slot with the next piece; 0 ends the chain.
+    /// Index + [`PIECES`] of the slot with the next piece, [`END`], or 0 where the slot is free.
     next: u32,
     /// Of the whole packet; 0 in the slots of its further pieces.
     pub(crate) len: u16,
@@ -33,8 +39,9 @@ impl Item for Packet {
         next_hop: Addr::UNSPECIFIED,
         bytes: [0; PIECE],
     };
-    fn free_link(&mut self) -> &mut u32 {
-        &mut self.next
+
+    fn is_free(&self) -> bool {
+        self.next == 0
     }
 }
 
@@ -50,8 +57,7 @@ impl Packets {
 
     /// How many there are.
     pub(crate) fn len(&self) -> u32 {
-        let first = |index: &u32| self.packets.get(*index).is_some_and(|slot| slot.len > 0);
-        (0..self.packets.high_water()).filter(first).count() as u32
+        self.packets.items().filter(|slot| slot.len > 0).count() as u32
     }
 
     /// Whether packets that wait for a neighbour leave room to ask for it. Were they to take
@@ -88,7 +94,7 @@ impl Packets {
             .iter()
             .fold(0_usize, |sum, part| sum.wrapping_add(part.len()));
         let short_len = u16::try_from(len).ok()?;
-        let (mut first, mut room) = (0, 0);
+        let (mut first, mut room) = (END, 0);
         let index = loop {
             let Some(index) = self.packets.insert() else {
                 self.free_chain(first);
@@ -96,7 +102,7 @@ impl Packets {
             };
             let slot = self.packets.get_mut(index)?;
             slot.next = first;
-            first = index.wrapping_add(1);
+            first = index.wrapping_add(PIECES);
             room += PIECE;
             if room >= len {
                 slot.len = short_len;
@@ -115,7 +121,10 @@ impl Packets {
         let mut offset = 0;
         for mut bytes in parts {
             while !bytes.is_empty() {
-                let Some(slot) = at.checked_sub(1).and_then(|at| self.packets.get_mut(at)) else {
+                let Some(slot) = at
+                    .checked_sub(PIECES)
+                    .and_then(|at| self.packets.get_mut(at))
+                else {
                     return;
                 };
                 let n = PIECE.wrapping_sub(offset).min(bytes.len());
@@ -155,7 +164,11 @@ impl Packets {
             for (to, from) in piece.iter_mut().zip(slot.bytes.iter()) {
                 *to = *from;
             }
-            match slot.next.checked_sub(1).and_then(|at| self.packets.get(at)) {
+            match slot
+                .next
+                .checked_sub(PIECES)
+                .and_then(|at| self.packets.get(at))
+            {
                 Some(next) => slot = next,
                 None => return,
             }
@@ -164,11 +177,11 @@ impl Packets {
 
     /// Gives a packet's memory back.
     pub(crate) fn remove(&mut self, index: u32) {
-        self.free_chain(index.wrapping_add(1));
+        self.free_chain(index.wrapping_add(PIECES));
     }
 
     fn free_chain(&mut self, mut at: u32) {
-        while let Some(index) = at.checked_sub(1) {
+        while let Some(index) = at.checked_sub(PIECES) {
             let Some(slot) = self.packets.get_mut(index) else {
                 return;
             };

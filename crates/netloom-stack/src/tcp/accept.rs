@@ -246,7 +246,7 @@ impl Stack {
             let _ = self.tcp_close(accepted);
         }
         let item = Ref::new(Kind::Listener, handle.index);
-        self.take_off(On::EVENTS, item);
+        self.forget_news(item);
         let next = self.listener(handle)?.next;
         let first = self.demux.find(&self.keys, &self.tables, TCP, &key);
         if first == item {
@@ -328,6 +328,7 @@ impl Stack {
         self.take_off(On::accept(listener), Ref::new(Kind::Connection, index));
     }
 
+    #[cfg(feature = "events")]
     pub(crate) fn listener_event(&mut self, index: u32) -> Option<Event> {
         let listener = self.tables.listeners.get(index).filter(|l| l.live)?;
         if self.first(On::accept(index)).is_none() {

@@ -137,13 +137,13 @@ impl Stack {
         };
         self.tcp.buffers.reclaim_all(&mut slot.buffers);
         let (waits, armed) = (slot.links.is_linked(), slot.is_armed());
-        let has_news = slot.news.is_linked();
+        let has_news = cfg!(feature = "events") && slot.news.is_linked();
         #[cfg(feature = "flows")]
         let flow = self.connection_flow(index);
         self.forget_waiting(index, waits, armed);
         if has_news {
             cold_path();
-            self.take_off(On::EVENTS, Ref::new(Kind::Connection, index));
+            self.forget_news(Ref::new(Kind::Connection, index));
         }
         #[cfg(feature = "flows")]
         self.flow_forget(flow);
@@ -164,7 +164,7 @@ impl Stack {
         } else {
             None
         };
-        let oldest = self.first(On::TIME_WAIT);
+        let (oldest, _) = self.oldest_time_wait();
         let index = match free {
             None if oldest.is_some() => {
                 cold_path();
@@ -292,6 +292,7 @@ impl Stack {
 
     /// The oldest connection in TIME-WAIT, and how many ticks of 4 ms of it are left;
     /// [`Ref::NONE`] if there is none.
+    #[cfg(feature = "alloc")]
     pub(super) fn oldest_time_wait(&self) -> (Ref, u16) {
         let oldest = self.first(On::TIME_WAIT);
         match self.tables.time_wait.get(oldest.index()) {

@@ -292,6 +292,7 @@ impl Stack {
     /// The next event, if it is the only one and a connection's. `None`: it is another, or there is
     /// none; nothing has changed.
     #[inline(always)]
+    #[cfg(feature = "events")]
     pub(crate) fn plain_event(&mut self) -> Option<Event> {
         #[cfg(test)]
         if self.long_way {

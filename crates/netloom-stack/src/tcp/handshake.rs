@@ -723,6 +723,9 @@ impl Stack {
     fn fire_due_entries(&mut self) {
         self.fire_handshakes();
         self.fire_time_waits();
+        if !cfg!(target_pointer_width = "64") {
+            return;
+        }
         self.tcp.quiet.begin(Instant::FAR_FUTURE);
         for (first, left) in [self.next_handshake(), self.oldest_time_wait()] {
             if first.is_some() {

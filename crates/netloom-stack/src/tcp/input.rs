@@ -255,7 +255,7 @@ impl Stack {
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return;
         };
-        if !slot.flags.has(Flags::OWNED) {
+        if !cfg!(feature = "events") || !slot.flags.has(Flags::OWNED) {
             return;
         }
         let item = Ref::new(Kind::Connection, index);

@@ -153,8 +153,14 @@ impl Item for Listener {
         next: 0,
     };
 
+    #[cfg(feature = "alloc")]
     fn free_link(&mut self) -> &mut u32 {
         &mut self.next
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn is_free(&self) -> bool {
+        !self.live
     }
 
     fn reset(&mut self) {

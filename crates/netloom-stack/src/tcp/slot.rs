@@ -197,8 +197,14 @@ impl TcpSlot {
 impl Item for TcpSlot {
     const EMPTY: TcpSlot = TcpSlot::NEW;
 
+    #[cfg(feature = "alloc")]
     fn free_link(&mut self) -> &mut u32 {
         &mut self.origin
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn is_free(&self) -> bool {
+        !self.flags.has(Flags::LIVE)
     }
 
     /// The next connection here has another generation, and the same lent memory.

@@ -15,7 +15,6 @@ use crate::tables::Tables;
 use crate::tcp::buffers::BufferPool;
 use crate::tcp::output::is_far;
 use crate::tcp::slot::{Flags, TcpSlot};
-use crate::waiting::On;
 
 /// Which direction of a connection to shut down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,9 +299,10 @@ impl Stack {
         } else {
             slot.conn.close(&self.clock.env(&self.tunables.tcp, 0))
         };
-        let (iface, has_news) = (slot.iface, slot.news.is_linked());
+        let iface = slot.iface;
+        let has_news = cfg!(feature = "events") && slot.news.is_linked();
         if has_news {
-            self.take_off(On::EVENTS, Ref::new(Kind::Connection, handle.index));
+            self.forget_news(Ref::new(Kind::Connection, handle.index));
         }
         self.apply(handle.index, &outcome);
         if !outcome.ended() {
@@ -614,6 +614,7 @@ impl Stack {
         Ok(())
     }
 
+    #[cfg(feature = "events")]
     pub(crate) fn tcp_event(&mut self, index: u32) -> Option<Event> {
         self.tables.connections.get_mut(index)?.event(index)
     }
@@ -628,6 +629,7 @@ fn find(tables: &mut Tables, handle: TcpHandle) -> Result<&mut TcpSlot, Error> {
 impl TcpSlot {
     /// What the connection at this index tells its user, if it has one.
     #[inline]
+    #[cfg(feature = "events")]
     pub(super) fn event(&mut self, index: u32) -> Option<Event> {
         if !self.flags.has(Flags::OWNED) {
             return None;

@@ -22,7 +22,13 @@ impl Item for TimeWaitEntry {
         state: TimeWaitState::EMPTY,
         links: Links::EMPTY,
     };
+    #[cfg(feature = "alloc")]
     fn free_link(&mut self) -> &mut u32 {
         self.links.raw()
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn is_free(&self) -> bool {
+        self.tuple.local_port == 0
     }
 }

@@ -22,7 +22,6 @@ use crate::timers::TimerLinks;
 use crate::tuple::Tuple;
 use crate::udp::queue::{DatagramQueue, Meta, PushError, Received};
 use crate::version::{Version, addr_of, local_addr_of, scope_of};
-use crate::waiting::On;
 
 /// A UDP socket.
 pub(crate) struct UdpSlot {
@@ -130,8 +129,14 @@ impl Item for UdpSlot {
         tx_memory: Mem::None,
     };
 
+    #[cfg(feature = "alloc")]
     fn free_link(&mut self) -> &mut u32 {
         &mut self.free
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn is_free(&self) -> bool {
+        !self.live
     }
 
     fn reset(&mut self) {
@@ -858,7 +863,7 @@ impl Stack {
         self.udp.unaddressed = self.udp.unaddressed.wrapping_sub(unaddressed);
         let item = Ref::new(Kind::Udp, handle.index);
         self.unlink(item);
-        self.take_off(On::EVENTS, item);
+        self.forget_news(item);
         self.udp
             .deadlines
             .disarm(&mut UdpTimers(&mut self.tables.udp), handle.index);
@@ -883,6 +888,7 @@ impl Stack {
         Ok(())
     }
 
+    #[cfg(feature = "events")]
     pub(crate) fn udp_event(&mut self, index: u32) -> Option<Event> {
         let slot = self.tables.udp.get(index).filter(|slot| slot.live)?;
         let handle = UdpHandle {

@@ -2,51 +2,55 @@
 
 use super::On;
 use crate::list::{Kind, Ref};
-use crate::memory::slab::FREE;
+#[cfg(feature = "tcp")]
+use crate::memory::slab::Item;
 use crate::stack::Stack;
 #[cfg(feature = "tcp")]
 use crate::tcp::LEVELS;
 #[cfg(feature = "tcp")]
 use netloom_driver::Instant;
 
-/// Turns are counted in these bits: an entry's turn is also its slab's link, in which the one above
-/// marks a free entry.
-const TURNS: u32 = FREE - 1;
-
 /// As long as that nobody waits: by so many turns earlier is who is put first.
-const LONG_AGO: u32 = FREE / 2;
+const LONG_AGO: u32 = 1 << 31;
 
 #[cfg(feature = "tcp")]
 impl Stack {
-    /// [`put`](Stack::put) of a TIME-WAIT on the list of those.
+    /// A TIME-WAIT is on no list: it is in use, and says since when.
     #[inline]
-    pub(crate) fn put_time_wait(&mut self, item: Ref) {
-        self.put(On::TIME_WAIT, item);
+    pub(crate) fn put_time_wait(&mut self, _: Ref) {}
+
+    /// See [`put_time_wait`](Stack::put_time_wait).
+    #[inline]
+    pub(crate) fn take_off_time_wait(&mut self, _: Ref) {}
+
+    /// The oldest connection in TIME-WAIT, and how many ticks of 4 ms of it are left;
+    /// [`Ref::NONE`] if there is none.
+    pub(crate) fn oldest_time_wait(&self) -> (Ref, u16) {
+        let mut oldest = (Ref::NONE, u16::MAX);
+        for (index, entry) in (0..).zip(self.tables.time_wait.items()) {
+            let left = self.ticks_left(entry.links.tag, self.time_wait_ticks());
+            if !entry.is_free() && left < oldest.1 {
+                oldest = (Ref::new(Kind::TimeWait, index), left);
+            }
+        }
+        oldest
     }
 
-    /// Takes a TIME-WAIT off the list of those.
+    /// [`put`](Stack::put) of a SYN entry on the list of those that wait, however often their
+    /// SYN-ACK was repeated: each says so itself.
     #[inline]
-    pub(crate) fn take_off_time_wait(&mut self, item: Ref) {
-        self.unlink(item);
-    }
-
-    /// [`put`](Stack::put) of a SYN entry on the list of those whose SYN-ACK was repeated as often.
-    #[inline]
-    pub(crate) fn put_handshake(&mut self, level: u8, item: Ref) {
-        self.put(On::handshake(level), item);
+    pub(crate) fn put_handshake(&mut self, _: u8, item: Ref) {
+        self.put(On::handshake(0), item);
     }
 
     /// The handshake whose SYN-ACK is to be repeated next, and in how many ticks of 4 ms;
     /// [`Ref::NONE`] if there is none.
     pub(crate) fn next_handshake(&self) -> (Ref, u16) {
         let mut next = (Ref::NONE, u16::MAX);
-        for index in 0..self.tables.half_open.high_water() {
-            let Some(entry) = self.tables.half_open.get(index) else {
-                continue;
-            };
+        for (index, entry) in (0..).zip(self.tables.half_open.items()) {
             let level = entry.half.retries().min(LEVELS.wrapping_sub(1));
             let left = self.ticks_left(entry.links.tag, self.syn_ack_wait(level));
-            if entry.links.list() == On::handshake(level).0 && left < next.1 {
+            if entry.links.list() == On::handshake(0).0 && left < next.1 {
                 next = (Ref::new(Kind::HalfOpen, index), left);
             }
         }
@@ -79,11 +83,11 @@ impl Stack {
     #[inline(never)]
     pub(crate) fn first(&self, on: On) -> Ref {
         let (mut first, mut longest) = (Ref::NONE, 0);
-        for kind in &Kind::ALL {
+        for kind in Kind::WAITING {
             let mut item = Ref::new(*kind, 0);
             while let Some(links) = self.tables.links(item, on.is_news()) {
                 // The count wraps: what matters is how long ago it was.
-                let waited = self.turn.wrapping_sub(links.since()) & TURNS;
+                let waited = self.turn.wrapping_sub(links.since());
                 if links.list() == on.0 && waited >= longest {
                     (first, longest) = (item, waited);
                 }
@@ -95,13 +99,13 @@ impl Stack {
 
     /// Puts an item at the end of a list. False if it is on one already.
     pub(crate) fn put(&mut self, on: On, item: Ref) -> bool {
-        self.turn = self.turn.wrapping_add(1) & TURNS;
+        self.turn = self.turn.wrapping_add(1);
         self.put_since(on, item, self.turn)
     }
 
     /// Puts an item at the front of a list.
     pub(crate) fn put_first(&mut self, on: On, item: Ref) {
-        self.put_since(on, item, self.turn.wrapping_sub(LONG_AGO) & TURNS);
+        self.put_since(on, item, self.turn.wrapping_sub(LONG_AGO));
     }
 
     fn put_since(&mut self, on: On, item: Ref, since: u32) -> bool {
