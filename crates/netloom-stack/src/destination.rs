@@ -8,7 +8,7 @@ use netloom_driver::Instant;
 use netloom_wire::Addr;
 
 use crate::keyed_table::{Keyed, KeyedTable, Order, TableLinks};
-use crate::rand::SipHash13;
+use crate::rand::WordHash;
 
 /// How path information is believed and kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,7 +232,7 @@ impl DestinationCache {
 
     /// Keys the hash, so that nobody can choose addresses that collide. To be called before the
     /// first use; later calls change nothing.
-    pub fn set_hash_key(&mut self, key: SipHash13) {
+    pub fn set_hash_key(&mut self, key: WordHash) {
         self.entries.set_hash_key(key);
     }
 

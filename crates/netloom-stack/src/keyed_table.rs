@@ -15,7 +15,7 @@
 use netloom_wire::Addr;
 
 use crate::memory::Mem;
-use crate::rand::SipHash13;
+use crate::rand::WordHash;
 
 /// What an item carries for the table. Owned by the table; `EMPTY` is all-zero.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +101,7 @@ impl Order {
 pub(crate) struct KeyedTable<T: Keyed> {
     items: Mem<T>,
     #[cfg(feature = "alloc")]
-    key: SipHash13,
+    key: WordHash,
     #[cfg(feature = "alloc")]
     len: u16,
     /// Slots from here on were never used.
@@ -146,7 +146,7 @@ impl<T: Keyed> KeyedTable<T> {
         Self {
             items,
             #[cfg(feature = "alloc")]
-            key: SipHash13::new(0, 0),
+            key: WordHash::new(0, 0),
             #[cfg(feature = "alloc")]
             len: 0,
             #[cfg(feature = "alloc")]
@@ -160,7 +160,7 @@ impl<T: Keyed> KeyedTable<T> {
 
     /// Sets the key of the hash, so that nobody outside can choose addresses that collide.
     /// Only while the table is empty; later calls change nothing.
-    pub(crate) fn set_hash_key(&mut self, key: SipHash13) {
+    pub(crate) fn set_hash_key(&mut self, key: WordHash) {
         #[cfg(feature = "alloc")]
         if self.fresh == 0 {
             self.key = key;

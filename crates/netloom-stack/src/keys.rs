@@ -2,18 +2,18 @@
 
 use netloom_wire::Addr;
 
-use crate::rand::{Rng, SipHash13};
+use crate::rand::{Rng, WordHash};
 use crate::tuple::Tuple;
 
 /// The keys of a stack.
 pub(crate) struct Keys {
     /// Places in the index.
-    pub(crate) index: SipHash13,
+    pub(crate) index: WordHash,
     /// ISNs (RFC 6528), timestamp offsets, ephemeral ports (RFC 6056).
-    pub(crate) tuple: SipHash13,
+    pub(crate) tuple: WordHash,
     /// SYN cookies.
     #[cfg(feature = "syn-cookies")]
-    pub(crate) cookie: SipHash13,
+    pub(crate) cookie: WordHash,
 }
 
 /// What a hash of a tuple is for; part of what is hashed.
@@ -33,7 +33,7 @@ impl Keys {
             index: if cfg!(any(feature = "alloc", feature = "reuseport")) {
                 rng.derive_key(1)
             } else {
-                SipHash13::new(0, 0)
+                WordHash::new(0, 0)
             },
             tuple: rng.derive_key(2),
             #[cfg(feature = "syn-cookies")]
@@ -61,7 +61,7 @@ impl Keys {
 }
 
 #[inline]
-fn hash(key: &SipHash13, tuple: &Tuple, salt: u32) -> u64 {
+fn hash(key: &WordHash, tuple: &Tuple, salt: u32) -> u64 {
     match (tuple.scoped_local().v4_octets(), tuple.remote.v4_octets()) {
         (Some(local), Some(remote)) => key.hash_words(&[
             u32::from_le_bytes(local),

@@ -6,8 +6,28 @@
 
 use core::fmt;
 
+#[cfg(any(test, not(target_pointer_width = "64")))]
+mod chaskey;
 #[cfg(test)]
 mod tests;
+
+#[cfg(not(target_pointer_width = "64"))]
+pub use chaskey::Chaskey;
+
+/// What tuples and the keys of tables are hashed with: a hash of 64 bits that nobody without the
+/// key can predict, of words of 32 bits. Small machines have one for all purposes.
+#[cfg(target_pointer_width = "64")]
+pub type WordHash = SipHash13;
+
+/// See the one for 64 bits.
+#[cfg(not(target_pointer_width = "64"))]
+pub type WordHash = Chaskey;
+
+/// What keys and random numbers are made with.
+#[cfg(target_pointer_width = "64")]
+type Maker = SipHash24;
+#[cfg(not(target_pointer_width = "64"))]
+type Maker = Chaskey;
 
 /// SipHash with `C` rounds a block and `D` at the end: a keyed hash of 64 bits that nobody without
 /// the key can predict, or find collisions of.
@@ -59,10 +79,8 @@ impl<const C: usize, const D: usize> fmt::Debug for SipHash<C, D> {
     }
 }
 
-/// [`SipHash::hash_words`] with `c` and `d` rounds. On 64 bits they are constants and the loops
-/// unrolled; on 32 bits one function serves both variants.
-#[cfg_attr(target_pointer_width = "64", inline(always))]
-#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+/// [`SipHash::hash_words`] with `c` and `d` rounds, which are constants and the loops unrolled.
+#[inline(always)]
 fn hash_words(key: &[u64; 2], words: &[u32], c: usize, d: usize) -> u64 {
     let mut state = State::new(key);
     let mut pairs = words.chunks_exact(2);
@@ -113,8 +131,8 @@ impl State {
         self.v0 ^ self.v1 ^ self.v2 ^ self.v3
     }
 
-    /// One SipRound. A processor of 32 bits needs some 60 instructions for it, so there it stays a
-    /// function of its own, called from loops; on 64 bits it is 14 instructions, and inlined.
+    /// One SipRound: 14 instructions, and inlined. A processor of 32 bits needs some 60, so there
+    /// it stays a function of its own, called from loops.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn round(&mut self) {
@@ -175,16 +193,16 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// Random numbers and keys from a [`Seed`]: SipHash-2-4 in counter mode under secret keys.
+/// Random numbers and keys from a [`Seed`]: SipHash-2-4, on 32 bits Chaskey-12, in counter mode under secret keys.
 ///
-/// Without the seed its output is indistinguishable from noise, as far as SipHash is a
+/// Without the seed its output is indistinguishable from noise, as far as that is a
 /// pseudo-random function; with it, everything can be repeated. It is not meant for making keys of
 /// other protocols.
 pub struct Rng {
     /// The two halves of the seed. A key is made under both, so it is as strong as the stronger.
-    halves: [SipHash24; 2],
+    halves: [Maker; 2],
     #[cfg(target_pointer_width = "64")]
-    numbers: SipHash24,
+    numbers: Maker,
     counter: u64,
 }
 
@@ -192,7 +210,7 @@ impl Rng {
     /// Starts the stream of numbers of this seed.
     pub fn new(seed: &Seed) -> Rng {
         let [a, b, c, d] = seed.words();
-        let halves = [SipHash::new(a, b), SipHash::new(c, d)];
+        let halves = [Maker::new(a, b), Maker::new(c, d)];
         Rng {
             #[cfg(target_pointer_width = "64")]
             numbers: numbers(&halves),
@@ -204,7 +222,7 @@ impl Rng {
     /// The key of the stream of numbers. Small machines derive it whenever a number is asked for,
     /// which is seldom.
     #[inline]
-    fn numbers(&self) -> SipHash24 {
+    fn numbers(&self) -> Maker {
         #[cfg(target_pointer_width = "64")]
         return self.numbers.clone();
         #[cfg(not(target_pointer_width = "64"))]
@@ -240,33 +258,62 @@ impl Rng {
     /// A key for one purpose, numbered by the caller. The same purpose always gets the same key of
     /// a seed; the keys of different purposes, and the stream of numbers, tell nothing about each
     /// other.
-    pub fn derive_key(&self, domain: u32) -> SipHash13 {
-        let [k0, k1] = derive(&self.halves, u64::from(domain));
-        SipHash::new(k0, k1)
+    pub fn derive_key(&self, domain: u32) -> WordHash {
+        #[cfg(not(target_pointer_width = "64"))]
+        return derive(&self.halves, u64::from(domain));
+        #[cfg(target_pointer_width = "64")]
+        {
+            let [k0, k1] = derive(&self.halves, u64::from(domain));
+            SipHash::new(k0, k1)
+        }
     }
 
     /// Like [`derive_key`](Rng::derive_key), for a hash whose output goes onto the wire. A purpose
     /// has one key: do not use its number for both.
-    pub fn derive_wire_key(&self, domain: u32) -> SipHash24 {
-        let [k0, k1] = derive(&self.halves, u64::from(domain));
-        SipHash::new(k0, k1)
+    pub fn derive_wire_key(&self, domain: u32) -> Maker {
+        #[cfg(not(target_pointer_width = "64"))]
+        return derive(&self.halves, u64::from(domain));
+        #[cfg(target_pointer_width = "64")]
+        {
+            let [k0, k1] = derive(&self.halves, u64::from(domain));
+            SipHash::new(k0, k1)
+        }
     }
 }
 
 /// The domain of the stream of numbers: beyond any the caller can name.
 const NUMBERS: u64 = 1 << 32;
 
-fn numbers(halves: &[SipHash24; 2]) -> SipHash24 {
+#[cfg(target_pointer_width = "64")]
+fn numbers(halves: &[Maker; 2]) -> Maker {
     let [k0, k1] = derive(halves, NUMBERS);
     SipHash::new(k0, k1)
 }
 
-fn derive([first, second]: &[SipHash24; 2], domain: u64) -> [u64; 2] {
+#[cfg(not(target_pointer_width = "64"))]
+fn numbers(halves: &[Maker; 2]) -> Maker {
+    derive(halves, NUMBERS)
+}
+
+#[cfg(target_pointer_width = "64")]
+fn derive([first, second]: &[Maker; 2], domain: u64) -> [u64; 2] {
     let (low, high) = (domain as u32, (domain >> 32) as u32);
     [0, 1].map(|half| {
         // Different labels: two equal halves must not cancel each other out.
         first.hash_words(&[low, high, half]) ^ second.hash_words(&[low, high, half | 2])
     })
+}
+
+/// The key of a purpose: one half of the seed says 0, the other 2, as where a hash is of 64 bits.
+#[cfg(not(target_pointer_width = "64"))]
+#[inline(never)]
+fn derive([first, second]: &[Maker; 2], domain: u64) -> Chaskey {
+    let (low, high) = (domain as u32, (domain >> 32) as u32);
+    let mut key = first.hash(&[low, high, 0]);
+    for (word, other) in key.iter_mut().zip(second.hash(&[low, high, 2])) {
+        *word ^= other;
+    }
+    Chaskey::with(key)
 }
 
 /// Shows nothing: its state is secret.

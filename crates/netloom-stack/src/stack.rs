@@ -172,7 +172,9 @@ impl Stack {
         Stack::assemble(config, crate::storage::heap_parts(&limits), &seed)
     }
 
-    #[inline(never)]
+    // One caller where there is no heap: the parts are put in their places at once.
+    #[cfg_attr(feature = "alloc", inline(never))]
+    #[cfg_attr(not(feature = "alloc"), inline(always))]
     pub(crate) fn assemble(config: Config, parts: Parts, seed: &Seed) -> Stack {
         let rng = Rng::new(seed);
         let keys = Keys::new(&rng);

@@ -6,7 +6,7 @@ use netloom_wire::{Addr, MacAddr};
 use super::queues::Queues;
 use super::{CacheFull, NUD, Neighbor, NeighborId, NeighborState, NeighborTunables, Resolve};
 use crate::keyed_table::KeyedTable;
-use crate::rand::SipHash13;
+use crate::rand::WordHash;
 
 /// The queue an entry is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl NeighborCache {
 
     /// Keys the hash, so that no neighbour can choose addresses that collide. To be called
     /// before the first use; later calls change nothing.
-    pub fn set_hash_key(&mut self, key: SipHash13) {
+    pub fn set_hash_key(&mut self, key: WordHash) {
         self.entries.set_hash_key(key);
     }
 
