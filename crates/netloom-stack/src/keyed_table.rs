@@ -208,8 +208,15 @@ impl<T: Keyed> KeyedTable<T> {
     }
 
     /// Every slot ever used, in memory order; free ones too, which their owner tells apart.
+    #[cfg(feature = "alloc")]
     pub(crate) fn slots(&self) -> impl Iterator<Item = &T> {
         self.items.iter().take(usize::from(self.end()))
+    }
+
+    /// Every slot, in memory order; free ones too, which their owner tells apart.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &T> {
+        self.items.iter()
     }
 
     /// One past the highest index ever used.

@@ -11,8 +11,10 @@ use crate::log::note;
 use crate::neighbor::{Action, Learn, Neighbor, NeighborId};
 use crate::stack::{Sent, Stack};
 
+/// Header, ARP packet.
+const ARP_REQUEST: usize = 14 + 28;
 /// Header, IPv6 header, solicitation with an option.
-const SOLICITATION_MAX: usize = 14 + 40 + 32;
+const SOLICITATION: usize = 14 + 40 + 32;
 /// How long a solicitation waits that found the device full.
 const RETRY_MICROS: u64 = 10_000;
 
@@ -111,20 +113,20 @@ impl Stack {
             self.drop_output(DropReason::SourceGone);
             return Ok(());
         };
-        let mut frame = [0; SOLICITATION_MAX];
-        let len = match addr.v4_octets() {
-            #[cfg(feature = "ipv4")]
-            Some(_) => crate::arp::request(&mut frame, mac, source, addr, unicast),
-            #[cfg(feature = "ipv6")]
-            None => crate::icmp::solicitation(&mut frame, mac, source, addr, unicast),
-            #[cfg(not(all(feature = "ipv4", feature = "ipv6")))]
-            _ => 0,
+        let len = if addr.is_v4() {
+            ARP_REQUEST
+        } else {
+            SOLICITATION
         };
-        let frame = frame.get(..len).unwrap_or_default();
-        sink.frame(frame.len(), &TxMeta::default(), &mut |out| {
-            for (to, from) in out.iter_mut().zip(frame) {
-                *to = *from;
-            }
+        sink.frame(len, &TxMeta::default(), &mut |frame| {
+            match addr.v4_octets() {
+                #[cfg(feature = "ipv4")]
+                Some(_) => crate::arp::request(frame, mac, source, addr, unicast),
+                #[cfg(feature = "ipv6")]
+                None => crate::icmp::solicitation(frame, mac, source, addr, unicast),
+                #[cfg(not(all(feature = "ipv4", feature = "ipv6")))]
+                _ => 0,
+            };
         })?;
         self.count_sent(sent);
         Ok(())

@@ -11,6 +11,8 @@ use crate::counters::{DropReason, Layer};
 use crate::list::{Kind, Ref};
 use crate::neighbor::Resolve;
 use crate::packet::PacketKind;
+#[cfg(feature = "ethernet")]
+use crate::route::GROUPS;
 use crate::stack::{Sent, Stack};
 
 /// What stands in front of an IP packet on its link.
@@ -283,7 +285,12 @@ impl Stack {
         #[cfg(feature = "ethernet")]
         {
             let src = interface.mac;
-            let dst = match self.group_mac(iface, next_hop) {
+            let group = if GROUPS {
+                self.group_mac(iface, next_hop)
+            } else {
+                None
+            };
+            let dst = match group {
                 Some(mac) => mac,
                 None => {
                     match self.neighbors.resolve(

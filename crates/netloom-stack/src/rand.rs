@@ -7,6 +7,10 @@
 use core::fmt;
 
 #[cfg(any(test, not(target_pointer_width = "64")))]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(dead_code, unreachable_pub, reason = "tested here, used on 32 bits")
+)]
 mod chaskey;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,13 @@
 /// and gateways: the longest prefix is taken.
 const ROUTES: bool = cfg!(feature = "routes");
 
+/// Whether anything is sent to groups: TCP speaks to one at a time.
+pub(crate) const GROUPS: bool = cfg!(any(
+    feature = "udp",
+    feature = "ipv6",
+    feature = "icmp-errors"
+));
+
 use netloom_wire::{Addr, Cidr};
 
 use crate::memory::Mem;
@@ -293,7 +300,7 @@ impl RouteTable {
     ///
     /// `None`: there is no route to the host.
     pub fn lookup(&self, dst: &Addr, scope_iface: Option<u8>) -> Option<RouteHit> {
-        if dst.is_multicast() || dst.is_broadcast() {
+        if GROUPS && (dst.is_multicast() || dst.is_broadcast()) {
             //= https://www.rfc-editor.org/rfc/rfc4861#section-5.2
             //# For multicast packets, the next-hop is always
             //# the (multicast) destination address and is considered to be on-link.

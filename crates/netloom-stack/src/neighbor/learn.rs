@@ -28,6 +28,9 @@ impl NeighborCache {
         if !addr.is_unicast() || mac.is_some_and(|mac| !mac.is_unicast()) {
             return None;
         }
+        if !NUD {
+            return self.believe(now, iface, addr, mac?, how);
+        }
         let Some(index) = self.entries.lookup(iface, addr) else {
             self.create_stale(now, iface, addr, mac?, how);
             return None;
@@ -43,22 +46,59 @@ impl NeighborCache {
         None
     }
 
+    /// [`learn`](Self::learn) where what is told is believed for its time, from whom ever it comes.
+    fn believe(
+        &mut self,
+        now: Instant,
+        iface: u8,
+        addr: &Addr,
+        mac: MacAddr,
+        how: Learn,
+    ) -> Option<NeighborId> {
+        let index = match self.entries.lookup(iface, addr) {
+            Some(index) => index,
+            None if how.creates() => self.make_room(iface, addr)?,
+            None => return None,
+        };
+        let entry = self.entries.get_mut(index)?;
+        if entry.state == NeighborState::Static {
+            return None;
+        }
+        // That of a new entry too, in which nobody waits.
+        let resolved = entry.mac().is_none();
+        entry.mac = mac;
+        entry.state = NeighborState::Reachable;
+        entry.confirmed = now;
+        entry.used_at = tick(now).wrapping_sub(1);
+        if cfg!(feature = "ipv6") {
+            entry.router = router_after(entry.router, how);
+        }
+        resolved.then(|| NeighborId(self.entries.id(index)))
+    }
+
+    /// A new entry, if need be in the place of one that nobody waits in.
+    fn make_room(&mut self, iface: u8, addr: &Addr) -> Option<u16> {
+        match self.entries.insert(iface, addr) {
+            None if self.evict(Queue::Cold) => self.entries.insert(iface, addr),
+            made => made,
+        }
+    }
+
     /// An entry that had no address gets one.
     fn answer(&mut self, now: Instant, index: u16, mac: MacAddr, how: Learn) -> Option<NeighborId> {
         //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.5
         //# If the advertisement's Solicited flag is set, the state of the
         //# entry is set to REACHABLE; otherwise, it is set to STALE.
-        let solicited = !NUD
-            || matches!(
-                how,
-                Learn::Reply {
-                    solicited: true,
-                    ..
-                }
-            );
+        let solicited = matches!(
+            how,
+            Learn::Reply {
+                solicited: true,
+                ..
+            }
+        );
         self.change(index, |entry| {
             // Whoever asked for it is about to send to it. A failed entry has no such user.
-            entry.used = NUD && entry.state == NeighborState::Incomplete;
+            entry.used = entry.state == NeighborState::Incomplete;
             entry.used_at = tick(now).wrapping_sub(1);
             entry.mac = mac;
             entry.state = if solicited {
@@ -77,16 +117,6 @@ impl NeighborCache {
         let Some(entry) = self.entries.get(index) else {
             return;
         };
-        if !NUD {
-            if let Some(mac) = mac {
-                self.change(index, |entry| {
-                    entry.mac = mac;
-                    entry.state = NeighborState::Reachable;
-                    entry.confirmed = now;
-                });
-            }
-            return;
-        }
         let differs = mac.is_some_and(|mac| mac != entry.mac);
         #[cfg(feature = "ipv6")]
         let (was_router, key) = (entry.router, (entry.iface, entry.addr));
@@ -141,38 +171,19 @@ impl NeighborCache {
 
     /// Somebody unknown has told us their address.
     fn create_stale(&mut self, now: Instant, iface: u8, addr: &Addr, mac: MacAddr, how: Learn) {
-        match how {
-            //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.5
-            //# If no entry exists, the advertisement SHOULD be silently discarded.
-            Learn::Reply { .. } | Learn::Gratuitous => return,
-            //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.3
-            //# If an entry does not already exist, the
-            //# node SHOULD create a new one and set its reachability state to STALE
-            //# as specified in Section 7.3.3.
-            Learn::Request
-            | Learn::NdSolicitation
-            | Learn::RouterSolicitation
-            | Learn::RouterAdvertisement
-            | Learn::Redirect { .. } => {}
+        if !how.creates() {
+            return;
         }
         // Unused entries only ever displace one another: a flood of requests costs no neighbour
         // in use its place.
-        if NUD && self.cold() >= self.share() {
+        if self.cold() >= self.share() {
             self.evict(Queue::Cold);
         }
-        let inserted = match self.entries.insert(iface, addr) {
-            Some(index) => Some(index),
-            None if self.evict(Queue::Cold) => self.entries.insert(iface, addr),
-            None => None,
+        let Some(index) = self.make_room(iface, addr) else {
+            return;
         };
-        let Some(index) = inserted else { return };
         self.change(index, |entry| {
-            entry.state = if NUD {
-                NeighborState::Stale
-            } else {
-                entry.confirmed = now;
-                NeighborState::Reachable
-            };
+            entry.state = NeighborState::Stale;
             entry.mac = mac;
             // So that its first use, even within the same tick, is noticed.
             entry.used_at = tick(now).wrapping_sub(1);
@@ -191,6 +202,26 @@ impl NeighborCache {
     #[cfg(feature = "ipv6")]
     pub fn take_lost_router(&mut self) -> Option<(u8, Addr)> {
         self.lost_router.take()
+    }
+}
+
+impl Learn {
+    /// Whether who is not known yet becomes known by it.
+    fn creates(self) -> bool {
+        match self {
+            //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.5
+            //# If no entry exists, the advertisement SHOULD be silently discarded.
+            Learn::Reply { .. } | Learn::Gratuitous => false,
+            //= https://www.rfc-editor.org/rfc/rfc4861#section-7.2.3
+            //# If an entry does not already exist, the
+            //# node SHOULD create a new one and set its reachability state to STALE
+            //# as specified in Section 7.3.3.
+            Learn::Request
+            | Learn::NdSolicitation
+            | Learn::RouterSolicitation
+            | Learn::RouterAdvertisement
+            | Learn::Redirect { .. } => true,
+        }
     }
 }
 

@@ -72,8 +72,7 @@ impl NeighborCache {
                 && entry.deadline <= now
                 && iface.is_none_or(|iface| iface == entry.iface)
         };
-        let at = self.entries.slots().position(due)?;
-        u16::try_from(at).ok()
+        self.entries.slots().position(due).map(|at| at as u16)
     }
 
     /// When [`poll`](Self::poll) will next have something to do.

@@ -29,6 +29,11 @@ use crate::tcp::slot::TcpSlot;
 /// not to starve the others. With segmentation offload one super-segment is a turn.
 pub(super) const QUANTUM: usize = 16;
 
+/// The tag of a connection whose next hop has failed, until its turn: what it wants to send then is
+/// lost.
+#[cfg(not(feature = "alloc"))]
+const HOP_FAILED: u16 = 1;
+
 /// The largest payload of a super-segment: the headers must fit 64 KiB with it.
 pub(super) const GSO_HEADERS: u32 = 40 + 60 + 14;
 
@@ -44,6 +49,15 @@ impl Stack {
         sent: &mut Sent,
     ) -> Turn {
         let gso_max = caps.gso_max.saturating_sub(GSO_HEADERS);
+        #[cfg(not(feature = "alloc"))]
+        let mut hop_failed = match self.tables.connections.get_mut(index) {
+            Some(slot) => core::mem::take(&mut slot.links.tag) == HOP_FAILED,
+            None => false,
+        };
+        #[cfg_attr(
+            not(target_pointer_width = "64"),
+            expect(unused_mut, reason = "it is asked for again")
+        )]
         let mut link = self.begin_turn(iface, index, caps.mtu);
         for _ in 0..QUANTUM {
             let Some(slot) = self.tables.connections.get_mut(index) else {
@@ -69,6 +83,11 @@ impl Stack {
                     return Turn::Done;
                 }
             };
+            #[cfg(not(feature = "alloc"))]
+            if core::mem::take(&mut hop_failed) {
+                self.lose(index, &plan, gso_max, DropReason::NeighborFailed);
+                continue;
+            }
             let result = match &link {
                 Some(link) => {
                     let conn = &mut slot.conn;
@@ -82,7 +101,11 @@ impl Stack {
                         };
                         let env = self.clock.env(&self.tunables.tcp, gso_max);
                         let (conn, mut io) = (&mut slot.conn, slot.buffers.io());
-                        let found = link.insert(found);
+                        // On 32 bits it is asked for again: to remember it is dear there.
+                        #[cfg(target_pointer_width = "64")]
+                        let found = &*link.insert(found);
+                        #[cfg(not(target_pointer_width = "64"))]
+                        let found = &found;
                         emit(ip, ports, conn, &mut io, &env, &plan, found, caps, sink)
                     }
                     Ok(Hop::Wait(id)) => {
@@ -285,18 +308,25 @@ impl Stack {
             return;
         };
         let iface = slot.iface;
+        #[cfg(feature = "alloc")]
         let env = self.clock.env(&self.tunables.tcp, 0);
         // An attempt to connect ends here, as with EHOSTUNREACH elsewhere; an open connection
         // only hears of it, and its data counts as lost.
         let outcome = slot.conn.next_hop_failed();
+        #[cfg(feature = "alloc")]
         let plan = match slot.conn.next(&env, &slot.buffers.io()) {
             Next::Send(plan) => Some(plan),
             Next::Fire(_) | Next::Wait(_) => None,
         };
+        #[cfg(not(feature = "alloc"))]
+        {
+            slot.links.tag = HOP_FAILED;
+        }
         self.apply(index, &outcome);
         if outcome.ended() {
             return;
         }
+        #[cfg(feature = "alloc")]
         if let Some(plan) = plan {
             self.lose(index, &plan, 0, DropReason::NeighborFailed);
         }
