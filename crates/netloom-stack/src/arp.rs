@@ -4,9 +4,12 @@ use netloom_wire::arp::{ArpOperation, ArpRepr, ArpView};
 use netloom_wire::{Addr, EtherType, EthernetRepr, MacAddr};
 
 use crate::counters::DropReason;
+#[cfg(feature = "hold")]
 use crate::error::Error;
+#[cfg(feature = "hold")]
 use crate::event::IfaceId;
 use crate::neighbor::Learn;
+#[cfg(feature = "hold")]
 use crate::packet::PacketKind;
 use crate::stack::Stack;
 
@@ -88,6 +91,11 @@ impl Stack {
         }
         if view.operation() == ArpOperation::Request {
             let reply = ArpRepr::parse(&view).reply(mac);
+            #[cfg(not(feature = "alloc"))]
+            if self.answer_arp(sender_mac, &reply) {
+                return Ok(());
+            }
+            #[cfg(feature = "hold")]
             self.send_arp(iface, sender_mac, &reply)
                 .map_err(|_| DropReason::ArpNoMemory)?;
         }
@@ -95,6 +103,7 @@ impl Stack {
     }
 
     /// Queues an ARP packet.
+    #[cfg(feature = "hold")]
     pub(crate) fn send_arp(
         &mut self,
         iface: u8,
@@ -118,6 +127,7 @@ impl Stack {
     /// [`Error::NoSuchInterface`] if it is not an Ethernet interface;
     /// [`Error::InvalidArgument`] if the address is not an IPv4 unicast address;
     /// [`Error::OutOfMemory`] if there is no room for the packet now.
+    #[cfg(feature = "hold")]
     pub fn arp_probe(&mut self, iface: IfaceId, addr: Addr) -> Result<(), Error> {
         //= https://www.rfc-editor.org/rfc/rfc5227#section-2.1.1
         //# The client MUST fill in the 'sender hardware
@@ -133,10 +143,12 @@ impl Stack {
     ///
     /// # Errors
     /// As [`arp_probe`](Stack::arp_probe).
+    #[cfg(feature = "hold")]
     pub fn arp_announce(&mut self, iface: IfaceId, addr: Addr) -> Result<(), Error> {
         self.arp_claim(iface, addr, addr)
     }
 
+    #[cfg(feature = "hold")]
     fn arp_claim(&mut self, iface: IfaceId, sender: Addr, addr: Addr) -> Result<(), Error> {
         if !addr.is_v4() || !addr.is_unicast() {
             return Err(Error::InvalidArgument);

@@ -237,7 +237,7 @@ fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
 /// Compares the tuple of every item there is.
 #[cfg(not(feature = "alloc"))]
 fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
-    let found = match protocol {
+    let found: Option<(Kind, usize)> = match protocol {
         #[cfg(feature = "tcp")]
         TCP => {
             let connections = &mut tables.connections.items();

@@ -23,9 +23,11 @@ use errors::quote;
 #[cfg(all(feature = "ipv6", feature = "ethernet"))]
 pub(crate) use v6::solicitation;
 
+#[cfg(feature = "alloc")]
 use crate::output::IpHeader;
 
 /// An echo reply that is made of the frame its request came in.
+#[cfg(feature = "alloc")]
 #[derive(Clone, Copy)]
 pub(crate) struct ReplyInPlace {
     pub(crate) ip: IpHeader,

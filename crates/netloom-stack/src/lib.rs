@@ -114,6 +114,8 @@ extern crate std;
 pub mod address;
 pub mod address_selection;
 mod addresses;
+#[cfg(not(feature = "alloc"))]
+mod answer;
 #[cfg(all(feature = "ethernet", feature = "ipv4"))]
 mod arp;
 #[cfg(feature = "acd")]
@@ -148,6 +150,7 @@ pub mod neighbor;
 #[cfg(feature = "ethernet")]
 mod neighbors;
 mod output;
+#[cfg(feature = "hold")]
 mod packet;
 mod path;
 pub mod rand;

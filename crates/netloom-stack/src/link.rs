@@ -1,5 +1,6 @@
 //! Frames in: Ethernet II or bare IP packets.
 
+#[cfg(feature = "alloc")]
 use core::cell::Cell;
 
 use netloom_driver::RxMeta;
@@ -7,6 +8,7 @@ use netloom_driver::RxMeta;
 use netloom_wire::{EtherType, EthernetView, MacAddr, WireError};
 
 use crate::counters::{DropReason, Layer};
+#[cfg(feature = "alloc")]
 use crate::icmp::ReplyInPlace;
 use crate::stack::Stack;
 
@@ -18,6 +20,7 @@ pub(crate) struct Arrival<'a> {
     /// reset or an ICMP error (RFC 1122 §3.2.2, §4.2.3.10).
     pub(crate) link_group: bool,
     /// Where an echo reply is noted that can be made of the frame itself: `None` if it cannot.
+    #[cfg(feature = "alloc")]
     pub(crate) echo: Option<&'a Cell<Option<ReplyInPlace>>>,
     /// The handler of flows, if the packet came to [`Flows`](crate::flow::Flows).
     #[cfg(feature = "flows")]
@@ -51,18 +54,26 @@ impl Stack {
         iface: u8,
         frame: &[u8],
         meta: &RxMeta,
-        echo: Option<&Cell<Option<ReplyInPlace>>>,
+        #[cfg(feature = "alloc")] echo: Option<&Cell<Option<ReplyInPlace>>>,
     ) -> Result<(), DropReason> {
         let interface = self.interface(iface).ok_or(DropReason::NoInterface)?;
         #[cfg(feature = "ethernet")]
         if interface.ethernet {
             let mac = interface.mac;
-            return self.ethernet_input(iface, mac, frame, meta, echo);
+            return self.ethernet_input(
+                iface,
+                mac,
+                frame,
+                meta,
+                #[cfg(feature = "alloc")]
+                echo,
+            );
         }
         let _ = interface;
         let arrival = Arrival {
             iface,
             link_group: false,
+            #[cfg(feature = "alloc")]
             echo,
             #[cfg(feature = "flows")]
             flow: None,
@@ -80,7 +91,7 @@ impl Stack {
         mac: MacAddr,
         frame: &[u8],
         meta: &RxMeta,
-        echo: Option<&Cell<Option<ReplyInPlace>>>,
+        #[cfg(feature = "alloc")] echo: Option<&Cell<Option<ReplyInPlace>>>,
     ) -> Result<(), DropReason> {
         let view = ethernet_view(frame).map_err(|_| DropReason::LinkTruncated)?;
         let dst = view.dst();
@@ -101,10 +112,19 @@ impl Stack {
         if vlan.is_some_and(|tag| tag.id != 0) {
             return Err(DropReason::UnknownVlan);
         }
+        #[cfg(not(feature = "alloc"))]
+        {
+            self.answer.to = view.src();
+            #[cfg(feature = "vlan")]
+            if vlan.is_some() {
+                self.give_up_answer();
+            }
+        }
         let arrival = Arrival {
             iface,
             link_group,
             // An answer is sent without a tag.
+            #[cfg(feature = "alloc")]
             echo: echo.filter(|_| vlan.is_none()),
             #[cfg(feature = "flows")]
             flow: None,

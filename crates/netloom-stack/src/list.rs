@@ -38,6 +38,7 @@ impl Kind {
         Kind::HalfOpen,
         #[cfg(feature = "udp")]
         Kind::Udp,
+        #[cfg(feature = "hold")]
         Kind::Packet,
         Kind::Listener,
     ];

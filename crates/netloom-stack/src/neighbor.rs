@@ -343,4 +343,5 @@ impl core::fmt::Display for CacheFull {
 impl core::error::Error for CacheFull {}
 
 #[cfg(test)]
+#[cfg(feature = "ipv6")]
 mod tests;

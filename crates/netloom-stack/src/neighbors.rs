@@ -136,6 +136,7 @@ impl Stack {
     fn fail_waiting(&mut self, id: NeighborId) {
         while let Some(item) = self.pop_waiting(id) {
             match item.kind() {
+                #[cfg(feature = "hold")]
                 Some(Kind::Packet) => {
                     #[cfg(feature = "udp")]
                     self.held_datagram_failed(item.index());

@@ -10,6 +10,7 @@ use netloom_wire::{Addr, protocol};
 use crate::counters::{DropReason, Layer};
 use crate::list::{Kind, Ref};
 use crate::neighbor::Resolve;
+#[cfg(feature = "hold")]
 use crate::packet::PacketKind;
 #[cfg(feature = "ethernet")]
 use crate::route::GROUPS;
@@ -330,6 +331,7 @@ impl Stack {
     /// Makes an IP packet that belongs to no connection or socket and puts it where it waits to
     /// be sent. `parts` are its transport part, the checksum complete. `scope` is the interface
     /// for link-local destinations.
+    #[cfg(feature = "hold")]
     pub(crate) fn send_packet(
         &mut self,
         ip: &IpHeader,
@@ -351,6 +353,7 @@ impl Stack {
     }
 
     /// Makes an IP packet for a neighbour on an interface, whatever the routes say.
+    #[cfg(feature = "hold")]
     pub(crate) fn send_packet_on(
         &mut self,
         iface: u8,
@@ -374,6 +377,7 @@ impl Stack {
     }
 
     /// Puts a packet where it waits to be sent, if there is memory for it.
+    #[cfg(feature = "hold")]
     pub(crate) fn hold(
         &mut self,
         iface: u8,
@@ -409,6 +413,7 @@ impl Stack {
         sent: &mut Sent,
     ) -> bool {
         match item.kind() {
+            #[cfg(feature = "hold")]
             Some(Kind::Packet) => {
                 cold_path();
                 self.send_held(iface, item, caps, sink, sent)
@@ -419,6 +424,7 @@ impl Stack {
         }
     }
 
+    #[cfg(feature = "hold")]
     #[cfg_attr(target_pointer_width = "64", inline(never))]
     fn send_held(
         &mut self,
@@ -474,6 +480,7 @@ impl Stack {
     }
 
     /// Gives up a packet that was held for sending.
+    #[cfg(feature = "hold")]
     pub(crate) fn drop_held(&mut self, index: u32, reason: DropReason) {
         self.tables.packets.remove(index);
         self.counters.unhold(Layer::Output);

@@ -1,5 +1,6 @@
 //! The stack: what it is made of, and the five calls that drive it.
 
+#[cfg(feature = "alloc")]
 use core::cell::Cell;
 
 use netloom_driver::{Driver, FrameSink, Instant, RxMeta};
@@ -16,6 +17,7 @@ use crate::error::Error;
 #[cfg(feature = "events")]
 use crate::event::Event;
 use crate::event::IfaceId;
+#[cfg(feature = "alloc")]
 use crate::icmp::ReplyInPlace;
 #[cfg(feature = "icmp-errors")]
 use crate::icmp::error_limit::ErrorLimit;
@@ -79,6 +81,9 @@ pub struct Stack {
     /// Counts what was put on lists: who was put there earlier comes first.
     #[cfg(not(feature = "alloc"))]
     pub(crate) turn: u32,
+    /// The answer to the frame that is taken in.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) answer: crate::answer::Answer,
     #[cfg(feature = "tcp")]
     pub(crate) tcp: TcpState,
     #[cfg(feature = "udp")]
@@ -197,6 +202,8 @@ impl Stack {
             events: List::EMPTY,
             #[cfg(not(feature = "alloc"))]
             turn: 0,
+            #[cfg(not(feature = "alloc"))]
+            answer: crate::answer::Answer::NONE,
             #[cfg(feature = "tcp")]
             tcp: parts.tcp,
             #[cfg(feature = "udp")]
@@ -330,15 +337,24 @@ impl Stack {
     /// that acknowledgements are aggregated (RFC 9293 §3.10.7.4, MUST-58 and MUST-59).
     #[doc(alias = "RecvEth")]
     #[doc(alias = "l3_rx")]
+    #[cfg(feature = "hold")]
     pub fn receive(&mut self, now: Instant, iface: IfaceId, frame: &[u8], meta: &RxMeta) {
         self.clock.advance(now);
-        self.input(iface.0, frame, meta, None);
+        self.input(
+            iface.0,
+            frame,
+            meta,
+            #[cfg(feature = "alloc")]
+            None,
+        );
     }
 
-    /// [`receive`](Stack::receive) of a frame in memory that it can be answered in. Returns the
-    /// length of the answer that now stands there, to be sent at once; 0 if there is none there.
+    /// Takes in a frame, as [`receive`](Stack::receive) does, in memory that it can be answered in.
+    /// Returns the length of the answer that now stands there, to be sent at once; 0 if there is none
+    /// there.
     ///
-    /// So are echo requests answered, which need no memory then: on lent memory there is little.
+    /// So are echo requests answered, which need no memory then: on lent memory there is little. Where
+    /// there is no heap, so is all else that neither a connection nor a socket answers.
     pub fn receive_answering(
         &mut self,
         now: Instant,
@@ -347,18 +363,28 @@ impl Stack {
         meta: &RxMeta,
     ) -> usize {
         self.clock.advance(now);
-        let echo = Cell::new(None);
-        self.input(iface.0, frame, meta, Some(&echo));
-        match echo.take() {
-            #[cfg(any(feature = "ipv4", feature = "ipv6"))]
-            Some(reply) => self.reply_in_place(iface.0, frame, &reply),
-            #[cfg(not(any(feature = "ipv4", feature = "ipv6")))]
-            Some(_) => 0,
-            None => 0,
+        #[cfg(feature = "alloc")]
+        {
+            let echo = Cell::new(None);
+            self.input(iface.0, frame, meta, Some(&echo));
+            match echo.take() {
+                #[cfg(any(feature = "ipv4", feature = "ipv6"))]
+                Some(reply) => self.reply_in_place(iface.0, frame, &reply),
+                #[cfg(not(any(feature = "ipv4", feature = "ipv6")))]
+                Some(_) => 0,
+                None => 0,
+            }
+        }
+        #[cfg(not(feature = "alloc"))]
+        {
+            self.begin_answer(frame);
+            self.input(iface.0, frame, meta);
+            self.finish_answer(iface.0, frame)
         }
     }
 
-    /// Hands over every frame a device has; returns how many there were.
+    /// Hands over every frame a device has; returns how many there were. Without the feature `hold` the
+    /// device must be one that [answers](Driver::receive_answering).
     pub fn receive_all(
         &mut self,
         now: Instant,
@@ -377,13 +403,26 @@ impl Stack {
                 target_pointer_width = "64"
             ))]
             None => driver.receive_into(&mut Taking::new(self, iface)),
-            #[cfg(not(all(
-                feature = "alloc",
-                feature = "gather",
-                feature = "tcp",
-                target_pointer_width = "64"
-            )))]
-            None => driver.receive(&mut |frame, meta| self.input(iface.0, frame, meta, None)),
+            #[cfg(all(
+                feature = "hold",
+                not(all(
+                    feature = "alloc",
+                    feature = "gather",
+                    feature = "tcp",
+                    target_pointer_width = "64"
+                ))
+            ))]
+            None => driver.receive(&mut |frame, meta| {
+                self.input(
+                    iface.0,
+                    frame,
+                    meta,
+                    #[cfg(feature = "alloc")]
+                    None,
+                );
+            }),
+            #[cfg(not(feature = "hold"))]
+            None => 0,
         }
     }
 
@@ -393,12 +432,19 @@ impl Stack {
         iface: u8,
         frame: &[u8],
         meta: &RxMeta,
-        echo: Option<&Cell<Option<ReplyInPlace>>>,
+        #[cfg(feature = "alloc")] echo: Option<&Cell<Option<ReplyInPlace>>>,
     ) {
         #[cfg(feature = "flows")]
         self.share_budget();
         self.counters.receive(Layer::Link);
-        match self.link_input(iface, frame, meta, echo) {
+        let result = self.link_input(
+            iface,
+            frame,
+            meta,
+            #[cfg(feature = "alloc")]
+            echo,
+        );
+        match result {
             Ok(()) => self.counters.deliver(Layer::Link),
             Err(reason) => {
                 note!(trace, "frame dropped: {}", reason.name());

@@ -20,6 +20,7 @@ use crate::memory::slab::{Item, Slab};
 use crate::neighbor::{Neighbor, NeighborCache};
 #[cfg(feature = "alloc")]
 use crate::packet::Granule;
+#[cfg(feature = "hold")]
 use crate::packet::{Packet, Packets};
 use crate::route::{Route, RouteTable};
 use crate::stack::Parts;
@@ -48,6 +49,7 @@ const HEAP_WATCHES: usize = 64;
 #[cfg(feature = "icmp-errors")]
 const DESTINATIONS: usize = 2;
 /// Answers and waiting datagrams; without a heap in the program, pieces of them, of 124 bytes each.
+#[cfg(feature = "hold")]
 const PACKETS: usize = if cfg!(feature = "alloc") { 4 } else { 5 };
 /// Pieces of them, of 124 bytes each.
 #[cfg(feature = "alloc")]
@@ -120,6 +122,7 @@ pub struct Storage<
     destinations: [Destination; DESTINATIONS],
     #[cfg(feature = "acd")]
     arp_watches: [Watch; WATCHES],
+    #[cfg(feature = "hold")]
     packets: [Packet; PACKETS],
     #[cfg(feature = "alloc")]
     granules: [Granule; GRANULES],
@@ -163,6 +166,7 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
             destinations: [const { Destination::EMPTY }; DESTINATIONS],
             #[cfg(feature = "acd")]
             arp_watches: [Watch::EMPTY; WATCHES],
+            #[cfg(feature = "hold")]
             packets: [const { Packet::EMPTY }; PACKETS],
             #[cfg(feature = "alloc")]
             granules: [const { Granule::EMPTY }; GRANULES],
@@ -204,6 +208,7 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
             destinations,
             #[cfg(feature = "acd")]
             arp_watches,
+            #[cfg(feature = "hold")]
             packets,
             #[cfg(feature = "alloc")]
             granules,
@@ -248,7 +253,7 @@ impl<const TCP: usize, const LISTEN: usize, const UDP: usize, const RX: usize, c
                 flows: Slab::empty(),
                 #[cfg(feature = "alloc")]
                 packets: Packets::new(Slab::lent(packets), Slab::lent(granules)),
-                #[cfg(not(feature = "alloc"))]
+                #[cfg(all(feature = "hold", not(feature = "alloc")))]
                 packets: Packets::new(Slab::lent(packets)),
             },
             demux: Demux::scan(),

@@ -6,6 +6,7 @@ use crate::deadlines::Truth;
 use crate::list::{Kind, Links, Ref};
 #[cfg(any(feature = "tcp", feature = "udp"))]
 use crate::memory::slab::Slab;
+#[cfg(feature = "hold")]
 use crate::packet::Packets;
 #[cfg(feature = "tcp")]
 use crate::tcp::{HalfOpenEntry, Listener, TcpSlot, TimeWaitEntry};
@@ -26,6 +27,7 @@ pub(crate) struct Tables {
     pub(crate) udp: Slab<UdpSlot>,
     #[cfg(feature = "flows")]
     pub(crate) flows: Slab<crate::flow::FlowSlot>,
+    #[cfg(feature = "hold")]
     pub(crate) packets: Packets,
 }
 
@@ -51,6 +53,9 @@ macro_rules! links {
             (Kind::Udp, false) => Some($($borrow)+ $tables.udp.$get(index)?.links),
             #[cfg(feature = "udp")]
             (Kind::Udp, true) => Some($($borrow)+ $tables.udp.$get(index)?.news),
+            #[cfg(not(feature = "hold"))]
+            (Kind::Packet, false) => None,
+            #[cfg(feature = "hold")]
             (Kind::Packet, false) => Some($($borrow)+ $tables.packets.packets.$get(index)?.links),
             (Kind::HalfOpen | Kind::TimeWait | Kind::Packet, true)
             | (Kind::Listener, false)

@@ -52,6 +52,8 @@ pub(crate) use buffers::BufferPool;
 pub(crate) use fast::PlainTurn;
 #[cfg(feature = "flows")]
 pub(crate) use input::drop_reason;
+#[cfg(not(feature = "alloc"))]
+pub(crate) use input::reply_head;
 pub(crate) use listener::Listener;
 #[cfg(all(feature = "alloc", feature = "gather", target_pointer_width = "64"))]
 pub(crate) use placed::Taking;

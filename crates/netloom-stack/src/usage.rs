@@ -31,6 +31,7 @@ impl Stack {
     /// What the stack holds now. Looks at every connection and UDP socket.
     pub fn usage(&self) -> Usage {
         let mut usage = Usage {
+            #[cfg(feature = "hold")]
             packets: self.tables.packets.len(),
             ..Usage::default()
         };

@@ -128,7 +128,8 @@ impl Stack {
         let limit = u16::from(self.tunables.neigh_unres_qlen);
         // Connections cost nothing while they wait and are bounded by their number; packets
         // are bounded here.
-        let full = |count| count >= limit && item.kind() == Some(Kind::Packet);
+        let full =
+            |count| cfg!(feature = "hold") && count >= limit && item.kind() == Some(Kind::Packet);
         if self.neighbors.get(id).is_none_or(|n| full(n.waiting_count)) {
             return false;
         }

@@ -330,6 +330,7 @@ impl Stack {
         let arrival = Arrival {
             iface: IfaceId::FIRST.0,
             link_group: false,
+            #[cfg(feature = "alloc")]
             echo: None,
             flow: Some(calls),
             meta,

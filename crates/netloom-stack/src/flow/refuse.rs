@@ -96,6 +96,7 @@ impl Stack {
         let arrival = Arrival {
             iface: self.flow_iface(),
             link_group: false,
+            #[cfg(feature = "alloc")]
             echo: None,
             flow: None,
             meta: &meta,

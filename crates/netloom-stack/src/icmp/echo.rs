@@ -3,10 +3,15 @@
 use netloom_wire::checksum::Sum;
 
 use crate::counters::{DropReason, count};
+#[cfg(feature = "alloc")]
 use crate::icmp::ReplyInPlace;
 use crate::ip::Packet;
-use crate::output::{IpHeader, LinkHeader};
-use crate::stack::{Sent, Stack};
+use crate::output::IpHeader;
+#[cfg(feature = "alloc")]
+use crate::output::LinkHeader;
+#[cfg(feature = "alloc")]
+use crate::stack::Sent;
+use crate::stack::Stack;
 
 impl Stack {
     /// Answers an echo request: the same data back.
@@ -54,24 +59,35 @@ impl Stack {
         let [high, low] = start.add(&[reply_type, 0]).add(body).finish().to_be_bytes();
         let head = [reply_type, 0, high, low];
         let arrival = packet.arrival;
-        // Headers of the same length: the message already lies where the reply's must.
-        let in_place = packet.whole.len() == ip.len().wrapping_add(message.len());
-        match arrival.echo {
-            Some(echo) if in_place => echo.set(Some(ReplyInPlace {
-                ip,
-                head,
-                len: message.len() as u16,
-            })),
-            Some(_) | None => self
-                .send_packet(&ip, Some(arrival.iface), [&head, body])
-                .map_err(|_| DropReason::IcmpNoMemory)?,
+        #[cfg(not(feature = "alloc"))]
+        let answered =
+            self.answer_message(arrival.iface, &ip, head, body.len(), packet.whole.len());
+        #[cfg(feature = "alloc")]
+        let answered = match arrival.echo {
+            // Headers of the same length: the message already lies where the reply's must.
+            Some(echo) if packet.whole.len() == ip.len().wrapping_add(message.len()) => {
+                echo.set(Some(ReplyInPlace {
+                    ip,
+                    head,
+                    len: message.len() as u16,
+                }));
+                true
+            }
+            Some(_) | None => false,
+        };
+        #[cfg(feature = "hold")]
+        if !answered {
+            self.send_packet(&ip, Some(arrival.iface), [&head, body])
+                .map_err(|_| DropReason::IcmpNoMemory)?;
         }
+        let _ = answered;
         count!(self, icmp_echo_replies);
         Ok(())
     }
 
     /// Makes a frame that brought an echo request the frame of its reply, back to the station it
     /// came from; returns its length.
+    #[cfg(feature = "alloc")]
     pub(crate) fn reply_in_place(
         &mut self,
         iface: u8,

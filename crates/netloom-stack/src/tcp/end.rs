@@ -94,18 +94,29 @@ impl Stack {
         let Some(slot) = self.tables.connections.get_mut(index) else {
             return;
         };
+        #[cfg(feature = "hold")]
         let tuple = slot.tuple;
         if slot.flags.has(Flags::ENDED) {
             return;
         }
-        let reset = slot.conn.reset_now();
-        if !matches!(
+        let removed = matches!(
             reason,
             CloseReason::AddressRemoved | CloseReason::InterfaceRemoved
-        ) {
-            if let Some(reset) = reset {
-                self.send_reply(&tuple, None, &reset.into());
+        );
+        // Without a place for the RST to wait at the connection sends it itself, in its turn.
+        #[cfg(not(feature = "hold"))]
+        if !removed {
+            let (iface, outcome) = (slot.iface, slot.conn.abort_with(reason));
+            slot.reason = Some(reason);
+            self.apply(index, &outcome);
+            if !outcome.ended() {
+                self.owe_connection(iface, index);
             }
+            return;
+        }
+        #[cfg(feature = "hold")]
+        if let Some(reset) = slot.conn.reset_now().filter(|_| !removed) {
+            self.send_reply(&tuple, None, &reset.into());
         }
         self.end(index, End::Closed(reason));
     }

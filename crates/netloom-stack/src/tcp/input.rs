@@ -3,6 +3,7 @@
 use netloom_driver::RxChecksum;
 use netloom_tcp::{Discard, IcmpError, News, Outcome, Reply, Segment, SeqNum, closed};
 use netloom_wire::hint::cold_path;
+#[cfg(feature = "hold")]
 use netloom_wire::tcp::{MAX_HEADER_LEN, set_checksum};
 use netloom_wire::{TcpHeader, TcpView, protocol};
 
@@ -15,7 +16,9 @@ use crate::ip::Packet;
 #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
 use crate::list::List;
 use crate::list::{Kind, Ref};
-use crate::output::{IpHeader, TransportHeader, transport_checksum};
+use crate::output::IpHeader;
+#[cfg(feature = "hold")]
+use crate::output::{TransportHeader, transport_checksum};
 use crate::stack::Stack;
 use crate::tcp::output::{TcpHead, epoch};
 use crate::tcp::slot::Flags;
@@ -179,13 +182,21 @@ impl Stack {
         if reply.flags.rst() {
             count!(self, tcp_resets_sent);
         }
-        let head = reply_head(tuple, reply);
-        let mut bytes = [0; MAX_HEADER_LEN];
-        let bytes = bytes.get_mut(..head.len()).unwrap_or_default();
-        head.emit(bytes);
-        let sum = transport_checksum(&ip, bytes).finish();
-        set_checksum(bytes, sum);
-        let _ = self.send_packet(&ip, tuple.scope().or(iface), [bytes, &[]]);
+        #[cfg(not(feature = "alloc"))]
+        if self.answer_segment(&ip, tuple, reply) {
+            return;
+        }
+        #[cfg(feature = "hold")]
+        {
+            let head = reply_head(tuple, reply);
+            let mut bytes = [0; MAX_HEADER_LEN];
+            let bytes = bytes.get_mut(..head.len()).unwrap_or_default();
+            head.emit(bytes);
+            let sum = transport_checksum(&ip, bytes).finish();
+            set_checksum(bytes, sum);
+            let _ = self.send_packet(&ip, tuple.scope().or(iface), [bytes, &[]]);
+        }
+        let _ = iface;
     }
 
     /// Tells everybody whom the outcome of a call on a connection concerns.

@@ -160,5 +160,5 @@ impl Stack {
 }
 
 #[cfg(test)]
-#[cfg(all(feature = "active-open", feature = "ipv4"))]
+#[cfg(all(feature = "active-open", feature = "hold", feature = "ipv4"))]
 mod tests;
