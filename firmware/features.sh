@@ -27,6 +27,7 @@ features=(
     "reuseport|listeners that share a port"
     "vlan|frames with VLAN tags"
     "icmp-errors|ICMP errors, path MTU discovery"
+    "offload|checksums and segments left to devices that do them"
     "hold|packets that wait to be sent: what UDP, IPv6 and ICMP errors bring with them"
     "events|events: what happened to which socket"
     "counters|counters"

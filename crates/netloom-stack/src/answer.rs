@@ -116,8 +116,8 @@ impl Stack {
                 src.copy_from_slice(&interface.mac.0);
             }
         }
-        let head = self.answer.head.iter().take(len);
-        for (to, from) in frame.iter_mut().skip(link).zip(head) {
+        let place = frame.get_mut(link..at).unwrap_or_default();
+        for (to, from) in place.iter_mut().zip(&self.answer.head) {
             *to = *from;
         }
         self.count_sent(&mut Sent::default());

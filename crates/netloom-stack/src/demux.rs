@@ -234,7 +234,8 @@ fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
     Ref::NONE
 }
 
-/// Compares the tuple of every item there is.
+/// Compares the tuple of every item there is, but for listeners: see
+/// [`listener_at`](crate::stack::Stack::listener_at).
 #[cfg(not(feature = "alloc"))]
 fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
     let found: Option<(Kind, usize)> = match protocol {
@@ -243,17 +244,14 @@ fn scan(tables: &Tables, protocol: u8, tuple: &Tuple) -> Ref {
             let connections = &mut tables.connections.items();
             let half_open = &mut tables.half_open.items();
             let time_wait = &mut tables.time_wait.items();
-            let listeners = &mut tables.listeners.items();
             let indexed = crate::tcp::Flags::INDEXED;
             if let Some(at) = connections.position(|c| c.flags.has(indexed) && c.tuple == *tuple) {
                 Some((Kind::Connection, at))
             } else if let Some(at) = half_open.position(|h| h.tuple == *tuple) {
                 Some((Kind::HalfOpen, at))
-            } else if let Some(at) = time_wait.position(|t| t.tuple == *tuple) {
-                Some((Kind::TimeWait, at))
             } else {
-                let at = listeners.position(|l| l.live && l.key == *tuple);
-                at.map(|at| (Kind::Listener, at))
+                let at = time_wait.position(|t| t.tuple == *tuple);
+                at.map(|at| (Kind::TimeWait, at))
             }
         }
         #[cfg(feature = "udp")]

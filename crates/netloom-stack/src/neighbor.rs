@@ -218,6 +218,23 @@ impl Neighbor {
         self.confirmed
     }
 
+    /// Whether somebody waits in it. Where packets do not, nobody is counted: while it is asked for
+    /// somebody may.
+    #[cfg(not(feature = "alloc"))]
+    fn is_waited_for(&self) -> bool {
+        if cfg!(feature = "hold") {
+            self.waiting_count > 0
+        } else {
+            self.state == NeighborState::Incomplete
+        }
+    }
+
+    /// Whether somebody waits in it.
+    #[cfg(feature = "alloc")]
+    fn is_waited_for(&self) -> bool {
+        self.waiting_count > 0
+    }
+
     fn is_expired(&self, now: Instant, tunables: &NeighborTunables) -> bool {
         now.micros_since(self.confirmed) >= u64::from(tunables.reachable_time) * 1_000
     }

@@ -16,6 +16,9 @@ use crate::packet::PacketKind;
 use crate::route::GROUPS;
 use crate::stack::{Sent, Stack};
 
+/// Whether what devices can do of the stack's work is left to them.
+pub(crate) const OFFLOAD: bool = cfg!(feature = "offload");
+
 /// What stands in front of an IP packet on its link.
 #[derive(Clone, Copy)]
 pub(crate) enum LinkHeader {
@@ -146,12 +149,13 @@ pub(crate) fn segment(
     let payload_len = payload.0.len().wrapping_add(payload.1.len());
     let transport_len = header_len.wrapping_add(payload_len);
     let transport_at = link.len().wrapping_add(ip.len());
+    let finishes = OFFLOAD && caps.checksum;
     let meta = TxMeta {
-        checksum: caps.checksum.then_some(PartialChecksum {
+        checksum: finishes.then_some(PartialChecksum {
             start: transport_at as u16,
             offset: checksum_at as u16,
         }),
-        gso: mss.map(|size| Gso {
+        gso: mss.filter(|_| OFFLOAD).map(|size| Gso {
             size,
             header_len: transport_at.wrapping_add(header_len) as u16,
             ipv6: !ip.dst.is_v4(),
@@ -188,7 +192,7 @@ pub(crate) fn segment(
                 checksum::pseudo_header(&ip.src, &ip.dst, ip.protocol, transport_len as u32);
             let (first, second) = body.split_at_mut(payload.0.len().min(body.len()));
             let written = header.emit(place);
-            let sum = if caps.checksum {
+            let sum = if finishes {
                 copy(first, payload.0);
                 copy(second, payload.1);
                 // The device adds the rest: what is stored is the pseudo-header's sum itself.

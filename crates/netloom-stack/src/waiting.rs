@@ -125,17 +125,24 @@ impl Stack {
 
     /// Puts an item on a neighbour's waiting list, if there is room.
     pub(crate) fn wait_for(&mut self, id: NeighborId, item: Ref) -> bool {
-        let limit = u16::from(self.tunables.neigh_unres_qlen);
         // Connections cost nothing while they wait and are bounded by their number; packets
         // are bounded here.
-        let full =
-            |count| cfg!(feature = "hold") && count >= limit && item.kind() == Some(Kind::Packet);
+        #[cfg(feature = "hold")]
+        let limit = u16::from(self.tunables.neigh_unres_qlen);
+        #[cfg(feature = "hold")]
+        let full = |count| count >= limit && item.kind() == Some(Kind::Packet);
+        #[cfg(feature = "hold")]
         if self.neighbors.get(id).is_none_or(|n| full(n.waiting_count)) {
+            return false;
+        }
+        #[cfg(not(feature = "hold"))]
+        if self.neighbors.get(id).is_none() {
             return false;
         }
         if !self.put(On::neighbor(id.index()), item) {
             return false;
         }
+        #[cfg(feature = "hold")]
         if let Some(neighbor) = self.neighbors.get_mut(id) {
             neighbor.waiting_count = neighbor.waiting_count.saturating_add(1);
         }
@@ -146,11 +153,13 @@ impl Stack {
     pub(crate) fn pop_waiting(&mut self, id: NeighborId) -> Option<Ref> {
         self.neighbors.get(id)?;
         let item = self.take_first(On::neighbor(id.index()))?;
+        #[cfg(feature = "hold")]
         self.leave_neighbor(id.index());
         Some(item)
     }
 
     /// One fewer waits for the neighbour in this place of the cache.
+    #[cfg(feature = "hold")]
     fn leave_neighbor(&mut self, index: u16) {
         if let Some(neighbor) = self.neighbors.at_mut(index) {
             neighbor.waiting_count = neighbor.waiting_count.saturating_sub(1);

@@ -44,7 +44,8 @@ pub struct TcpInfo {
     pub srtt: u32,
     /// Round-trip time variation.
     pub rttvar: u32,
-    /// The least round-trip time seen; 0 before the first measurement.
+    /// The least round-trip time seen; 0 before the first measurement, and where neither `rack` nor
+    /// `cubic` nor `autotune` is compiled in.
     pub min_rtt: u32,
     /// The retransmission timeout without back-off, in whole milliseconds.
     pub rto: u32,

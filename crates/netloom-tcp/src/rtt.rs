@@ -23,6 +23,14 @@ pub(crate) struct RttEstimator {
 //# measurements.
 const MIN_WINDOW: u32 = 4;
 
+/// Whether anything asks for it but [`TcpInfo`](crate::TcpInfo).
+const KEEPS_LEAST: bool = cfg!(any(
+    test,
+    feature = "autotune",
+    feature = "cubic",
+    feature = "rack"
+));
+
 /// Which sixteenth of 17 minutes a moment of the millisecond clock lies in: a spell of 66 seconds.
 fn spell(now_ms: u32) -> u32 {
     now_ms >> 16 & 15
@@ -55,7 +63,7 @@ impl RttEstimator {
     pub(crate) fn sample(&mut self, micros: u32, now_ms: u32) {
         let r = micros.clamp(1, LONGEST);
         let age = spell(now_ms).wrapping_sub(self.least >> 28) & 15;
-        if self.least == 0 || r <= self.min() || age > MIN_WINDOW {
+        if KEEPS_LEAST && (self.least == 0 || r <= self.min() || age > MIN_WINDOW) {
             self.least = spell(now_ms) << 28 | r.min(LEAST);
         }
         if self.srtt8 == 0 {

@@ -658,7 +658,8 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
     //# A TCP implementation MAY keep its offered receive window closed
     //# indefinitely (MAY-8).
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn window_to_offer(&self) -> (u16, SeqNum) {
         let promised = self.rcv_adv.saturating_since(self.rcv_nxt);
         let free = self.rcv_buf.saturating_sub(self.rx.len);
@@ -689,7 +690,8 @@ impl Connection {
 
     /// Whether the user has read enough for a window update of its own: the edge can move by a
     /// step, and the peer may be running out of window.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn owes_window_update(&self) -> bool {
         let promised = self.rcv_adv.saturating_since(self.rcv_nxt);
         // What the field cannot express is no window.

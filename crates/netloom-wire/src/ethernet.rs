@@ -252,7 +252,9 @@ impl EthernetRepr {
     ///
     /// # Errors
     /// [`BufferTooSmall`](WireError::BufferTooSmall).
-    #[inline]
+    // Always on small machines: what is made of it there has no tag.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(always))]
     pub fn emit<'b>(&self, buf: &'b mut [u8]) -> Result<&'b mut [u8], WireError> {
         let (header, mut rest) = buf
             .split_first_chunk_mut::<HEADER_LEN>()

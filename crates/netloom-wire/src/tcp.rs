@@ -425,6 +425,10 @@ impl TcpHeader {
         header.put_u32::<8>(self.ack);
         header.put_u32::<12>(control);
         header.put_u32::<16>(u32::from(self.urgent));
+        // Small machines sum what they wrote.
+        if !cfg!(target_pointer_width = "64") {
+            return Ok((Sum::new().add(header).combine(sum), rest));
+        }
         let words = [ports, self.seq, self.ack, control, u32::from(self.urgent)];
         let total = words.iter().map(|word| u64::from(*word)).sum();
         Ok((Sum::of_words(total).combine(sum), rest))

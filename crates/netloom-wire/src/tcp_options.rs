@@ -748,8 +748,13 @@ impl TcpOptionWords {
             }
         }
         for (place, word) in buf.chunks_exact_mut(4).zip(&self.words) {
-            copy(place, &word.to_be_bytes());
+            if let Some(place) = place.first_chunk_mut() {
+                *place = word.to_be_bytes();
+            }
             total += u64::from(*word);
+        }
+        if !cfg!(target_pointer_width = "64") {
+            return Ok(Sum::new().add(buf));
         }
         Ok(Sum::of_words(total))
     }

@@ -129,20 +129,35 @@ impl<'m, B: Bus> Lan9118<'m, B> {
     /// # Errors
     /// [`InitError`] when there is no such chip, or it does not come up.
     pub fn new(bus: B, memory: &'m mut FrameMemory, fallback: [u8; 6]) -> Result<Self, InitError> {
-        let mut chip = Lan9118 {
+        let mut chip = Lan9118::stopped(bus, memory);
+        chip.begin(fallback)?;
+        Ok(chip)
+    }
+
+    /// A controller that is still to [begin](Lan9118::begin), where it stands: what is started in
+    /// one place and then used in another is copied.
+    pub fn stopped(bus: B, memory: &'m mut FrameMemory) -> Self {
+        Lan9118 {
             bus,
             memory,
-            address: fallback,
+            address: [0; 6],
             control: TXEN | RXEN,
             link: LinkState::Down,
             blocked: false,
             lost: Lost::default(),
-        };
-        chip.identify()?;
-        chip.reset()?;
-        chip.find_address(fallback)?;
-        chip.start()?;
-        Ok(chip)
+        }
+    }
+
+    /// Resets and starts the controller. `fallback` becomes its address where it has none of its own.
+    ///
+    /// # Errors
+    /// As [`new`](Lan9118::new).
+    pub fn begin(&mut self, fallback: [u8; 6]) -> Result<(), InitError> {
+        self.identify()?;
+        self.reset()?;
+        self.find_address(fallback)?;
+        self.start()?;
+        Ok(())
     }
 
     fn identify(&self) -> Result<(), InitError> {

@@ -1,7 +1,7 @@
 //! Board support for Arm's MPS2 with the AN385 FPGA image: a Cortex-M3 at 25 MHz with a LAN9220
 //! (a LAN9118 to software). QEMU emulates it as `mps2-an385`.
 //!
-//! [`Board::take`] starts the clock and the network controller; [`Board::idle_until`] sleeps
+//! [`Board::take`] starts the clock, [`Board::start`] the network controller; [`Board::idle_until`] sleeps
 //! until a frame or a deadline. No interrupt handler touches the controller: its line is
 //! enabled only while the processor sleeps with interrupts masked, where it ends the sleep
 //! without running anything.
@@ -27,16 +27,6 @@ use vectors::Interrupt;
 /// The network controller of this board.
 pub type Ethernet = Lan9118<'static, Mmio<0x4020_0000>>;
 
-/// Why the board could not be started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BoardError {
-    /// [`Board::take`] was called before.
-    Taken,
-    /// The network controller does not start.
-    Ethernet(InitError),
-}
-
 /// The board, started.
 #[derive(Debug)]
 pub struct Board {
@@ -47,20 +37,27 @@ pub struct Board {
 }
 
 impl Board {
-    /// Starts the board. `memory` holds the frame on its way in or out; `fallback` is the
-    /// link-layer address where the network controller has none in its EEPROM.
+    /// Takes the board, and starts its clock. The controller is to be
+    /// [started](Board::start) where the board stays.
     ///
-    /// # Errors
-    /// [`BoardError`] the second time, or when the network controller does not start.
-    pub fn take(memory: &'static mut FrameMemory, fallback: [u8; 6]) -> Result<Board, BoardError> {
-        let core = cortex_m::Peripherals::take().ok_or(BoardError::Taken)?;
+    /// `None` if the board was taken before.
+    pub fn take(memory: &'static mut FrameMemory) -> Option<Board> {
+        let core = cortex_m::Peripherals::take()?;
         let clock = Clock::start(core.SYST);
         #[expect(unsafe_code, reason = "the registers' address is this board's to know")]
         // SAFETY: the AN385 maps the controller's registers here (AN385, table 3-1), and
         // `Peripherals::take` above succeeds once, so nothing else holds them.
         let registers = unsafe { Mmio::new() };
-        let ethernet = Lan9118::new(registers, memory, fallback).map_err(BoardError::Ethernet)?;
-        Ok(Board { ethernet, clock })
+        let ethernet = Lan9118::stopped(registers, memory);
+        Some(Board { ethernet, clock })
+    }
+
+    /// Starts the network controller. `fallback` becomes its address where it has none of its own.
+    ///
+    /// # Errors
+    /// What [`Lan9118::begin`] says.
+    pub fn start(&mut self, fallback: [u8; 6]) -> Result<(), InitError> {
+        self.ethernet.begin(fallback)
     }
 
     /// The time since [`Board::take`].

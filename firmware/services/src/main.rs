@@ -50,9 +50,12 @@ static NET: ConstStaticCell<Storage<TCP, LISTENERS, UDP, 1024, 1024>> =
 
 #[entry]
 fn main() -> ! {
-    let Ok(mut board) = Board::take(FRAME.take(), [2, 0, 0, 0, 3, 0x85]) else {
-        panic!("the board does not start");
+    let Some(mut board) = Board::take(FRAME.take()) else {
+        panic!("the board is taken once");
     };
+    if board.start([2, 0, 0, 0, 3, 0x85]).is_err() {
+        panic!("the board does not start");
+    }
     let mut config = Config::ethernet(MacAddr(board.ethernet.address()));
     if let Some(address) = Cidr::new(Addr::v4([10, 71, 0, 2]), 24) {
         config = config.address(address);

@@ -297,7 +297,7 @@ impl NeighborCache {
         let Some(entry) = self.entries.get(index) else {
             return;
         };
-        if entry.waiting_count == 0 {
+        if !entry.is_waited_for() {
             self.delete(index);
         } else {
             self.change(index, |entry| {

@@ -51,7 +51,7 @@ impl NeighborCache {
             // What was learnt in the first tick was last used in the one before it.
             let used_at = entry.used_at.wrapping_add(1);
             if queue_of(entry) == Some(queue)
-                && entry.waiting_count == 0
+                && !entry.is_waited_for()
                 && oldest.is_none_or(|(_, oldest)| used_at < oldest)
             {
                 oldest = Some((index, used_at));

@@ -129,7 +129,7 @@ impl NeighborCache {
                 id,
             });
         }
-        if unicast.is_none() || entry.waiting_count > 0 {
+        if unicast.is_none() || entry.is_waited_for() {
             self.change(index, |entry| entry.state = NeighborState::Failed);
             return Some(Action::Failed { id });
         }

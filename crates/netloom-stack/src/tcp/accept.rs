@@ -97,6 +97,7 @@ impl Stack {
         {
             self.tcp.last_listener = None;
         }
+        #[cfg(feature = "alloc")]
         self.recount_half_open();
         Ok(handle)
     }
@@ -142,15 +143,14 @@ impl Stack {
 
     /// The first listener that shares this place; an error if one is in the way.
     fn listener_there(&mut self, at: &ListenAddr, share: bool) -> Result<Option<u32>, Error> {
-        let found = self.demux.find(&self.keys, &self.tables, TCP, &at.key());
-        if found.kind() == Some(Kind::Listener) {
+        if let Some(found) = self.listener_at(&at.key()) {
             let sharing = self
                 .tables
                 .listeners
-                .get(found.index())
+                .get(found)
                 .is_some_and(|l| l.reuse_port);
             return if share && sharing {
-                Ok(Some(found.index()))
+                Ok(Some(found))
             } else {
                 Err(Error::AddressInUse)
             };
@@ -163,11 +163,7 @@ impl Stack {
             };
             for version in others {
                 let key = version.key(at.port, None);
-                if self
-                    .demux
-                    .find(&self.keys, &self.tables, TCP, &key)
-                    .is_some()
-                {
+                if self.listener_at(&key).is_some() {
                     return Err(Error::AddressInUse);
                 }
             }
@@ -194,6 +190,7 @@ impl Stack {
         let Some(item) = self.take_first(On::accept(handle.index)) else {
             return Ok(None);
         };
+        #[cfg(feature = "alloc")]
         if let Some(listener) = self.tables.listeners.get_mut(handle.index) {
             listener.to_accept = listener.to_accept.saturating_sub(1);
         }
@@ -217,7 +214,8 @@ impl Stack {
     /// # Errors
     /// [`Error::StaleHandle`].
     pub fn tcp_backlog(&self, handle: ListenerHandle) -> Result<Backlog, Error> {
-        Ok(self.listener(handle)?.state())
+        self.listener(handle)?;
+        self.backlog(handle.index).ok_or(Error::StaleHandle)
     }
 
     /// Where a listener listens.
@@ -248,8 +246,8 @@ impl Stack {
         let item = Ref::new(Kind::Listener, handle.index);
         self.forget_news(item);
         let next = self.listener(handle)?.next;
-        let first = self.demux.find(&self.keys, &self.tables, TCP, &key);
-        if first == item {
+        let first = self.listener_at(&key);
+        if first == Some(handle.index) {
             match next.checked_sub(1) {
                 Some(next) => {
                     let next = Ref::new(Kind::Listener, next);
@@ -261,7 +259,7 @@ impl Stack {
             }
         } else {
             // Somewhere in the chain of those that share.
-            let mut at = first.index();
+            let mut at = first.unwrap_or(u32::MAX);
             while let Some(listener) = self.tables.listeners.get_mut(at) {
                 if listener.next == handle.index.wrapping_add(1) {
                     listener.next = next;
@@ -278,6 +276,7 @@ impl Stack {
         {
             self.tcp.last_listener = None;
         }
+        #[cfg(feature = "alloc")]
         self.recount_half_open();
         Ok(())
     }
@@ -321,10 +320,10 @@ impl Stack {
             return;
         };
         slot.set_listener(0);
-        let Some(entry) = self.tables.listeners.get_mut(listener) else {
-            return;
-        };
-        entry.to_accept = entry.to_accept.saturating_sub(1);
+        #[cfg(feature = "alloc")]
+        if let Some(entry) = self.tables.listeners.get_mut(listener) {
+            entry.to_accept = entry.to_accept.saturating_sub(1);
+        }
         self.take_off(On::accept(listener), Ref::new(Kind::Connection, index));
     }
 

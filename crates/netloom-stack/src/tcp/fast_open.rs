@@ -195,7 +195,10 @@ impl Stack {
             fresh.as_ref(),
         );
         if let Some(listener) = self.tables.listeners.get_mut(listener) {
-            listener.to_accept = listener.to_accept.saturating_add(1);
+            #[cfg(feature = "alloc")]
+            {
+                listener.to_accept = listener.to_accept.saturating_add(1);
+            }
             listener.fast_pending = listener.fast_pending.saturating_add(1);
         }
         self.established(index);

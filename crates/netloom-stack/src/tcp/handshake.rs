@@ -17,39 +17,64 @@ use crate::stack::{Sent, Stack};
 #[cfg(feature = "fastopen")]
 use crate::tcp::fast_open::Fast;
 use crate::tcp::input::{drop_reason, reply_head};
+#[cfg(not(feature = "alloc"))]
+use crate::tcp::listener::Listener;
 use crate::tcp::output::{mss_of, write_segment};
 use crate::tcp::syn_queue::LEVELS;
 use crate::tuple::Tuple;
 use crate::version::Version;
 use crate::waiting::On;
 
+/// The keys of listeners that a tuple is for, the more specific first.
+fn listening(tuple: &Tuple, iface: u8) -> [Tuple; 3] {
+    let (local, port) = (tuple.local(), tuple.local_port);
+    [
+        Tuple::new((local, port), (Addr::UNSPECIFIED, 0), iface),
+        Version::of(&local).key(port, None),
+        Version::Any.key(port, None),
+    ]
+}
+
 impl Stack {
     /// The listener for a segment: the address before every address, its version before both.
+    #[cfg(feature = "alloc")]
     pub(crate) fn find_listener(&mut self, tuple: &Tuple, iface: u8) -> Option<u32> {
         let at = (tuple.local(), tuple.local_port, iface);
-        #[cfg(feature = "alloc")]
         if let Some((known, first)) = self.tcp.last_listener {
             if known == at {
                 return Some(self.share(first, tuple));
             }
         }
-        let (local, port, iface) = at;
-        let keys = [
-            Tuple::new((local, port), (Addr::UNSPECIFIED, 0), iface),
-            Version::of(&local).key(port, None),
-            Version::Any.key(port, None),
-        ];
-        for key in keys {
-            let found = self.demux.find(&self.keys, &self.tables, TCP, &key);
-            if found.kind() == Some(Kind::Listener) {
-                #[cfg(feature = "alloc")]
-                {
-                    self.tcp.last_listener = Some((at, found.index()));
-                }
-                return Some(self.share(found.index(), tuple));
+        for key in listening(tuple, iface) {
+            if let Some(first) = self.listener_at(&key) {
+                self.tcp.last_listener = Some((at, first));
+                return Some(self.share(first, tuple));
             }
         }
         None
+    }
+
+    /// The listener that a segment for this tuple is for.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn find_listener(&self, tuple: &Tuple, iface: u8) -> Option<u32> {
+        let keys = listening(tuple, iface);
+        let first = keys.iter().find_map(|key| self.listener_at(key))?;
+        Some(self.share(first, tuple))
+    }
+
+    /// The listener with this key, the first of those that share it.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn listener_at(&mut self, key: &Tuple) -> Option<u32> {
+        let found = self.demux.find(&self.keys, &self.tables, TCP, key);
+        (found.kind() == Some(Kind::Listener)).then(|| found.index())
+    }
+
+    /// The listener with this key, the first of those that share it.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn listener_at(&self, key: &Tuple) -> Option<u32> {
+        let is_it = |l: &Listener| l.live && l.key == *key;
+        let at = self.tables.listeners.items().position(is_it)?;
+        Some(at as u32)
     }
 
     /// Which of the listeners that share an address and port takes a connection.
@@ -151,10 +176,10 @@ impl Stack {
         segment: &Segment<'_>,
         min_iss: Option<SeqNum>,
     ) -> Result<(), DropReason> {
-        let Some(entry) = self.tables.listeners.get(listener) else {
+        let Some(entry) = self.backlog(listener) else {
             return Err(DropReason::TcpNoSocket);
         };
-        if entry.to_accept >= entry.backlog {
+        if entry.to_accept >= entry.limit {
             cold_path();
             // A handshake that could not be completed is not begun: the peer tries again.
             return Err(DropReason::TcpAcceptQueueFull);
@@ -166,12 +191,12 @@ impl Stack {
             Fast::Open(result) => return result,
         };
         #[cfg(feature = "fastopen")]
-        let Some(entry) = self.tables.listeners.get(listener) else {
+        let Some(entry) = self.backlog(listener) else {
             return Err(DropReason::TcpNoSocket);
         };
         #[cfg(not(feature = "fastopen"))]
         let _ = segment;
-        let slot = if entry.half_open < entry.backlog {
+        let slot = if entry.half_open < entry.limit {
             self.tables.half_open.insert()
         } else {
             None
@@ -208,6 +233,7 @@ impl Stack {
             self.tables.half_open.remove(index);
             return self.syn_queue_full(tuple, iface, offer);
         }
+        #[cfg(feature = "alloc")]
         if let Some(listener) = self.tables.listeners.get_mut(listener) {
             listener.half_open = listener.half_open.saturating_add(1);
         }
@@ -372,10 +398,8 @@ impl Stack {
         segment: &Segment<'_>,
     ) -> Result<(), DropReason> {
         let full = self
-            .tables
-            .listeners
-            .get(listener)
-            .is_none_or(|l| l.to_accept >= l.backlog);
+            .backlog(listener)
+            .is_none_or(|l| l.to_accept >= l.limit);
         if full {
             cold_path();
             // The peer's data or our repeated SYN-ACK brings this up again.
@@ -418,6 +442,7 @@ impl Stack {
                 outcome = slot.conn.receive_bare(&env, segment);
             }
         }
+        #[cfg(feature = "alloc")]
         if let Some(listener) = self.tables.listeners.get_mut(listener) {
             listener.to_accept = listener.to_accept.saturating_add(1);
             if entry.is_some() {
@@ -437,6 +462,7 @@ impl Stack {
     }
 
     /// One handshake less is under way for the listener of this tuple.
+    #[cfg(feature = "alloc")]
     fn count_half_open(&mut self, tuple: &Tuple) {
         if let Some(listener) = self.find_listener(tuple, tuple.scope().unwrap_or(0)) {
             if let Some(listener) = self.tables.listeners.get_mut(listener) {
@@ -446,6 +472,7 @@ impl Stack {
     }
 
     /// Counts anew which listener the handshakes under way are for: listeners came or went.
+    #[cfg(feature = "alloc")]
     pub(crate) fn recount_half_open(&mut self) {
         if self.tables.half_open.is_empty() {
             return;
@@ -497,6 +524,7 @@ impl Stack {
             return;
         }
         let _ = reason;
+        #[cfg(feature = "alloc")]
         self.count_half_open(&tuple);
     }
 

@@ -16,7 +16,7 @@ use crate::ip::Packet;
 #[cfg(all(feature = "alloc", target_pointer_width = "64"))]
 use crate::list::List;
 use crate::list::{Kind, Ref};
-use crate::output::IpHeader;
+use crate::output::{IpHeader, OFFLOAD};
 #[cfg(feature = "hold")]
 use crate::output::{TransportHeader, transport_checksum};
 use crate::stack::Stack;
@@ -40,7 +40,7 @@ impl Stack {
         }
         let view = TcpView::new(packet.payload).map_err(|_| DropReason::TcpMalformed)?;
         let verify = match packet.arrival.meta.checksum {
-            RxChecksum::Verified | RxChecksum::Partial(_) => false,
+            RxChecksum::Verified | RxChecksum::Partial(_) => !OFFLOAD,
             // Unverified, and whatever a later driver may say.
             _ => true,
         };
@@ -52,6 +52,7 @@ impl Stack {
         }
         let count = match packet.arrival.meta.gso_size {
             0 => 1,
+            _ if !OFFLOAD => 1,
             size => (view.payload().len() as u32).div_ceil(u32::from(size)) as u16,
         };
         let mut segment = Segment::parse(&view, count).map_err(|_| DropReason::TcpMalformed)?;

@@ -8,6 +8,9 @@ use crate::list::Links;
 #[cfg(feature = "alloc")]
 use crate::list::List;
 use crate::memory::slab::Item;
+use crate::stack::Stack;
+#[cfg(not(feature = "alloc"))]
+use crate::tcp::{HalfOpenEntry, TcpSlot};
 use crate::tuple::Tuple;
 use crate::version::{Version, local_addr_of, scope_of};
 
@@ -108,7 +111,10 @@ pub(crate) struct Listener {
     pub(crate) live: bool,
     pub(crate) reuse_port: bool,
     pub(crate) backlog: u16,
+    /// Counted where there is a heap; else by a look at all, when it matters.
+    #[cfg(feature = "alloc")]
     pub(crate) half_open: u16,
+    #[cfg(feature = "alloc")]
     pub(crate) to_accept: u16,
     #[cfg(feature = "fastopen")]
     pub(crate) fast_open: u16,
@@ -136,7 +142,9 @@ impl Item for Listener {
         live: false,
         reuse_port: false,
         backlog: 0,
+        #[cfg(feature = "alloc")]
         half_open: 0,
+        #[cfg(feature = "alloc")]
         to_accept: 0,
         #[cfg(feature = "fastopen")]
         fast_open: 0,
@@ -170,12 +178,34 @@ impl Item for Listener {
     }
 }
 
-impl Listener {
-    pub(crate) fn state(&self) -> Backlog {
-        Backlog {
-            half_open: self.half_open,
-            to_accept: self.to_accept,
-            limit: self.backlog,
-        }
+impl Stack {
+    /// How full a listener's queues are.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn backlog(&self, listener: u32) -> Option<Backlog> {
+        let listener = self.tables.listeners.get(listener)?;
+        Some(Backlog {
+            half_open: listener.half_open,
+            to_accept: listener.to_accept,
+            limit: listener.backlog,
+        })
+    }
+
+    /// How full a listener's queues are.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn backlog(&self, listener: u32) -> Option<Backlog> {
+        let limit = self.tables.listeners.get(listener)?.backlog;
+        let of_it = |slot: &&TcpSlot| slot.listener() == listener.wrapping_add(1);
+        let to_accept = self.tables.connections.items().filter(of_it).count() as u16;
+        let under_way = |entry: &&HalfOpenEntry| {
+            let iface = entry.tuple.scope().unwrap_or(0);
+            !entry.is_free() && self.find_listener(&entry.tuple, iface) == Some(listener)
+        };
+        let half_open = self.tables.half_open.items().filter(under_way).count() as u16;
+        Some(Backlog {
+            half_open,
+            to_accept,
+            limit,
+        })
     }
 }

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::counters::{DropReason, count};
 use crate::list::{Kind, Ref};
 use crate::neighbor::NeighborCache;
-use crate::output::{Hop, IpHeader, LinkHeader, TransportHeader, header_len, segment};
+use crate::output::{Hop, IpHeader, LinkHeader, OFFLOAD, TransportHeader, header_len, segment};
 use crate::recent::Epoch;
 use crate::stack::{Sent, Stack, Turn};
 use crate::tables::ConnectionTimers;
@@ -48,7 +48,11 @@ impl Stack {
         sink: &mut dyn FrameSink,
         sent: &mut Sent,
     ) -> Turn {
-        let gso_max = caps.gso_max.saturating_sub(GSO_HEADERS);
+        let gso_max = if OFFLOAD {
+            caps.gso_max.saturating_sub(GSO_HEADERS)
+        } else {
+            0
+        };
         #[cfg(not(feature = "alloc"))]
         let mut hop_failed = match self.tables.connections.get_mut(index) {
             Some(slot) => core::mem::take(&mut slot.links.tag) == HOP_FAILED,

@@ -151,8 +151,10 @@ impl Stack {
         let Some(links) = self.tables.links_mut(item, false) else {
             return;
         };
+        #[cfg(feature = "hold")]
         let list = links.list();
         links.clear();
+        #[cfg(feature = "hold")]
         if list & On::NEIGHBOR != 0 {
             self.leave_neighbor((list & !On::NEIGHBOR) as u16);
         }

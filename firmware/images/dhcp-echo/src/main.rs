@@ -25,9 +25,12 @@ static NET: ConstStaticCell<Storage<CONNECTIONS, 1, 1, 1024, 1024>> =
 
 #[entry]
 fn main() -> ! {
-    let Ok(mut board) = Board::take(FRAME.take(), FALLBACK_ADDRESS) else {
-        panic!("the board does not start");
+    let Some(mut board) = Board::take(FRAME.take()) else {
+        panic!("the board is taken once");
     };
+    if board.start(FALLBACK_ADDRESS).is_err() {
+        panic!("the board does not start");
+    }
     let config = Config::ethernet(MacAddr(board.ethernet.address()));
     let mut stack = Stack::new(config, NET.take(), Seed::from(board.seed()));
     let dhcp = start_dhcp(&mut stack);

@@ -15,9 +15,12 @@ const FALLBACK_ADDRESS: [u8; 6] = [0x02, 0x00, 0x00, 0x00, 0x03, 0x85];
 
 #[entry]
 fn main() -> ! {
-    let Ok(mut board) = Board::take(FRAME.take(), FALLBACK_ADDRESS) else {
-        panic!("the board does not start");
+    let Some(mut board) = Board::take(FRAME.take()) else {
+        panic!("the board is taken once");
     };
+    if board.start(FALLBACK_ADDRESS).is_err() {
+        panic!("the board does not start");
+    }
     let address = board.ethernet.address();
     loop {
         let _ = board

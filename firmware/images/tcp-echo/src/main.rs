@@ -25,9 +25,12 @@ static NET: ConstStaticCell<Storage<CONNECTIONS, 1, 0, 1024, 1024>> =
 
 #[entry]
 fn main() -> ! {
-    let Ok(mut board) = Board::take(FRAME.take(), FALLBACK_ADDRESS) else {
-        panic!("the board does not start");
+    let Some(mut board) = Board::take(FRAME.take()) else {
+        panic!("the board is taken once");
     };
+    if board.start(FALLBACK_ADDRESS).is_err() {
+        panic!("the board does not start");
+    }
     let mut config = Config::ethernet(MacAddr(board.ethernet.address())).gateway(Addr::v4(GATEWAY));
     if let Some(address) = Cidr::new(Addr::v4(ADDRESS), PREFIX) {
         config = config.address(address);
