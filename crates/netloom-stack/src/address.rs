@@ -183,15 +183,17 @@ impl AddressTable {
     /// # Errors
     /// [`AddressError::Full`], or [`AddressError::NotUnicast`] for what cannot be a host's.
     pub fn add(&mut self, address: InterfaceAddress) -> Result<(), AddressError> {
-        let Cidr { addr, prefix } = address.cidr;
-        // An address of a subnet is not its broadcast address, except where there is no subnet.
-        if !addr.is_unicast() || prefix > addr.width() || address.cidr.broadcast() == Some(addr) {
-            return Err(AddressError::NotUnicast);
-        }
-        if let Some(known) = self.get_mut(address.iface, &addr) {
+        if let Some(known) = self.get_mut(address.iface, &address.cidr.addr) {
+            check(&address.cidr)?;
             *known = address;
             return Ok(());
         }
+        self.push(address)
+    }
+
+    /// [`add`](AddressTable::add) of an address that is not in the table.
+    pub(crate) fn push(&mut self, address: InterfaceAddress) -> Result<(), AddressError> {
+        check(&address.cidr)?;
         let place = self.addresses.get_mut(usize::from(self.len));
         *place.ok_or(AddressError::Full)? = address;
         self.len = self.len.checked_add(1).ok_or(AddressError::Full)?;
@@ -233,8 +235,18 @@ impl AddressTable {
 
     /// Whether `addr` is assigned to `iface`.
     pub fn contains(&self, iface: u8, addr: &Addr) -> bool {
-        self.get(iface, addr)
-            .is_some_and(InterfaceAddress::is_assigned)
+        self.is_assigned(Some(iface), addr)
+    }
+
+    /// Whether `addr` is assigned to this interface, or to any if none is given.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn is_assigned(&self, iface: Option<u8>, addr: &Addr) -> bool {
+        self.addresses().iter().any(|known| {
+            known.addr() == addr
+                && known.is_assigned()
+                && iface.is_none_or(|iface| iface == known.iface)
+        })
     }
 
     /// Whether a packet for `addr` that arrived on `iface` is for this host: `addr` is assigned
@@ -245,18 +257,12 @@ impl AddressTable {
     //# destination address does not correspond to the physical
     //# interface through which it is received.
     pub fn is_local_on(&self, iface: u8, addr: &Addr) -> bool {
-        self.addresses().iter().any(|known| {
-            known.addr() == addr
-                && known.is_assigned()
-                && (known.iface == iface || !addr.is_link_local())
-        })
+        self.is_assigned(addr.is_link_local().then_some(iface), addr)
     }
 
     /// Whether `addr` is assigned to any interface.
     pub fn is_local(&self, addr: &Addr) -> bool {
-        self.addresses()
-            .iter()
-            .any(|known| known.addr() == addr && known.is_assigned())
+        self.is_assigned(None, addr)
     }
 
     /// Whether `addr` is a broadcast address on `iface`: the limited one, or that of the prefix
@@ -279,6 +285,16 @@ impl AddressTable {
         self.iter(iface)
             .any(|known| known.addr().is_v6() && known.addr().solicited_node() == *group)
     }
+}
+
+/// Whether an address can be a host's.
+fn check(cidr: &Cidr) -> Result<(), AddressError> {
+    // An address of a subnet is not its broadcast address, except where there is no subnet.
+    let Cidr { addr, prefix } = *cidr;
+    if !addr.is_unicast() || prefix > addr.width() || cidr.broadcast() == Some(addr) {
+        return Err(AddressError::NotUnicast);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

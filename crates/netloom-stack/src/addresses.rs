@@ -30,7 +30,7 @@ impl Stack {
             return Err(Error::CapacityExhausted);
         }
         self.addresses
-            .add(InterfaceAddress::new(iface.0, cidr))
+            .push(InterfaceAddress::new(iface.0, cidr))
             .map_err(|_| Error::CapacityExhausted)?;
         let added = self.routes.add(Route::on_link(cidr, iface.0));
         if cfg!(feature = "routes") && added.is_err() {

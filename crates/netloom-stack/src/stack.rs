@@ -746,6 +746,7 @@ impl Stack {
 }
 
 /// How an item's turn to send ended.
+#[derive(Clone, Copy)]
 pub(crate) enum Turn {
     /// It owes nothing more, or has been put on another list.
     Done,

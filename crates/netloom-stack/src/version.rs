@@ -17,6 +17,10 @@ pub(crate) enum Version {
     V6 = 2,
 }
 
+/// Whether the stack speaks one version alone.
+#[cfg(feature = "tcp")]
+pub(crate) const ONE_VERSION: bool = !cfg!(all(feature = "ipv4", feature = "ipv6"));
+
 impl Version {
     /// The version of an address.
     #[inline]
@@ -25,6 +29,18 @@ impl Version {
             Version::V4
         } else {
             Version::V6
+        }
+    }
+
+    /// The version of an address to listen at. Where there is but one it is not told apart from
+    /// both.
+    #[cfg(feature = "tcp")]
+    #[inline]
+    pub(crate) fn to_listen(addr: &Addr) -> Version {
+        if ONE_VERSION {
+            Version::Any
+        } else {
+            Version::of(addr)
         }
     }
 

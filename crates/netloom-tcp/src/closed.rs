@@ -12,6 +12,12 @@ pub fn reset_for(segment: &Segment<'_>) -> Option<Reset> {
     if segment.has(TcpFlags::RST) {
         return None;
     }
+    Some(reset_of(segment))
+}
+
+/// The RST that answers a segment that is none.
+#[inline(always)]
+pub(crate) fn reset_of(segment: &Segment<'_>) -> Reset {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.1
     //# If the ACK bit is off, sequence number zero is used,
     let (seq, ack, flags) = if segment.has(TcpFlags::ACK) {
@@ -23,5 +29,5 @@ pub fn reset_for(segment: &Segment<'_>) -> Option<Reset> {
             TcpFlags::RST | TcpFlags::ACK,
         )
     };
-    Some(Reset { seq, ack, flags })
+    Reset { seq, ack, flags }
 }

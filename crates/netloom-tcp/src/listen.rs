@@ -65,10 +65,7 @@ pub fn receive(segment: &Segment<'_>) -> Disposition {
     //# Any acknowledgment is bad if it arrives on a connection still
     //# in the LISTEN state.
     if segment.has(TcpFlags::ACK) {
-        return match closed::reset_for(segment) {
-            Some(reset) => Disposition::Reset(reset),
-            None => Disposition::Drop(Discard::BadRst),
-        };
+        return Disposition::Reset(closed::reset_of(segment));
     }
     if !segment.has(TcpFlags::SYN) {
         return Disposition::Drop(Discard::NotSyn);

@@ -17,9 +17,9 @@ const ASKS_WHETHER_IT_WRAPS: bool = cfg!(target_pointer_width = "64");
 
 /// `head + offset` in a ring of `capacity` bytes, for `head < capacity` and `offset <= capacity`.
 fn wrap(head: usize, offset: usize, capacity: usize) -> usize {
-    let at = head.saturating_add(offset);
+    let at = head.wrapping_add(offset);
     if at >= capacity {
-        at.saturating_sub(capacity)
+        at.wrapping_sub(capacity)
     } else {
         at
     }
@@ -117,13 +117,12 @@ impl Ring {
     /// [`Ring::copy_out`] of `len` bytes that wrap.
     fn copy_pieces(&self, memory: &[u8], offset: usize, len: usize, out: &mut [u8]) -> usize {
         let (a, b) = self.slices(memory, offset, len);
-        let total = a.len().saturating_add(b.len());
-        if let Some((to_a, to_b)) = out
-            .get_mut(..total)
-            .and_then(|out| out.split_at_mut_checked(a.len()))
-        {
-            to_a.copy_from_slice(a);
-            to_b.copy_from_slice(b);
+        let total = a.len().wrapping_add(b.len());
+        if let Some(to) = out.get_mut(..a.len()) {
+            to.copy_from_slice(a);
+        }
+        if let Some(to) = out.get_mut(a.len()..a.len().wrapping_add(b.len())) {
+            to.copy_from_slice(b);
         }
         total
     }

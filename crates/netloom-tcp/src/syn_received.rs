@@ -315,10 +315,7 @@ impl HalfOpen {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
         //# If the segment acknowledgment is not acceptable, form a
         //# reset segment
-        match crate::closed::reset_for(segment) {
-            Some(reset) => Disposition::Reset(reset),
-            None => Disposition::Drop(Discard::BadAck),
-        }
+        Disposition::Reset(crate::closed::reset_of(segment))
     }
 
     /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, unless one went out a moment ago.

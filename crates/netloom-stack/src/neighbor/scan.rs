@@ -46,18 +46,15 @@ impl NeighborCache {
 
     /// The entry of a queue that was used longest ago, of those nobody waits in.
     pub(super) fn oldest_idle(&mut self, queue: Queue) -> Option<u16> {
-        let mut oldest: Option<(u16, u32)> = None;
+        let mut oldest = (u16::MAX, u32::MAX);
         for (index, entry) in (0..).zip(self.entries.slots()) {
             // What was learnt in the first tick was last used in the one before it.
             let used_at = entry.used_at.wrapping_add(1);
-            if queue_of(entry) == Some(queue)
-                && !entry.is_waited_for()
-                && oldest.is_none_or(|(_, oldest)| used_at < oldest)
-            {
-                oldest = Some((index, used_at));
+            if queue_of(entry) == Some(queue) && !entry.is_waited_for() && used_at < oldest.1 {
+                oldest = (index, used_at);
             }
         }
-        Some(oldest?.0)
+        (oldest.1 != u32::MAX).then_some(oldest.0)
     }
 
     /// An entry that is due in a queue by deadline, on `iface` if one is given.

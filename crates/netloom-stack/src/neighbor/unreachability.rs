@@ -148,12 +148,18 @@ impl NeighborCache {
     }
 
     /// The solicitation that [`poll`](Self::poll) asked for could not be sent, the device
-    /// having no room: it is due again, and was not counted.
+    /// having no room: it is due again, and was not counted. To be called before anything else.
     pub fn not_sent(&mut self, id: NeighborId, now: Instant) {
-        let Some(index) = self.entries.index(id.0) else {
+        // Where nothing is verified it is asked for still.
+        let index = if NUD {
+            self.entries.index(id.0)
+        } else {
+            Some(id.index())
+        };
+        let Some(index) = index else {
             return;
         };
-        if self.entries.get(index).and_then(queue_of) == Some(Queue::Soliciting) {
+        if !NUD || self.entries.get(index).and_then(queue_of) == Some(Queue::Soliciting) {
             self.change(index, |entry| {
                 entry.probes = entry.probes.saturating_sub(1);
                 entry.deadline = now;

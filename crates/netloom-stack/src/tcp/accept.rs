@@ -12,7 +12,7 @@ use crate::stack::Stack;
 use crate::tcp::listener::{Backlog, ListenAddr, ListenOptions, Listener};
 use crate::tcp::slot::Flags;
 use crate::tuple::Tuple;
-use crate::version::Version;
+use crate::version::{ONE_VERSION, Version};
 use crate::waiting::On;
 use netloom_tcp::CloseReason;
 
@@ -156,7 +156,7 @@ impl Stack {
             };
         }
         // A listener on every address of both versions and one of a single version overlap.
-        if at.addr.is_unspecified() && !share {
+        if !ONE_VERSION && at.addr.is_unspecified() && !share {
             let others: &[Version] = match at.version {
                 Version::Any => &[Version::V4, Version::V6],
                 Version::V4 | Version::V6 => &[Version::Any],

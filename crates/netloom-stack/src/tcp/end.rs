@@ -244,7 +244,7 @@ impl Stack {
             .ok_or(DropReason::TcpNoSocket)?;
         match entry.state.receive(&env, segment, ts_offset) {
             time_wait::Disposition::Drop(why) => Err(drop_reason(why)),
-            time_wait::Disposition::Ack { reply, restart } => {
+            time_wait::Disposition::Ack { ref reply, restart } => {
                 if restart {
                     let tick = self.clock.quarter();
                     let item = Ref::new(Kind::TimeWait, index);
@@ -254,7 +254,7 @@ impl Stack {
                     }
                     self.queue_time_wait(item);
                 }
-                self.send_reply(&tuple, Some(packet.arrival.iface), &reply);
+                self.send_reply(&tuple, Some(packet.arrival.iface), reply);
                 Ok(())
             }
             time_wait::Disposition::Reopen { min_iss } => {

@@ -22,6 +22,8 @@ use crate::tcp::listener::Listener;
 use crate::tcp::output::{mss_of, write_segment};
 use crate::tcp::syn_queue::LEVELS;
 use crate::tuple::Tuple;
+#[cfg(not(feature = "alloc"))]
+use crate::version::ONE_VERSION;
 use crate::version::Version;
 use crate::waiting::On;
 
@@ -30,7 +32,7 @@ fn listening(tuple: &Tuple, iface: u8) -> [Tuple; 3] {
     let (local, port) = (tuple.local(), tuple.local_port);
     [
         Tuple::new((local, port), (Addr::UNSPECIFIED, 0), iface),
-        Version::of(&local).key(port, None),
+        Version::to_listen(&local).key(port, None),
         Version::Any.key(port, None),
     ]
 }
@@ -57,9 +59,16 @@ impl Stack {
     /// The listener that a segment for this tuple is for.
     #[cfg(not(feature = "alloc"))]
     pub(crate) fn find_listener(&self, tuple: &Tuple, iface: u8) -> Option<u32> {
-        let keys = listening(tuple, iface);
-        let first = keys.iter().find_map(|key| self.listener_at(key))?;
-        Some(self.share(first, tuple))
+        let [exact, version, any] = listening(tuple, iface);
+        let mut first = self.listener_at(&exact);
+        // Of one version the last two are the same.
+        if !ONE_VERSION && first.is_none() {
+            first = self.listener_at(&version);
+        }
+        if first.is_none() {
+            first = self.listener_at(&any);
+        }
+        first.map(|first| self.share(first, tuple))
     }
 
     /// The listener with this key, the first of those that share it.
@@ -352,9 +361,9 @@ impl Stack {
                 self.push_control(iface, item);
                 Ok(())
             }
-            syn_received::Disposition::Ack(reply) => {
+            syn_received::Disposition::Ack(ref reply) => {
                 cold_path();
-                self.send_reply(&tuple, Some(iface), &reply);
+                self.send_reply(&tuple, Some(iface), reply);
                 Err(DropReason::TcpOutOfWindow)
             }
             syn_received::Disposition::Reset(_) => {
@@ -671,16 +680,17 @@ impl Stack {
                 return true;
             }
         };
-        let link = match self.hop(iface, &next_hop) {
+        let hop = self.hop(iface, &next_hop);
+        let link = match &hop {
             Hop::Ready(link) => link,
-            Hop::Wait(id) => {
+            &Hop::Wait(id) => {
                 cold_path();
                 if !self.wait_for(id, item) {
                     self.arm_half_open(index);
                 }
                 return true;
             }
-            Hop::Nowhere(reason) => {
+            &Hop::Nowhere(reason) => {
                 cold_path();
                 self.drop_output(reason);
                 self.arm_half_open(index);
@@ -708,7 +718,7 @@ impl Stack {
             tos: 0,
         };
         let head = reply_head(&tuple, &reply);
-        let result = write_segment(sink, caps, &link, &ip, &head, (&[], &[]), None);
+        let result = write_segment(sink, caps, link, &ip, &head, (&[], &[]), None);
         if result.is_err() {
             cold_path();
             return false;

@@ -40,7 +40,7 @@ impl From<core::net::SocketAddr> for ListenAddr {
     /// `0.0.0.0` and `::` mean every address of that version.
     fn from(at: core::net::SocketAddr) -> ListenAddr {
         let addr = local_addr_of(at.ip());
-        let version = Version::of(&addr);
+        let version = Version::to_listen(&addr);
         ListenAddr {
             addr: if addr.is_unspecified() {
                 Addr::UNSPECIFIED

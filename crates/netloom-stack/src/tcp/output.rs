@@ -75,30 +75,32 @@ impl Stack {
             let env = self.clock.env(&self.tunables.tcp, gso_max);
             let (ip, ports) = (slot.ip_header(), slot.tuple.ports());
             let mut io = slot.buffers.io();
-            let plan = match slot.conn.next(&env, &io) {
+            // Looked at where it lies, as what follows: it is not copied.
+            let next = slot.conn.next(&env, &io);
+            let plan = match &next {
                 Next::Send(plan) => plan,
-                Next::Fire(timer) => {
+                &Next::Fire(timer) => {
                     let outcome = slot.conn.fire(&env, &mut io, timer);
                     self.apply(index, &outcome);
                     continue;
                 }
-                Next::Wait(until) => {
+                &Next::Wait(until) => {
                     self.rest(index, until);
                     return Turn::Done;
                 }
             };
             #[cfg(not(feature = "alloc"))]
             if core::mem::take(&mut hop_failed) {
-                self.lose(index, &plan, gso_max, DropReason::NeighborFailed);
+                self.lose(index, plan, gso_max, DropReason::NeighborFailed);
                 continue;
             }
             let result = match &link {
                 Some(link) => {
                     let conn = &mut slot.conn;
-                    emit(ip, ports, conn, &mut io, &env, &plan, link, caps, sink)
+                    emit(ip, ports, conn, &mut io, &env, plan, link, caps, sink)
                 }
                 // The next hop comes first, but only for those who have something to send.
-                None => match self.connection_hop(iface, index) {
+                None => match &self.connection_hop(iface, index) {
                     Ok(Hop::Ready(found)) => {
                         let Some(slot) = self.tables.connections.get_mut(index) else {
                             return Turn::Done;
@@ -107,23 +109,21 @@ impl Stack {
                         let (conn, mut io) = (&mut slot.conn, slot.buffers.io());
                         // On 32 bits it is asked for again: to remember it is dear there.
                         #[cfg(target_pointer_width = "64")]
-                        let found = &*link.insert(found);
-                        #[cfg(not(target_pointer_width = "64"))]
-                        let found = &found;
-                        emit(ip, ports, conn, &mut io, &env, &plan, found, caps, sink)
+                        let found = &*link.insert(*found);
+                        emit(ip, ports, conn, &mut io, &env, plan, found, caps, sink)
                     }
-                    Ok(Hop::Wait(id)) => {
+                    &Ok(Hop::Wait(id)) => {
                         if self.wait_for(id, Ref::new(Kind::Connection, index)) {
                             return Turn::Done;
                         }
-                        self.lose(index, &plan, gso_max, DropReason::NeighborFull);
+                        self.lose(index, plan, gso_max, DropReason::NeighborFull);
                         continue;
                     }
-                    Ok(Hop::Nowhere(reason)) => {
-                        self.lose(index, &plan, gso_max, reason);
+                    &Ok(Hop::Nowhere(reason)) => {
+                        self.lose(index, plan, gso_max, reason);
                         continue;
                     }
-                    Err(turn) => return turn,
+                    &Err(turn) => return turn,
                 },
             };
             let Ok(outcome) = result else {
