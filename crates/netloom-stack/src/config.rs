@@ -87,8 +87,8 @@ impl Config {
     pub fn new(interface: InterfaceConfig) -> Config {
         Config {
             interface,
-            addresses: [None; 2],
-            gateways: [None; 2],
+            addresses: [None, None],
+            gateways: [None, None],
             tunables: Tunables::default(),
         }
     }

@@ -145,9 +145,11 @@ impl Stack {
         dst: &Addr,
         ipv6: bool,
     ) -> Result<bool, DropReason> {
-        let loopback = self
-            .interface(arrival.iface)
-            .is_some_and(|interface| interface.loopback);
+        // There is a loopback interface on the heap alone.
+        let loopback = cfg!(feature = "alloc")
+            && self
+                .interface(arrival.iface)
+                .is_some_and(|interface| interface.loopback);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
         //# |  An incoming SYN with an invalid source address MUST be ignored
         //# |  either by TCP or by the IP layer [(MUST-63)] (see

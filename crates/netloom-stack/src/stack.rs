@@ -265,7 +265,7 @@ impl Stack {
         let random = if cfg!(feature = "nud") {
             self.rng.next_u32()
         } else {
-            u32::MAX / 2
+            0
         };
         self.neighbor_tunables = self.tunables.neighbor(random);
         #[cfg(any(feature = "tcp", feature = "udp"))]
@@ -643,8 +643,10 @@ impl Stack {
     /// Sends what an interface owes: solicitations, then its lists, then the solicitations that
     /// those called for.
     fn transmit_on(&mut self, iface: u8, sink: &mut dyn FrameSink, sent: &mut Sent) {
+        // An interface without neighbours has none that are to be asked for: small machines look.
         #[cfg(feature = "ethernet")]
-        let ethernet = self.interface(iface).is_some_and(|i| i.ethernet);
+        let ethernet =
+            !cfg!(target_pointer_width = "64") || self.interface(iface).is_some_and(|i| i.ethernet);
         #[cfg(feature = "ethernet")]
         if ethernet && !self.fire_neighbors(iface, sink, sent) {
             sent.blocked = true;

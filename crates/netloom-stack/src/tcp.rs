@@ -68,6 +68,10 @@ use crate::deadlines::Deadlines;
 #[cfg(feature = "alloc")]
 use crate::list::List;
 use crate::port_alloc::PortAllocator;
+#[cfg(any(
+    target_pointer_width = "64",
+    all(feature = "alloc", feature = "active-open")
+))]
 use crate::tuple::Tuple;
 #[cfg(feature = "alloc")]
 use netloom_wire::Addr;
@@ -92,8 +96,11 @@ pub(crate) struct TcpState {
     /// listeners come or go.
     #[cfg(feature = "alloc")]
     pub(crate) last_listener: Option<((Addr, u16, u8), u32)>,
-    /// The secrets of a tuple that were asked for last, and whose.
+    /// The secrets of a tuple that were asked for last, and whose. To remember them is dear on
+    /// small machines.
+    #[cfg(target_pointer_width = "64")]
     pub(crate) secrets: (u32, u32),
+    #[cfg(target_pointer_width = "64")]
     pub(crate) secrets_of: Tuple,
     /// What a port was chosen with last, and for which ends.
     #[cfg(all(feature = "alloc", feature = "active-open"))]
@@ -120,7 +127,9 @@ impl TcpState {
             orphans: 0,
             #[cfg(feature = "alloc")]
             last_listener: None,
+            #[cfg(target_pointer_width = "64")]
             secrets: (0, 0),
+            #[cfg(target_pointer_width = "64")]
             secrets_of: Tuple::EMPTY,
             #[cfg(all(feature = "alloc", feature = "active-open"))]
             port_secrets: (0, 0),

@@ -82,12 +82,12 @@ const LARGEST_BUFFER: u32 = 0xffff << 8;
 
 /// What the stack has a connection begin with.
 #[cfg(feature = "tcp")]
-fn tcp_defaults() -> netloom_tcp::Tunables {
+const fn tcp_defaults() -> netloom_tcp::Tunables {
     #[cfg_attr(
         not(any(feature = "autotune", feature = "plpmtud")),
         expect(unused_mut, reason = "nothing is changed")
     )]
-    let mut tcp = netloom_tcp::Tunables::default();
+    let mut tcp = netloom_tcp::Tunables::DEFAULT;
     #[cfg(feature = "autotune")]
     {
         tcp.rcv_buf_max = LARGEST_BUFFER;
@@ -100,43 +100,49 @@ fn tcp_defaults() -> netloom_tcp::Tunables {
     tcp
 }
 
+impl Tunables {
+    /// What a stack begins with.
+    // A constant: where flash counts it is copied from there, not put together.
+    const DEFAULT: Tunables = Tunables {
+        #[cfg(feature = "tcp")]
+        tcp: tcp_defaults(),
+        tcp_rmem: 1 << 20,
+        tcp_rmem_min: 4096,
+        #[cfg(feature = "autotune")]
+        tcp_moderate_rcvbuf: true,
+        tcp_wmem: 1 << 20,
+        #[cfg(feature = "autotune")]
+        tcp_wmem_max: LARGEST_BUFFER,
+        #[cfg(feature = "autotune")]
+        tcp_wmem_min: 4096,
+        #[cfg(feature = "metrics")]
+        tcp_no_metrics_save: false,
+        #[cfg(feature = "metrics")]
+        tcp_no_ssthresh_metrics_save: true,
+        //= https://www.rfc-editor.org/rfc/rfc7413#section-2
+        //# Therefore, TCP implementations MUST NOT use TFO by default, but only
+        //# use TFO if requested explicitly by the application on a per-service-
+        //# port basis.
+        #[cfg(feature = "fastopen")]
+        tcp_fastopen: 0,
+        tcp_max_orphans: 1 << 15,
+        tcp_syncookies: true,
+        ip_local_port_first: 32768,
+        ip_local_port_last: 60999,
+        ip_default_ttl: 64,
+        icmp_msgs_per_sec: 1000,
+        icmp_msgs_burst: 50,
+        icmp_echo_ignore_all: false,
+        neigh_base_reachable_time_ms: 30_000,
+        neigh_retrans_time_ms: 1_000,
+        neigh_mcast_solicit: 3,
+        neigh_unres_qlen: 16,
+    };
+}
+
 impl Default for Tunables {
     fn default() -> Tunables {
-        Tunables {
-            #[cfg(feature = "tcp")]
-            tcp: tcp_defaults(),
-            tcp_rmem: 1 << 20,
-            tcp_rmem_min: 4096,
-            #[cfg(feature = "autotune")]
-            tcp_moderate_rcvbuf: true,
-            tcp_wmem: 1 << 20,
-            #[cfg(feature = "autotune")]
-            tcp_wmem_max: LARGEST_BUFFER,
-            #[cfg(feature = "autotune")]
-            tcp_wmem_min: 4096,
-            #[cfg(feature = "metrics")]
-            tcp_no_metrics_save: false,
-            #[cfg(feature = "metrics")]
-            tcp_no_ssthresh_metrics_save: true,
-            //= https://www.rfc-editor.org/rfc/rfc7413#section-2
-            //# Therefore, TCP implementations MUST NOT use TFO by default, but only
-            //# use TFO if requested explicitly by the application on a per-service-
-            //# port basis.
-            #[cfg(feature = "fastopen")]
-            tcp_fastopen: 0,
-            tcp_max_orphans: 1 << 15,
-            tcp_syncookies: true,
-            ip_local_port_first: 32768,
-            ip_local_port_last: 60999,
-            ip_default_ttl: 64,
-            icmp_msgs_per_sec: 1000,
-            icmp_msgs_burst: 50,
-            icmp_echo_ignore_all: false,
-            neigh_base_reachable_time_ms: 30_000,
-            neigh_retrans_time_ms: 1_000,
-            neigh_mcast_solicit: 3,
-            neigh_unres_qlen: 16,
-        }
+        Tunables::DEFAULT
     }
 }
 
@@ -401,7 +407,11 @@ impl Tunables {
     /// The settings of the neighbour cache, the reachable time randomised (RFC 4861 §6.3.2).
     pub(crate) fn neighbor(&self, random: u32) -> NeighborTunables {
         let mut neighbor = NeighborTunables::DEFAULT;
-        neighbor.set_reachable_time(self.neigh_base_reachable_time_ms, random);
+        if cfg!(feature = "nud") {
+            neighbor.set_reachable_time(self.neigh_base_reachable_time_ms, random);
+        } else {
+            neighbor.reachable_time = self.neigh_base_reachable_time_ms;
+        }
         neighbor.retrans_timer = self.neigh_retrans_time_ms;
         neighbor.max_multicast_solicit = self.neigh_mcast_solicit;
         neighbor

@@ -72,7 +72,7 @@ impl<'a> EthernetView<'a> {
         let (header, payload) = frame.split_first_chunk().ok_or(WireError::Truncated)?;
         Ok(Self {
             header,
-            tags: [None; 2],
+            tags: [None, None],
             ethertype: EtherType(header.u16_at::<12>()),
             payload,
         })

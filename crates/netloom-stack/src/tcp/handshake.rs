@@ -594,15 +594,16 @@ impl Stack {
     /// What ISN and timestamp offset of a tuple are made with.
     fn connection_secrets(&mut self, tuple: &Tuple) -> (u32, u32) {
         // A handshake asks several times.
-        // What it costs to remember them is dear on small machines.
-        if !cfg!(target_pointer_width = "64") {
-            return self.keys.secrets(Purpose::Connection, tuple);
+        #[cfg(target_pointer_width = "64")]
+        {
+            if self.tcp.secrets_of != *tuple {
+                self.tcp.secrets = self.keys.secrets(Purpose::Connection, tuple);
+                self.tcp.secrets_of = *tuple;
+            }
+            self.tcp.secrets
         }
-        if self.tcp.secrets_of != *tuple {
-            self.tcp.secrets = self.keys.secrets(Purpose::Connection, tuple);
-            self.tcp.secrets_of = *tuple;
-        }
-        self.tcp.secrets
+        #[cfg(not(target_pointer_width = "64"))]
+        self.keys.secrets(Purpose::Connection, tuple)
     }
 
     /// What is added to the millisecond clock in a connection's timestamps (RFC 7323 §5.4 leaves
