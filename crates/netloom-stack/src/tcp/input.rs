@@ -113,10 +113,6 @@ impl Stack {
                 buffers.ensure_ranges(&mut slot.conn, &mut slot.buffers);
             }
         }
-        #[cfg_attr(
-            not(all(feature = "alloc", feature = "gather", target_pointer_width = "64")),
-            expect(unused_mut, reason = "nothing is placed there")
-        )]
         let mut io = slot.buffers.io();
         #[cfg(all(feature = "alloc", feature = "gather", target_pointer_width = "64"))]
         self.tcp.placed.mark(index, segment, &mut io);
