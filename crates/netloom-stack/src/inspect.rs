@@ -268,13 +268,14 @@ impl<'s> Inspect<'s> {
 
     /// Listeners from place `from` on.
     pub fn listeners(self, from: u32) -> impl Iterator<Item = (u32, ListenerView)> + use<'s> {
-        let listeners = &self.stack.tables.listeners;
+        let stack = self.stack;
+        let listeners = &stack.tables.listeners;
         (from..listeners.high_water()).filter_map(move |index| {
             let listener = listeners.get(index).filter(|l| l.live)?;
             let view = ListenerView {
                 local: local_end(&listener.key),
                 both_versions: takes_both(&listener.key),
-                backlog: listener.state(),
+                backlog: stack.backlog(index)?,
             };
             Some((index, view))
         })
