@@ -9,8 +9,8 @@ use crate::records::RecordTable;
 use crate::recovery::RecordTable;
 use crate::ring::Ring;
 use crate::{
-    CloseReason, Connection, End, Env, HALF_CLOSED_TIMEOUT, IcmpError, News, Outcome, SeqNum,
-    State, TimeWaitState,
+    CloseReason, Connection, End, Env, HALF_CLOSED_TIMEOUT, IcmpError, News, OUT_OF_ORDER, Outcome,
+    SeqNum, State, TimeWaitState,
 };
 
 impl Connection {
@@ -196,10 +196,12 @@ impl Connection {
         self.keepalive_deadline = 0;
         self.close_deadline = 0;
         self.una_since = 0;
-        self.dup_acks_owed = 0;
         self.tx = Ring::EMPTY;
         self.records = RecordTable::EMPTY;
-        self.range_count = 0;
+        if OUT_OF_ORDER {
+            self.dup_acks_owed = 0;
+            self.range_count = 0;
+        }
         self.sacked = 0;
         self.lost = 0;
     }

@@ -459,7 +459,7 @@ impl Connection {
     /// Adds to what the call in progress did.
     #[inline]
     pub(crate) fn report(&mut self, news: News) {
-        self.outcome.news.insert(news);
+        self.outcome.news.insert(news.told());
     }
 
     /// What the call did that ends here.

@@ -116,7 +116,7 @@ impl Flags {
 
     #[inline]
     pub(crate) fn clear(&mut self, other: Flags) {
-        self.0 &= !other.0;
+        self.0 &= !(other.0 & Flags::PRESENT);
     }
 
     #[inline]

@@ -154,10 +154,12 @@ pub(crate) const ACTIVE_OPEN: bool = cfg!(feature = "active-open");
 
 // The features, for code that the compiler can leave out by itself.
 pub(crate) const DELAYED_ACK: bool = cfg!(feature = "delayed-ack");
+pub(crate) const EVENTS: bool = cfg!(any(test, feature = "events"));
 pub(crate) const FAST_RETRANSMIT: bool = cfg!(feature = "fast-retransmit");
 pub(crate) const HALF_CLOSED_TIMEOUT: bool = cfg!(feature = "half-closed-timeout");
 pub(crate) const KEEPALIVE: bool = cfg!(feature = "keepalive");
 pub(crate) const LINGER: bool = cfg!(feature = "linger");
+pub(crate) const OFFLOAD: bool = cfg!(any(test, feature = "offload"));
 pub(crate) const OUT_OF_ORDER: bool = cfg!(feature = "out-of-order");
 pub(crate) const SACK: bool = cfg!(feature = "sack");
 pub(crate) const SLOW_START_AFTER_IDLE: bool = cfg!(feature = "slow-start-after-idle");

@@ -6,7 +6,7 @@ use netloom_wire::hint::cold_path;
 use crate::flags::Flags;
 use crate::syn_received::syn_window;
 use crate::{
-    ACTIVE_OPEN, CloseReason, Connection, Discard, Env, FAST_RETRANSMIT, Io, News, Next,
+    ACTIVE_OPEN, CloseReason, Connection, Discard, Env, FAST_RETRANSMIT, Io, KEEPALIVE, News, Next,
     OUT_OF_ORDER, Outcome, Segment, SeqNum, State,
 };
 
@@ -198,7 +198,9 @@ impl Connection {
     #[inline]
     pub(crate) fn heard(&mut self, env: &Env<'_>) {
         self.last_received_ms = env.now_ms;
-        self.probes = 0;
+        if KEEPALIVE {
+            self.probes = 0;
+        }
     }
 
     /// PAWS (RFC 7323 §5): why the segment is too old, if it is.
@@ -284,7 +286,7 @@ impl Connection {
     /// where a peer that probes our window while we probe its window has its SND.NXT. A RST must be
     /// in the window.
     fn is_acceptable(&self, segment: &Segment<'_>) -> bool {
-        let window = self.rcv_adv.saturating_since(self.rcv_nxt);
+        let mut window = self.rcv_adv.saturating_since(self.rcv_nxt);
         let distance = segment.seq.distance(self.rcv_nxt);
         if distance < 0 {
             return (segment.seq + segment.len()).gt(self.rcv_nxt);
@@ -294,13 +296,10 @@ impl Connection {
         //# If the RCV.WND is zero, no segments will be acceptable, but
         //# special allowance should be made to accept valid ACKs, URGs,
         //# and RSTs.
-        if distance == 0 {
-            true
-        } else if segment.payload.is_empty() && !segment.has(TcpFlags::RST) {
-            distance <= window.max(1)
-        } else {
-            distance < window
+        if segment.payload.is_empty() && !segment.has(TcpFlags::RST) {
+            window = window.max(1).wrapping_add(1);
         }
+        distance == 0 || distance < window
     }
 
     fn reject(&mut self, env: &Env<'_>, segment: &Segment<'_>) {

@@ -46,12 +46,10 @@ impl Ring {
         let capacity = memory.len();
         let len = len.min(capacity.saturating_sub(offset));
         let start = wrap(self.head as usize, offset, capacity);
-        let first = len.min(capacity.saturating_sub(start));
+        let first = len.min(capacity.wrapping_sub(start));
         (
-            memory
-                .get(start..start.saturating_add(first))
-                .unwrap_or(&[]),
-            memory.get(..len.saturating_sub(first)).unwrap_or(&[]),
+            memory.get(start..start.wrapping_add(first)).unwrap_or(&[]),
+            memory.get(..len.wrapping_sub(first)).unwrap_or(&[]),
         )
     }
 
@@ -65,11 +63,11 @@ impl Ring {
         let capacity = memory.len();
         let len = len.min(capacity.saturating_sub(offset));
         let start = wrap(self.head as usize, offset, capacity);
-        let first = len.min(capacity.saturating_sub(start));
+        let first = len.min(capacity.wrapping_sub(start));
         let (low, high) = memory.split_at_mut(start.min(capacity));
         (
             high.get_mut(..first).unwrap_or_default(),
-            low.get_mut(..len.saturating_sub(first)).unwrap_or_default(),
+            low.get_mut(..len.wrapping_sub(first)).unwrap_or_default(),
         )
     }
 
@@ -90,13 +88,14 @@ impl Ring {
     /// [`Ring::place`] of what wraps, or does not fit.
     fn place_pieces(&self, memory: &mut [u8], offset: usize, data: &[u8]) -> usize {
         let (a, b) = self.slices_mut(memory, offset, data.len());
-        let (first, second) = data.split_at(a.len().min(data.len()));
-        a.copy_from_slice(first);
-        let n = b.len().min(second.len());
-        if let (Some(to), Some(from)) = (b.get_mut(..n), second.get(..n)) {
-            to.copy_from_slice(from);
+        let total = a.len().wrapping_add(b.len());
+        if let Some(from) = data.get(..a.len()) {
+            a.copy_from_slice(from);
         }
-        first.len().saturating_add(n)
+        if let Some(from) = data.get(a.len()..total) {
+            b.copy_from_slice(from);
+        }
+        total
     }
 
     /// Copies live bytes from `offset` on into `out`; returns how many.
@@ -131,7 +130,7 @@ impl Ring {
     #[inline]
     pub(crate) fn consume(&mut self, capacity: usize, n: u32) {
         let n = n.min(self.len);
-        self.len = self.len.saturating_sub(n);
+        self.len = self.len.wrapping_sub(n);
         self.head = wrap(self.head as usize, n as usize, capacity) as u32;
     }
 

@@ -92,11 +92,12 @@ impl RttEstimator {
         //# The above SHOULD be computed using alpha=1/8 and beta=1/4 (as
         //# suggested in [JK88]).
         let srtt = self.srtt8 >> 3;
+        // Neither leaves 32 bits, nor comes to 0: no sample is longer than LONGEST, nor 0.
         self.rttvar4 = self
             .rttvar4
-            .saturating_sub(self.rttvar4 >> 2)
-            .saturating_add(srtt.abs_diff(r));
-        self.srtt8 = self.srtt8.saturating_sub(srtt).saturating_add(r).max(1);
+            .wrapping_sub(self.rttvar4 >> 2)
+            .wrapping_add(srtt.abs_diff(r));
+        self.srtt8 = self.srtt8.wrapping_sub(srtt).wrapping_add(r);
     }
 
     /// Another connection has measured these, in microseconds, before the one sample there may be.
@@ -157,7 +158,12 @@ pub(crate) fn backed_off(rto: u32, backoff: u8, max: u32) -> u32 {
     //# (4)  Each time the RTO is used to detect a loss, the value of the RTO
     //# MUST be exponentially backed off such that the next firing
     //# requires a longer interval.
-    rto.saturating_mul(1u32 << backoff.min(16)).min(max)
+    let backoff = backoff.min(16);
+    if rto > max >> backoff {
+        max
+    } else {
+        rto << backoff
+    }
 }
 
 #[cfg(test)]

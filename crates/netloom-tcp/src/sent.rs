@@ -13,7 +13,8 @@ use crate::records::{LOST, Record};
 #[cfg(feature = "rack")]
 use crate::recovery::{Marks, Phase};
 use crate::{
-    ACTIVE_OPEN, Connection, DELAYED_ACK, Env, Io, News, Next, Outcome, Plan, PlanKind, State,
+    ACTIVE_OPEN, Connection, DELAYED_ACK, Env, Io, News, Next, OFFLOAD, OUT_OF_ORDER, Outcome,
+    Plan, PlanKind, State,
 };
 
 impl Connection {
@@ -41,7 +42,11 @@ impl Connection {
             }
             PlanKind::KeepAlive => self.flags.clear(Flags::KEEPALIVE_OWED),
             PlanKind::Ack => {}
-            PlanKind::DuplicateAck => self.dup_acks_owed = self.dup_acks_owed.saturating_sub(1),
+            PlanKind::DuplicateAck => {
+                if OUT_OF_ORDER {
+                    self.dup_acks_owed = self.dup_acks_owed.saturating_sub(1);
+                }
+            }
             PlanKind::Reset => {
                 self.flags.clear(Flags::RESET_OWED);
                 self.report(News::ENDED);
@@ -125,8 +130,8 @@ impl Connection {
         let end = plan.seq.plus(plan.len);
         self.record_sent(env, io, plan, end);
         self.snd_nxt = end;
-        if plan.len < u32::from(plan.mss) || plan.len.wrapping_rem(u32::from(plan.mss.max(1))) != 0
-        {
+        let mss = u32::from(plan.mss);
+        if plan.len < mss || (OFFLOAD && plan.len.wrapping_rem(mss.max(1)) != 0) {
             self.snd_sml = end;
         }
         if plan.flags.contains(TcpFlags::FIN) {

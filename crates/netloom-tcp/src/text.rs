@@ -51,12 +51,12 @@ impl Connection {
         //# following the urgent data (MUST-62).
         let pointer = segment.seq + u32::from(segment.urgent);
         let unread = self.rcv_nxt.minus(self.rx.len);
-        let advances = if self.flags.has(Flags::URGENT_IN) && self.rcv_up.gt(unread) {
-            pointer.gt(self.rcv_up)
+        let known = if self.flags.has(Flags::URGENT_IN) {
+            self.rcv_up.max(unread)
         } else {
-            pointer.gt(unread)
+            unread
         };
-        if advances {
+        if pointer.gt(known) {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
             //# A TCP implementation MUST (MUST-32) inform the application layer
             //# asynchronously whenever it receives an urgent pointer and there was
@@ -143,7 +143,7 @@ impl Connection {
             why = Discard::AfterFin;
         }
         let room = edge.saturating_since(seq) as usize;
-        self.clip(Text { seq, data }, room, why)
+        self.clip(data, room, why).map(|data| Text { seq, data })
     }
 
     /// Cuts off what the ring has no memory for.
@@ -153,15 +153,15 @@ impl Connection {
         }
         let before = text.seq.since(self.rcv_nxt) as usize;
         let room = self.rx.room(io.rx.len()).saturating_sub(before);
-        self.clip(text, room, Discard::NoMemory)
+        self.clip(text.data, room, Discard::NoMemory)
+            .map(|data| Text { data, ..text })
     }
 
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn clip<'a>(&mut self, text: Text<'a>, room: usize, why: Discard) -> Option<Text<'a>> {
-        let Text { seq, data } = text;
+    fn clip<'a>(&mut self, data: &'a [u8], room: usize, why: Discard) -> Option<&'a [u8]> {
         if data.len() <= room {
-            return Some(Text { seq, data });
+            return Some(data);
         }
         self.outcome.discard = Some(why);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
@@ -170,11 +170,15 @@ impl Connection {
         //# sequence number and current window (zero).
         self.flags.set(Flags::ACK_NOW);
         let data = data.get(..room).unwrap_or(&[]);
-        (!data.is_empty()).then_some(Text { seq, data })
+        (!data.is_empty()).then_some(data)
     }
 
     /// Remembers how large the peer's segments are.
     pub(crate) fn measure_peer(&mut self, segment: &Segment<'_>) {
+        // Delayed acknowledgments ask for it, and what buffers grow by.
+        if !(DELAYED_ACK || cfg!(any(test, feature = "autotune"))) {
+            return;
+        }
         let mut size = segment.payload.len() as u32;
         if segment.count > 1 {
             size = size.wrapping_div(u32::from(segment.count));
@@ -325,7 +329,9 @@ impl Connection {
         //# over the FIN, and send an acknowledgment for the FIN.
         self.rcv_nxt += 1;
         self.rcv_adv = self.rcv_adv.max(self.rcv_nxt);
-        self.range_count = 0;
+        if OUT_OF_ORDER {
+            self.range_count = 0;
+        }
         self.flags.clear(Flags::FIN_AHEAD);
         self.flags.set(Flags::FIN_RECEIVED.with(Flags::ACK_NOW));
         self.report(News::PEER_FINISHED | News::READABLE);

@@ -12,7 +12,7 @@ use crate::recovery::Marks;
 use crate::recovery::Phase;
 use crate::syn_received::syn_window;
 use crate::{
-    ACTIVE_OPEN, Connection, Env, Io, Next, OUT_OF_ORDER, Plan, PlanKind, SACK,
+    ACTIVE_OPEN, Connection, Env, Io, Next, OFFLOAD, OUT_OF_ORDER, Plan, PlanKind, SACK,
     SLOW_START_AFTER_IDLE, SeqNum, State, Timer,
 };
 
@@ -555,8 +555,10 @@ impl Connection {
         if len == unsent {
             let tail = if len < mss {
                 len
-            } else {
+            } else if OFFLOAD {
                 len.checked_rem(mss).unwrap_or(0)
+            } else {
+                0
             };
             if tail == 0 || !self.nagle_holds(fin) {
                 return Some(len);
@@ -611,7 +613,7 @@ impl Connection {
             return env.gso_max.min(self.quantum(io, mss)).max(mss);
         }
         let _ = io;
-        env.gso_max.max(mss)
+        if OFFLOAD { env.gso_max.max(mss) } else { mss }
     }
 
     /// The congestion window, or the restart window after an idle time.
@@ -719,9 +721,10 @@ pub(crate) fn plan_fin(plan: &mut Plan, seq: SeqNum) {
     plan.flags |= TcpFlags::FIN;
 }
 
-/// `len` octets of a stretch of `whole`, in whole segments unless it is the end.
+/// `len` octets of a stretch of `whole`, a segment or more, in whole segments unless it is the end.
 fn whole_segments(len: u32, mss: u32, whole: u32) -> u32 {
-    if len == whole {
+    // Without super-segments it is one segment.
+    if len == whole || !OFFLOAD {
         len
     } else {
         len.wrapping_sub(len.checked_rem(mss).unwrap_or(0))

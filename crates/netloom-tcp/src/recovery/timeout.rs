@@ -34,7 +34,8 @@ impl Connection {
         ack: SeqNum,
         _: Option<u32>,
     ) -> Option<u32> {
-        let timed = self.timed.gt(self.snd_una) && self.timed.le(ack);
+        // Beyond SND.UNA, up to `ack`.
+        let timed = self.timed.since(self.snd_una).wrapping_sub(1) < ack.since(self.snd_una);
         timed.then(|| env.micros().wrapping_sub(self.xmit_ts))
     }
 
