@@ -60,7 +60,7 @@ impl Connection {
             //# whose ACK value doesn't satisfy the above condition MUST be
             //# discarded and an ACK sent back.
             self.challenge(env);
-            self.outcome.discard = Some(Discard::BadAck);
+            self.discard(Discard::BadAck);
             return false;
         }
         self.heard(env);

@@ -42,7 +42,7 @@ impl Connection {
         let n = self.write_room(io).min(data.len());
         let data = data.get(..n).unwrap_or(&[]);
         let n = self.tx.place(io.tx, self.tx.len as usize, data);
-        self.tx.len = self.tx.len.saturating_add(n as u32);
+        self.tx.len = self.tx.len.wrapping_add(n as u32);
         n
     }
 

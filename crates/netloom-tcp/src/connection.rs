@@ -17,8 +17,8 @@ use crate::ring::Ring;
 use crate::rtt::RttEstimator;
 use crate::timers::LONGEST_WAIT;
 use crate::{
-    ACTIVE_OPEN, CloseReason, FAST_RETRANSMIT, IcmpError, Io, News, Outcome, SeqNum, State,
-    WINDOW_SCALE,
+    ACTIVE_OPEN, CloseReason, DISCARDS, Discard, FAST_RETRANSMIT, IcmpError, Io, News, Outcome,
+    SeqNum, State, WINDOW_SCALE,
 };
 
 #[cfg(feature = "keepalive")]
@@ -460,6 +460,14 @@ impl Connection {
     #[inline]
     pub(crate) fn report(&mut self, news: News) {
         self.outcome.news.insert(news.told());
+    }
+
+    /// The segment, or part of it, is not used.
+    #[inline]
+    pub(crate) fn discard(&mut self, why: Discard) {
+        if DISCARDS || why.is_of_text() {
+            self.outcome.discard = Some(why);
+        }
     }
 
     /// What the call did that ends here.

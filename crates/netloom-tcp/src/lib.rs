@@ -154,6 +154,7 @@ pub(crate) const ACTIVE_OPEN: bool = cfg!(feature = "active-open");
 
 // The features, for code that the compiler can leave out by itself.
 pub(crate) const DELAYED_ACK: bool = cfg!(feature = "delayed-ack");
+pub(crate) const DISCARDS: bool = cfg!(any(test, feature = "discards"));
 pub(crate) const EVENTS: bool = cfg!(any(test, feature = "events"));
 pub(crate) const FAST_RETRANSMIT: bool = cfg!(feature = "fast-retransmit");
 pub(crate) const HALF_CLOSED_TIMEOUT: bool = cfg!(feature = "half-closed-timeout");

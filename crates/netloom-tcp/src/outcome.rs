@@ -180,6 +180,16 @@ pub enum Discard {
     Closed,
 }
 
+impl Discard {
+    /// Whether text was refused: a FIN behind it has not arrived then.
+    pub(crate) const fn is_of_text(self) -> bool {
+        matches!(
+            self,
+            Discard::WindowFull | Discard::NoMemory | Discard::RangesFull | Discard::AfterFin
+        )
+    }
+}
+
 /// A segment without data that depends on no connection: a RST, a SYN-ACK from a SYN entry, an
 /// ACK from TIME-WAIT.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,7 +6,7 @@
 
 use crate::flags::Flags;
 use crate::rtt::backed_off;
-use crate::{Connection, Env, Io, State};
+use crate::{Connection, Env, Io, KEEPALIVE, State};
 
 impl Connection {
     /// Whether data waits for a window, with nothing in flight whose acknowledgment would tell
@@ -95,7 +95,10 @@ impl Connection {
     pub(crate) fn probe_window(&mut self, env: &Env<'_>) {
         self.flags.set(Flags::PROBE_OWED);
         self.backoff = self.backoff.saturating_add(1);
-        self.probes = self.probes.saturating_add(1);
+        // Keep-alives count theirs; of these only `TcpInfo` tells.
+        if KEEPALIVE {
+            self.probes = self.probes.saturating_add(1);
+        }
         self.start_persist(env);
     }
 

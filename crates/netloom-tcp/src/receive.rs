@@ -44,7 +44,7 @@ impl Connection {
             State::SynSent if ACTIVE_OPEN => self.receive_in_syn_sent(env, io, segment),
             State::Closed | State::Listen | State::SynSent => {
                 cold_path();
-                self.outcome.discard = Some(Discard::Closed);
+                self.discard(Discard::Closed);
             }
             State::SynReceived
             | State::Established
@@ -68,7 +68,7 @@ impl Connection {
             cold_path();
             self.flags.set(Flags::SYN_OWED);
             self.retries = self.retries.max(1);
-            self.outcome.discard = Some(Discard::Duplicate);
+            self.discard(Discard::Duplicate);
             return;
         }
         if ACTIVE_OPEN
@@ -81,7 +81,7 @@ impl Connection {
             // simultaneous open (RFC 9293 figure 7); without, our SYN-ACK was lost.
             if !segment.has(TcpFlags::ACK) {
                 self.flags.set(Flags::SYN_OWED);
-                self.outcome.discard = Some(Discard::Duplicate);
+                self.discard(Discard::Duplicate);
                 return;
             }
             trimmed = without_syn(segment);
@@ -90,7 +90,7 @@ impl Connection {
 
         if let Some(why) = self.check_timestamps(env, segment) {
             cold_path();
-            self.outcome.discard = Some(why);
+            self.discard(why);
             return;
         }
         // First: the sequence number.
@@ -134,7 +134,7 @@ impl Connection {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
             //# After sending the acknowledgment, TCP implementations MUST
             //# drop the unacceptable segment and stop processing further.
-            self.outcome.discard = Some(Discard::ChallengedSyn);
+            self.discard(Discard::ChallengedSyn);
             return;
         }
         // Fifth: ACK.
@@ -142,7 +142,7 @@ impl Connection {
         //# if the ACK bit is off, drop the segment and return
         if !segment.has(TcpFlags::ACK) {
             cold_path();
-            self.outcome.discard = Some(Discard::NoAck);
+            self.discard(Discard::NoAck);
             return;
         }
         if self.state == State::SynReceived {
@@ -150,7 +150,7 @@ impl Connection {
                 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
                 //# If the segment acknowledgment is not acceptable, form a
                 //# reset segment
-                self.outcome.discard = Some(Discard::BadAck);
+                self.discard(Discard::BadAck);
                 self.report(News::RESET);
                 return;
             }
@@ -304,7 +304,7 @@ impl Connection {
 
     fn reject(&mut self, env: &Env<'_>, segment: &Segment<'_>) {
         let old = segment.seq.lt(self.rcv_nxt);
-        self.outcome.discard = Some(if old {
+        self.discard(if old {
             Discard::Duplicate
         } else {
             Discard::OutOfWindow
@@ -317,11 +317,11 @@ impl Connection {
             //# In all other cases, where
             //# the SEQ-field does not match and is outside the window, the receiver
             //# MUST silently discard the segment.
-            self.outcome.discard = Some(Discard::BadRst);
+            self.discard(Discard::BadRst);
             return;
         }
         if segment.has(TcpFlags::SYN) {
-            self.outcome.discard = Some(Discard::ChallengedSyn);
+            self.discard(Discard::ChallengedSyn);
             self.challenge(env);
             return;
         }
@@ -351,7 +351,7 @@ impl Connection {
             //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
             //# After sending the challenge ACK, TCP MUST drop the unacceptable
             //# segment and stop processing the incoming packet further.
-            self.outcome.discard = Some(Discard::ChallengedRst);
+            self.discard(Discard::ChallengedRst);
             return;
         }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
@@ -375,7 +375,7 @@ impl Connection {
             }
             // RFC 1337 §3 (F1).
             State::TimeWait => {
-                self.outcome.discard = Some(Discard::BadRst);
+                self.discard(Discard::BadRst);
                 return;
             }
             // Both FINs were exchanged: nothing is lost by it.

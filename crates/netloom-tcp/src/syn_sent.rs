@@ -25,7 +25,7 @@ impl Connection {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
             //# If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless
             //# the RST bit is set, if so drop the segment and return)
-            self.outcome.discard = Some(Discard::BadAck);
+            self.discard(Discard::BadAck);
             self.report(News::RESET);
             return;
         }
@@ -49,14 +49,14 @@ impl Connection {
                 //# other cases the receiver MUST silently discard the segment.
                 self.end(CloseReason::Refused);
             } else {
-                self.outcome.discard = Some(Discard::BadRst);
+                self.discard(Discard::BadRst);
             }
             return;
         }
         // Fourth: SYN. Fifth: neither.
         if !segment.has(TcpFlags::SYN) {
             cold_path();
-            self.outcome.discard = Some(Discard::NotSyn);
+            self.discard(Discard::NotSyn);
             return;
         }
         self.heard(env);

@@ -74,7 +74,7 @@ impl Connection {
             return;
         }
         if !self.is_receiving() {
-            self.outcome.discard = Some(Discard::AfterFin);
+            self.discard(Discard::AfterFin);
             return;
         }
         #[cfg(feature = "rack")]
@@ -97,7 +97,7 @@ impl Connection {
             //# application that has called CLOSE cannot continue to read data from
             //# the connection (MAY-1).
             self.reset(CloseReason::DataAfterClose);
-            self.outcome.discard = Some(Discard::AfterFin);
+            self.discard(Discard::AfterFin);
             return;
         }
         let Some(text) = self.fit(io, text) else {
@@ -110,7 +110,7 @@ impl Connection {
             if OUT_OF_ORDER {
                 self.hold_out_of_order(io, &text);
             } else {
-                self.outcome.discard = Some(Discard::RangesFull);
+                self.discard(Discard::RangesFull);
             }
             self.owe_duplicate_ack(segment.count);
         }
@@ -131,7 +131,7 @@ impl Connection {
             self.flags.set(Flags::ACK_NOW);
             data = data.get(known..).unwrap_or(&[]);
             if data.is_empty() {
-                self.outcome.discard = Some(Discard::Duplicate);
+                self.discard(Discard::Duplicate);
                 return None;
             }
             seq = self.rcv_nxt;
@@ -163,7 +163,7 @@ impl Connection {
         if data.len() <= room {
             return Some(data);
         }
-        self.outcome.discard = Some(why);
+        self.discard(why);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
         //# When the receiving TCP peer has a zero window and a segment arrives,
         //# it must still send an acknowledgment showing its next expected
@@ -220,7 +220,7 @@ impl Connection {
             self.flags.set(Flags::ACK_NOW);
         }
         if discards {
-            self.outcome.discard = Some(Discard::ReadShutDown);
+            self.discard(Discard::ReadShutDown);
             // Only what came before this text: lent, it may be kept.
             self.retire_urgent_in();
         } else {
@@ -252,8 +252,8 @@ impl Connection {
                     self.rx.place(io.rx, before as usize, text.data);
                 }
             }
-            Insert::Known => self.outcome.discard = Some(Discard::Duplicate),
-            Insert::Full => self.outcome.discard = Some(Discard::RangesFull),
+            Insert::Known => self.discard(Discard::Duplicate),
+            Insert::Full => self.discard(Discard::RangesFull),
         }
     }
 

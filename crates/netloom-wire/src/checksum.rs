@@ -336,7 +336,7 @@ mod wide {
 /// Smaller machines: a word at a time with its carry, in little code.
 #[cfg_attr(target_pointer_width = "64", allow(dead_code))]
 mod compact {
-    use super::{add32, take, take_mut};
+    use super::{add32, take};
 
     #[inline(never)]
     pub(super) fn sum(mut bytes: &[u8]) -> u32 {
@@ -347,27 +347,19 @@ mod compact {
         add32(sum, padded(bytes))
     }
 
-    #[inline(never)]
-    pub(super) fn copy_and_sum(mut dst: &mut [u8], mut src: &[u8]) -> u32 {
-        let mut sum = 0;
-        while let (Some(place), Some(word)) = (take_mut::<4>(&mut dst), take::<4>(&mut src)) {
-            *place = *word;
-            sum = add32(sum, u32::from_ne_bytes(*word));
+    /// One after the other: there are functions for both.
+    pub(super) fn copy_and_sum(dst: &mut [u8], src: &[u8]) -> u32 {
+        if let Some(dst) = dst.get_mut(..src.len()) {
+            dst.copy_from_slice(src);
         }
-        for (place, byte) in dst.iter_mut().zip(src) {
-            *place = *byte;
-        }
-        add32(sum, padded(src))
+        sum(src)
     }
 
     /// Fewer than four bytes, and zeros after them.
     #[inline(always)]
     fn padded(bytes: &[u8]) -> u32 {
-        let mut word = [0; 4];
-        for (place, byte) in word.iter_mut().zip(bytes) {
-            *place = *byte;
-        }
-        u32::from_ne_bytes(word)
+        let join = |word, byte: &u8| word << 8 | u32::from(*byte);
+        bytes.iter().rev().fold(0u32, join).to_le()
     }
 }
 

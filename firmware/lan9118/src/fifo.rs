@@ -20,6 +20,11 @@ pub(crate) const FULL_FRAME_UNITS: u32 = (FRAME_MEMORY + COMMANDS).div_ceil(64) 
 /// The same in bytes.
 pub(crate) const FULL_FRAME: usize = FULL_FRAME_UNITS as usize * 64;
 
+/// The words that so many bytes fill. No frame is so long that this wraps.
+fn words(bytes: usize) -> usize {
+    bytes.wrapping_add(3) / 4
+}
+
 impl<B: Bus> Lan9118<'_, B> {
     /// Moves the oldest good frame into the memory and returns its length, `None` if there is none;
     /// damaged and oversized ones before it are dropped and counted ([`crate::Lost`]).
@@ -46,8 +51,7 @@ impl<B: Bus> Lan9118<'_, B> {
             regs::FIRST_SEGMENT | regs::LAST_SEGMENT | bytes,
         );
         bus.write(regs::TX_DATA_FIFO, bytes);
-        let words = self.memory.0.chunks_exact(4).take(len.div_ceil(4));
-        for word in words {
+        for word in self.memory.0.chunks_exact(4).take(words(len)) {
             if let Some(bytes) = word.first_chunk() {
                 bus.write(regs::TX_DATA_FIFO, u32::from_le_bytes(*bytes));
             }
@@ -59,8 +63,7 @@ impl<B: Bus> Lan9118<'_, B> {
     fn take_frame(&mut self) -> Option<usize> {
         let status = self.bus.read(regs::RX_STATUS_FIFO);
         let with_fcs = (status >> regs::RX_LENGTH_SHIFT & regs::RX_LENGTH_MASK) as usize;
-        let words = with_fcs.div_ceil(4);
-        for index in 0..words {
+        for index in 0..words(with_fcs) {
             let word = self.bus.read(regs::RX_DATA_FIFO);
             if let Some(place) = self.memory.0.get_mut(index * 4..index * 4 + 4) {
                 place.copy_from_slice(&word.to_le_bytes());
@@ -122,8 +125,7 @@ impl<B: Bus> FrameSink for Lan9118<'_, B> {
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(), Full> {
         self.take_statuses();
-        let padded = len.next_multiple_of(4);
-        if self.room() < padded + COMMANDS {
+        if self.room() < words(len) * 4 + COMMANDS {
             self.set_blocked(true);
             return Err(Full);
         }

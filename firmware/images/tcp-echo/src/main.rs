@@ -8,7 +8,6 @@ use mps2_an385::{Board, FrameMemory, entry};
 use netloom_stack::driver::Instant;
 use netloom_stack::wire::{Addr, Cidr, MacAddr};
 use netloom_stack::{Config, IfaceId, Seed, Stack, Storage};
-use static_cell::ConstStaticCell;
 
 // ADDRESS, PREFIX and GATEWAY, chosen when the image is built: see build.rs.
 include!(concat!(env!("OUT_DIR"), "/address.rs"));
@@ -19,13 +18,13 @@ const CONNECTIONS: usize = 2;
 /// Locally administered; for a controller without an address in an EEPROM.
 const FALLBACK_ADDRESS: [u8; 6] = [0x02, 0x00, 0x00, 0x00, 0x03, 0x85];
 
-static FRAME: ConstStaticCell<FrameMemory> = ConstStaticCell::new(FrameMemory::new());
-static NET: ConstStaticCell<Storage<CONNECTIONS, 1, 0, 1024, 1024>> =
-    ConstStaticCell::new(Storage::new());
-
 #[entry]
 fn main() -> ! {
-    let Some(mut board) = Board::take(FRAME.take()) else {
+    // `entry` lends them for ever: nobody else calls this function.
+    static mut FRAME: FrameMemory = FrameMemory::new();
+    static mut NET: Storage<CONNECTIONS, 1, 0, 1024, 1024> = Storage::new();
+
+    let Some(mut board) = Board::take(FRAME) else {
         panic!("the board is taken once");
     };
     if board.start(FALLBACK_ADDRESS).is_err() {
@@ -35,7 +34,7 @@ fn main() -> ! {
     if let Some(address) = Cidr::new(Addr::v4(ADDRESS), PREFIX) {
         config = config.address(address);
     }
-    let mut stack = Stack::new(config, NET.take(), Seed::from(board.seed()));
+    let mut stack = Stack::new(config, NET, Seed::from(board.seed()));
     let Ok(mut echo) = Echo::<CONNECTIONS>::new(&mut stack) else {
         panic!("a new stack has room for a listener");
     };
