@@ -29,6 +29,7 @@ features=(
     "icmp-errors|ICMP errors, path MTU discovery"
     "offload|checksums and segments left to devices that do them"
     "hold|packets that wait to be sent: what UDP, IPv6 and ICMP errors bring with them"
+    "tunables|tunables that are set, by their names too"
     "events|events: what happened to which socket"
     "counters|counters"
 )

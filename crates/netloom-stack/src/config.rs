@@ -2,7 +2,7 @@
 
 use netloom_wire::{Addr, Cidr, MacAddr};
 
-use crate::tunables::Tunables;
+use crate::tunables::Settings;
 
 /// What an interface carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub struct Config {
     /// Default routers, one a version.
     pub gateways: [Option<Addr>; 2],
     /// Everything that can be tuned, with an expert's defaults.
-    pub tunables: Tunables,
+    pub tunables: Settings,
 }
 
 impl Config {
@@ -89,7 +89,7 @@ impl Config {
             interface,
             addresses: [None, None],
             gateways: [None, None],
-            tunables: Tunables::default(),
+            tunables: Settings::DEFAULT,
         }
     }
 

@@ -135,6 +135,9 @@ impl fmt::Display for Error {
             Error::SendAfterShutdown => "this side has finished sending",
             Error::MessageTooLong => "the datagram is too long",
             Error::NoSuchInterface => "no such interface",
+            #[cfg(not(feature = "tunables"))]
+            Error::NoSuchTunable => "no such tunable",
+            #[cfg(feature = "tunables")]
             Error::NoSuchTunable => {
                 f.write_str("no such tunable; there are:")?;
                 return crate::Tunables::names().try_for_each(|name| write!(f, " {name}"));

@@ -192,7 +192,11 @@ pub use event::{ListenerHandle, TcpHandle};
 pub use rand::Seed;
 pub use stack::{Sent, Stack};
 pub use storage::Storage;
-pub use tunables::{Tunable, Tunables};
+#[cfg(not(feature = "tunables"))]
+pub use tunables::Settings;
+#[cfg(feature = "tunables")]
+pub use tunables::Tunable;
+pub use tunables::Tunables;
 pub use usage::Usage;
 
 pub use netloom_driver as driver;

@@ -28,7 +28,7 @@ use crate::list::List;
 use crate::list::{Kind, Ref};
 use crate::log::note;
 use crate::memory::mem::Mem;
-use crate::neighbor::{NeighborCache, NeighborTunables};
+use crate::neighbor::NeighborCache;
 use crate::rand::{Rng, Seed};
 use crate::recent::Recent;
 use crate::route::RouteTable;
@@ -50,7 +50,9 @@ use crate::tcp::PlainTurn;
 use crate::tcp::Taking;
 #[cfg(feature = "tcp")]
 use crate::tcp::TcpState;
+#[cfg(feature = "tunables")]
 use crate::tunables::Tunables;
+use crate::tunables::{NeighborSettings, Settings};
 use crate::waiting::On;
 
 /// A TCP/IP stack: interfaces, addresses, routes, connections and sockets, driven by a program
@@ -61,14 +63,14 @@ use crate::waiting::On;
 #[doc(alias = "L3L4Build")]
 pub struct Stack {
     pub(crate) clock: Clock,
-    pub(crate) tunables: Tunables,
+    pub(crate) tunables: Settings,
     pub(crate) rng: Rng,
     pub(crate) keys: Keys,
     pub(crate) interfaces: Mem<Interface>,
     pub(crate) addresses: AddressTable,
     pub(crate) routes: RouteTable,
     pub(crate) neighbors: NeighborCache,
-    pub(crate) neighbor_tunables: NeighborTunables,
+    pub(crate) neighbor_tunables: NeighborSettings,
     #[cfg(feature = "icmp-errors")]
     pub(crate) destinations: DestinationCache,
     /// The answers given last, as long as addresses and routes stay as they are.
@@ -192,7 +194,7 @@ impl Stack {
             addresses: parts.addresses,
             routes: parts.routes,
             neighbors: parts.neighbors,
-            neighbor_tunables: NeighborTunables::DEFAULT,
+            neighbor_tunables: NeighborSettings::DEFAULT,
             #[cfg(feature = "icmp-errors")]
             destinations: parts.destinations,
             recent: Recent::NONE,
@@ -231,6 +233,7 @@ impl Stack {
             #[cfg(feature = "icmp-errors")]
             stack.destinations.set_hash_key(stack.rng.derive_key(5));
         }
+        #[cfg(feature = "tunables")]
         stack.apply_tunables();
         #[cfg(feature = "autotune")]
         if stack.tcp.buffers.lent_rx() > 0 {
@@ -261,6 +264,7 @@ impl Stack {
     }
 
     /// Takes over what the tunables say of parts that keep settings of their own.
+    #[cfg(feature = "tunables")]
     pub(crate) fn apply_tunables(&mut self) {
         let random = if cfg!(feature = "nud") {
             self.rng.next_u32()
@@ -591,6 +595,7 @@ impl Stack {
     }
 
     /// The tunables.
+    #[cfg(feature = "tunables")]
     pub fn tunables(&self) -> &Tunables {
         &self.tunables
     }
@@ -599,6 +604,7 @@ impl Stack {
     ///
     /// # Errors
     /// [`Error::NoSuchTunable`], [`Error::OutOfRange`].
+    #[cfg(feature = "tunables")]
     pub fn set_tunable(&mut self, name: &str, value: u64) -> Result<(), Error> {
         self.tunables.set(name, value)?;
         self.apply_tunables();
@@ -616,6 +622,7 @@ impl Stack {
     /// # Errors
     /// [`Error::NoSuchTunable`], [`Error::OutOfRange`]; for `tcp_congestion_control`
     /// [`Error::NoSuchCongestionControl`], whose text names those there are.
+    #[cfg(feature = "tunables")]
     pub fn set_tunable_named(&mut self, name: &str, text: &str) -> Result<(), Error> {
         self.tunables.set_named(name, text)?;
         self.apply_tunables();

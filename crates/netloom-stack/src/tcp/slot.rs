@@ -8,7 +8,7 @@ use crate::memory::slab::Item;
 use crate::tcp::buffers::{BufferPool, Buffers};
 #[cfg(feature = "alloc")]
 use crate::timers::TimerLinks;
-use crate::tunables::Tunables;
+use crate::tunables::Settings;
 use crate::tuple::Tuple;
 
 /// A connection with everything the stack keeps beside it.
@@ -176,7 +176,7 @@ impl TcpSlot {
         &mut self,
         tuple: &Tuple,
         iface: u8,
-        tunables: &Tunables,
+        tunables: &Settings,
         pool: &mut BufferPool,
     ) {
         self.tuple = *tuple;
