@@ -99,7 +99,7 @@ impl Clock {
         netloom_tcp::Env {
             now: self.now,
             now_ms: self.now_ms,
-            tunables,
+            tunables: netloom_tcp::tunables_ref(tunables),
             gso_max,
         }
     }

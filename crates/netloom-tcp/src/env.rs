@@ -2,7 +2,7 @@
 
 use netloom_driver::Instant;
 
-use crate::{Range, Record, SeqNum, Tunables};
+use crate::{Range, Record, SeqNum, Tunables, TunablesRef, tunables_ref};
 
 /// The circumstances of a call. Time is an argument: a connection has no clock of its own.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub struct Env<'a> {
     //# MSL seconds.
     pub now_ms: u32,
     /// The stack's settings.
-    pub tunables: &'a Tunables,
+    pub tunables: TunablesRef<'a>,
     /// The largest payload one [`Plan`](crate::Plan) may carry, in octets, where the device
     /// cuts super-segments; 0: one MSS.
     pub gso_max: u32,
@@ -36,7 +36,7 @@ impl<'a> Env<'a> {
         Env {
             now,
             now_ms: (now.as_micros() / 1_000) as u32,
-            tunables,
+            tunables: tunables_ref(tunables),
             gso_max: 0,
         }
     }

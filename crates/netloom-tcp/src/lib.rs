@@ -35,6 +35,7 @@
 //! | `slow-start-after-idle` | the restart window (RFC 5681 §4.1) | an idle connection keeps its window |
 //! | `half-closed-timeout` | half-closed connections end after a time | they stay |
 //! | `keepalive` | keep-alives | there are none |
+//! | `tunables` | tunables that can be set | they are constants, the default ones |
 //! | `user-timeout` | a user timeout of a connection's own (RFC 9293 MUST-21) | that of [`Tunables`] is everybody's |
 //! | `linger` | closing within a time | closing takes as long as it takes |
 #![no_std]
@@ -114,6 +115,7 @@ mod text;
 mod timers;
 mod transmit;
 mod tunables;
+mod tunables_ref;
 #[cfg(feature = "bbr")]
 mod watch;
 
@@ -148,6 +150,7 @@ pub use syn_received::HalfOpen;
 pub use time_wait::TimeWaitState;
 pub use timers::Timer;
 pub use tunables::Tunables;
+pub use tunables_ref::{TunablesRef, tunables_ref};
 
 /// Whether connections may be opened from this side: what only they need is left out otherwise.
 pub(crate) const ACTIVE_OPEN: bool = cfg!(feature = "active-open");

@@ -9,7 +9,9 @@ use crate::flags::Flags;
 use crate::recovery::Marks;
 use crate::rtt::backed_off;
 use crate::syn_received::syn_window;
-use crate::{Connection, Env, HalfOpen, News, OpenParams, SeqNum, State, Tunables, WINDOW_SCALE};
+use crate::{
+    Connection, Env, HalfOpen, News, OpenParams, SeqNum, State, TunablesRef, WINDOW_SCALE,
+};
 
 impl Connection {
     /// An active open: CLOSED to SYN-SENT. The SYN is what [`Connection::next`] says first.
@@ -25,7 +27,7 @@ impl Connection {
     #[cfg(feature = "active-open")]
     pub fn open_actively(&mut self, params: &OpenParams, env: &Env<'_>) {
         self.open(params, env, params.iss);
-        let Tunables {
+        let crate::Tunables {
             timestamps,
             sack,
             window_scaling,
@@ -125,7 +127,7 @@ impl Connection {
     }
 
     /// Settles what both SYNs offered. The flags hold what we offered and the peer accepted.
-    pub(crate) fn agree(&mut self, mss: Option<u16>, scale: Option<u8>, tunables: &Tunables) {
+    pub(crate) fn agree(&mut self, mss: Option<u16>, scale: Option<u8>, tunables: TunablesRef<'_>) {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
         //# If an MSS Option is not received at connection setup, TCP
         //# implementations MUST assume a default send MSS of 536 (576 - 40) for

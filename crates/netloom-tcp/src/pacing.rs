@@ -14,7 +14,7 @@ use netloom_driver::Instant;
 use crate::congestion::Controller;
 use crate::flags::Flags;
 use crate::rate::Rate;
-use crate::{Connection, Env, Io, PathState, Tunables};
+use crate::{Connection, Env, Io, PathState, Tunables, TunablesRef};
 
 /// How much may be caught up with after the departure time has passed, in microseconds; what a
 /// super-segment takes at most.
@@ -145,7 +145,7 @@ impl Connection {
 
     /// The connection begins, or its congestion control is another: from when it is paced once, it
     /// stays so.
-    pub(crate) fn begin_pacing(&mut self, tunables: Option<&Tunables>) {
+    pub(crate) fn begin_pacing(&mut self, tunables: Option<TunablesRef<'_>>) {
         let asked = tunables.is_some_and(|tunables| tunables.pacing);
         if self.congestion.is_model() || asked {
             self.flags.set(Flags::WATCHED);

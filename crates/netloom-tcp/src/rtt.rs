@@ -1,6 +1,6 @@
 //! Round-trip time and the retransmission timeout (RFC 6298).
 
-use crate::Tunables;
+use crate::TunablesRef;
 
 /// SRTT and RTTVAR in fixed point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl RttEstimator {
     }
 
     /// RTO in milliseconds, without back-off.
-    pub(crate) fn rto(&self, tunables: &Tunables, syn_repeated: bool) -> u32 {
+    pub(crate) fn rto(&self, tunables: TunablesRef<'_>, syn_repeated: bool) -> u32 {
         if self.srtt8 == 0 {
             //= https://www.rfc-editor.org/rfc/rfc6298#section-5
             //# If the timer expires awaiting the ACK of a SYN segment and the
