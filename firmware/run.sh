@@ -19,8 +19,8 @@ export PYTHONDONTWRITEBYTECODE=1
 limits() {
     case $1 in
         frame-echo) echo "1832 1832 1536 1024 frame_echo::FRAME" ;;
-        tcp-echo) echo "20480 21952 7424 3072 tcp_echo::__cortex_m_rt_main_trampoline::FRAME tcp_echo::__cortex_m_rt_main_trampoline::NET" ;;
-        dhcp-echo) echo "46848 46848 11776 4608 dhcp_echo::FRAME dhcp_echo::NET dhcp_echo::DHCP" ;;
+        tcp-echo) echo "20480 20480 7424 3072 tcp_echo::__cortex_m_rt_main_trampoline::FRAME tcp_echo::__cortex_m_rt_main_trampoline::NET" ;;
+        dhcp-echo) echo "44928 44928 11776 4608 dhcp_echo::FRAME dhcp_echo::NET dhcp_echo::DHCP" ;;
         *) return 1 ;;
     esac
 }
