@@ -344,13 +344,7 @@ impl Stack {
     #[cfg(feature = "hold")]
     pub fn receive(&mut self, now: Instant, iface: IfaceId, frame: &[u8], meta: &RxMeta) {
         self.clock.advance(now);
-        self.input(
-            iface.0,
-            frame,
-            meta,
-            #[cfg(feature = "alloc")]
-            None,
-        );
+        self.input_whole(iface.0, frame, meta);
     }
 
     /// Takes in a frame, as [`receive`](Stack::receive) does, in memory that it can be answered in.
@@ -416,18 +410,23 @@ impl Stack {
                     target_pointer_width = "64"
                 ))
             ))]
-            None => driver.receive(&mut |frame, meta| {
-                self.input(
-                    iface.0,
-                    frame,
-                    meta,
-                    #[cfg(feature = "alloc")]
-                    None,
-                );
-            }),
+            None => driver.receive(&mut |frame, meta| self.input_whole(iface.0, frame, meta)),
             #[cfg(not(feature = "hold"))]
             None => 0,
         }
+    }
+
+    /// Takes in a frame that cannot be answered in its own memory.
+    #[cfg(feature = "hold")]
+    #[inline]
+    fn input_whole(&mut self, iface: u8, frame: &[u8], meta: &RxMeta) {
+        self.input(
+            iface,
+            frame,
+            meta,
+            #[cfg(feature = "alloc")]
+            None,
+        );
     }
 
     /// Takes in a frame. `echo` is given where it can be answered in its own memory.

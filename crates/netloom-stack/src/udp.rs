@@ -1,5 +1,6 @@
 //! UDP (RFC 768): sockets, datagrams in and out.
 
+mod bind;
 #[cfg(feature = "flows")]
 mod flow;
 #[cfg(feature = "alloc")]
@@ -9,6 +10,7 @@ mod output;
 pub mod queue;
 mod socket;
 
+pub use bind::UdpBind;
 pub use queue::Received;
-pub use socket::{UdpBind, UdpMessage, UdpSettings};
+pub use socket::{UdpMessage, UdpSettings};
 pub(crate) use socket::{UdpSlot, UdpState};

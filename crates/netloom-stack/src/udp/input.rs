@@ -13,8 +13,8 @@ use crate::ip::{IcmpError, Packet, Refusal};
 use crate::list::Ref;
 use crate::stack::Stack;
 use crate::tuple::Tuple;
+use crate::udp::bind::{bound_key, wildcard_keys};
 use crate::udp::queue::Meta;
-use crate::udp::socket::{bound_key, wildcard_keys};
 
 impl Stack {
     pub(crate) fn udp_input(&mut self, packet: &Packet<'_>) -> Result<(), Refusal> {

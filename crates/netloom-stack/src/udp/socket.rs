@@ -8,7 +8,7 @@ use netloom_wire::Addr;
 use crate::deadlines::Deadlines;
 use crate::demux::UDP;
 use crate::error::Error;
-use crate::event::{Event, IfaceId, Readiness, UdpHandle};
+use crate::event::{Event, Readiness, UdpHandle};
 use crate::keys::Purpose;
 use crate::list::{Kind, Links, Ref};
 use crate::memory::mem::Mem;
@@ -20,8 +20,9 @@ use crate::stack::Stack;
 use crate::tables::UdpTimers;
 use crate::timers::TimerLinks;
 use crate::tuple::Tuple;
+use crate::udp::bind::{UdpBind, wildcard_keys};
 use crate::udp::queue::{DatagramQueue, Meta, PushError, Received};
-use crate::version::{Version, addr_of, local_addr_of, scope_of};
+use crate::version::{Version, addr_of, scope_of};
 
 /// A UDP socket.
 pub(crate) struct UdpSlot {
@@ -214,76 +215,6 @@ impl UdpState {
         #[cfg(not(feature = "alloc"))]
         return false;
     }
-}
-
-/// Where to bind a UDP socket: made from a port (every address; 0 chooses one) or a
-/// `SocketAddr`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UdpBind {
-    addr: Addr,
-    port: u16,
-    version: Version,
-    scope: u8,
-    iface: Option<IfaceId>,
-}
-
-impl From<u16> for UdpBind {
-    fn from(port: u16) -> UdpBind {
-        UdpBind {
-            addr: Addr::UNSPECIFIED,
-            port,
-            version: Version::Any,
-            scope: 0,
-            iface: None,
-        }
-    }
-}
-
-impl From<SocketAddr> for UdpBind {
-    fn from(at: SocketAddr) -> UdpBind {
-        let addr = local_addr_of(at.ip());
-        UdpBind {
-            addr: if addr.is_unspecified() {
-                Addr::UNSPECIFIED
-            } else {
-                addr
-            },
-            port: at.port(),
-            version: Version::of(&addr),
-            scope: scope_of(&at).unwrap_or(0),
-            iface: None,
-        }
-    }
-}
-
-impl UdpBind {
-    /// Binds to an interface too: only what arrives there is taken, and what is sent leaves
-    /// there, even while the interface has no address (from 0.0.0.0 then, as DHCP needs).
-    #[must_use]
-    pub fn on(mut self, iface: IfaceId) -> UdpBind {
-        self.iface = Some(iface);
-        self
-    }
-
-    fn key(&self, port: u16) -> Tuple {
-        let on = self.iface.map(|iface| iface.0);
-        if self.addr.is_unspecified() {
-            self.version.key(port, on)
-        } else {
-            bound_key((self.addr, port), self.scope, on)
-        }
-    }
-}
-
-/// The key of a socket bound to an address.
-pub(crate) fn bound_key(local: (Addr, u16), scope: u8, on: Option<u8>) -> Tuple {
-    let on = on.map_or(0, |iface| (u16::from(iface).wrapping_add(1)) << 8);
-    Tuple::new(local, (Addr::UNSPECIFIED, on), scope)
-}
-
-/// The keys of sockets bound to every address that take a datagram for `addr`.
-pub(crate) fn wildcard_keys(addr: &Addr, port: u16, on: Option<u8>) -> [Tuple; 2] {
-    [Version::of(addr).key(port, on), Version::Any.key(port, on)]
 }
 
 /// What is set of a socket.
