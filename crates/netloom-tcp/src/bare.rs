@@ -111,18 +111,7 @@ impl Connection {
             cold_path();
             return None;
         }
-        let mut plan = Plan {
-            seq: self.snd_nxt,
-            ack: self.rcv_nxt,
-            offset: 0,
-            len: 0,
-            flags: TcpFlags::ACK,
-            window: 0,
-            urgent: 0,
-            mss: self.mss,
-            sack_blocks: 0,
-            kind: PlanKind::Ack,
-        };
+        let mut plan = self.plain_ack(0, 0);
         let fin = self.flags.has(Flags::FIN_QUEUED) && !self.flags.has(Flags::FIN_SENT);
         let syn = self.flags.has(Flags::SYN_OWED);
         match self.state {

@@ -111,6 +111,8 @@ mod seq;
 mod settings;
 mod state;
 mod syn_sent;
+#[cfg(test)]
+mod testing;
 mod text;
 mod timers;
 mod transmit;

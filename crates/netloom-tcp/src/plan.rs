@@ -84,3 +84,22 @@ impl Plan {
             .slices(io.tx, self.offset as usize, self.len as usize)
     }
 }
+
+impl Connection {
+    /// An acknowledgment of all that came, from which every other plan is made.
+    #[inline(always)]
+    pub(crate) fn plain_ack(&self, window: u16, sack_blocks: u8) -> Plan {
+        Plan {
+            seq: self.snd_nxt,
+            ack: self.rcv_nxt,
+            flags: TcpFlags::ACK,
+            window,
+            urgent: 0,
+            offset: 0,
+            len: 0,
+            mss: self.mss,
+            sack_blocks,
+            kind: PlanKind::Ack,
+        }
+    }
+}

@@ -41,18 +41,7 @@ impl Connection {
             }
         }
         // What is sent where there is nothing else to say; each kind of segment differs a little.
-        let mut plan = Plan {
-            seq: self.snd_nxt,
-            ack: self.rcv_nxt,
-            offset: 0,
-            len: 0,
-            flags: TcpFlags::ACK,
-            window: self.window_to_offer().0,
-            urgent: 0,
-            mss: self.mss,
-            sack_blocks: self.sack_blocks(false),
-            kind: PlanKind::Ack,
-        };
+        let mut plan = self.plain_ack(self.window_to_offer().0, self.sack_blocks(false));
         if self.choose(env, io, &mut plan) {
             #[cfg(feature = "rack")]
             self.ecn_flags(&mut plan);

@@ -6,6 +6,8 @@
 //! What is no plain segment is none of this module's business: [`Ipv4View`](crate::Ipv4View),
 //! [`TcpView`](crate::TcpView) and their counterparts take all there is, plain segments too.
 
+use core::ops::Deref;
+
 use crate::bytes::Fields;
 use crate::checksum::Sum;
 use crate::tcp_options::NOP_NOP_TIMESTAMPS;
@@ -29,11 +31,98 @@ const CONTROL: u16 = 0x8000 | TcpFlags::ACK.0;
 /// Flags that are there or not.
 const PASSED: u16 = TcpFlags::PSH.0 | TcpFlags::FIN.0;
 
+/// What such packets have in the same places, with `LEN` octets of headers.
+#[derive(Copy, Clone, Debug)]
+pub struct Headers<'a, const LEN: usize>(&'a [u8; LEN]);
+
+impl<const LEN: usize> Headers<'_, LEN> {
+    /// Whether it is IPv4 without options, carries TCP and is no fragment: what both kinds must be.
+    #[inline(always)]
+    fn are_usual(&self) -> bool {
+        // All but DF makes it a fragment, or is reserved.
+        self.0.u8_at::<0>() == VERSION_IHL
+            && self.0.u16_at::<6>() & !ipv4::DONT_FRAGMENT == 0
+            && self.0.u8_at::<9>() == protocol::TCP
+    }
+
+    /// The sender's address.
+    #[inline(always)]
+    #[must_use]
+    pub fn src(&self) -> Addr {
+        Addr::v4(*self.0.array_at::<12, 4>())
+    }
+
+    /// The receiver's address.
+    #[inline(always)]
+    #[must_use]
+    pub fn dst(&self) -> Addr {
+        Addr::v4(*self.0.array_at::<16, 4>())
+    }
+
+    /// Explicit congestion notification, 0..=3 (RFC 3168 §5).
+    #[inline(always)]
+    #[must_use]
+    pub fn ecn(&self) -> u8 {
+        self.0.u8_at::<1>() & 3
+    }
+
+    /// The receiver's port in the upper half, the sender's in the lower.
+    #[inline(always)]
+    #[must_use]
+    pub fn ports(&self) -> u32 {
+        self.0.u32_at::<20>().rotate_left(16)
+    }
+
+    /// Sequence number of the SYN, or of the first byte.
+    #[inline(always)]
+    #[must_use]
+    pub fn seq(&self) -> u32 {
+        self.0.u32_at::<24>()
+    }
+
+    /// Acknowledgment number; counts only with [`TcpFlags::ACK`].
+    #[inline(always)]
+    #[must_use]
+    pub fn ack(&self) -> u32 {
+        self.0.u32_at::<28>()
+    }
+
+    /// The window field, not scaled.
+    #[inline(always)]
+    #[must_use]
+    pub fn window(&self) -> u16 {
+        self.0.u16_at::<34>()
+    }
+
+    /// The urgent pointer, which does not count: URG is not set.
+    #[inline(always)]
+    #[must_use]
+    pub fn urgent(&self) -> u16 {
+        self.0.u16_at::<38>()
+    }
+
+    /// Whether the IP header is intact, as its checksum tells.
+    #[inline(always)]
+    #[must_use]
+    pub fn header_intact(&self) -> bool {
+        Sum::of_chunk(self.0.array_at::<0, 20>()).is_valid()
+    }
+}
+
 /// A packet known to be a plain segment. Neither checksum is verified.
 #[derive(Copy, Clone, Debug)]
 pub struct PlainView<'a> {
-    headers: &'a [u8; HEADERS_LEN],
+    headers: Headers<'a, HEADERS_LEN>,
     payload: &'a [u8],
+}
+
+impl<'a> Deref for PlainView<'a> {
+    type Target = Headers<'a, HEADERS_LEN>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Headers<'a, HEADERS_LEN> {
+        &self.headers
+    }
 }
 
 impl<'a> PlainView<'a> {
@@ -41,88 +130,29 @@ impl<'a> PlainView<'a> {
     #[inline(always)]
     #[must_use]
     pub fn new(packet: &'a [u8]) -> Option<PlainView<'a>> {
-        let headers = packet.first_chunk::<HEADERS_LEN>()?;
-        // All but DF makes it a fragment, or is reserved.
-        let plain = headers.u8_at::<0>() == VERSION_IHL
-            && headers.u16_at::<6>() & !ipv4::DONT_FRAGMENT == 0
-            && headers.u8_at::<9>() == protocol::TCP
-            && headers.u16_at::<32>() & !PASSED == CONTROL
-            && headers.u32_at::<40>() == NOP_NOP_TIMESTAMPS;
+        let headers = Headers(packet.first_chunk::<HEADERS_LEN>()?);
+        let plain = headers.are_usual()
+            && headers.0.u16_at::<32>() & !PASSED == CONTROL
+            && headers.0.u32_at::<40>() == NOP_NOP_TIMESTAMPS;
         if !plain {
             return None;
         }
-        let payload = packet.get(HEADERS_LEN..usize::from(headers.u16_at::<2>()))?;
+        let payload = packet.get(HEADERS_LEN..usize::from(headers.0.u16_at::<2>()))?;
         Some(PlainView { headers, payload })
-    }
-
-    /// The sender's address.
-    #[inline(always)]
-    #[must_use]
-    pub fn src(&self) -> Addr {
-        Addr::v4(*self.headers.array_at::<12, 4>())
-    }
-
-    /// The receiver's address.
-    #[inline(always)]
-    #[must_use]
-    pub fn dst(&self) -> Addr {
-        Addr::v4(*self.headers.array_at::<16, 4>())
-    }
-
-    /// Explicit congestion notification, 0..=3 (RFC 3168 §5).
-    #[inline(always)]
-    #[must_use]
-    pub fn ecn(&self) -> u8 {
-        self.headers.u8_at::<1>() & 3
-    }
-
-    /// The receiver's port in the upper half, the sender's in the lower.
-    #[inline(always)]
-    #[must_use]
-    pub fn ports(&self) -> u32 {
-        self.headers.u32_at::<20>().rotate_left(16)
-    }
-
-    /// Sequence number of the first byte.
-    #[inline(always)]
-    #[must_use]
-    pub fn seq(&self) -> u32 {
-        self.headers.u32_at::<24>()
-    }
-
-    /// Acknowledgment number.
-    #[inline(always)]
-    #[must_use]
-    pub fn ack(&self) -> u32 {
-        self.headers.u32_at::<28>()
     }
 
     /// ACK, perhaps with PSH or FIN.
     #[inline(always)]
     #[must_use]
     pub fn flags(&self) -> TcpFlags {
-        TcpFlags(self.headers.u16_at::<32>() & (TcpFlags::ACK.0 | PASSED))
-    }
-
-    /// The window field, not scaled.
-    #[inline(always)]
-    #[must_use]
-    pub fn window(&self) -> u16 {
-        self.headers.u16_at::<34>()
-    }
-
-    /// The urgent pointer, which does not count: URG is not set.
-    #[inline(always)]
-    #[must_use]
-    pub fn urgent(&self) -> u16 {
-        self.headers.u16_at::<38>()
+        TcpFlags(self.headers.0.u16_at::<32>() & (TcpFlags::ACK.0 | PASSED))
     }
 
     /// The options, as bytes: the timestamps with the padding in front of them.
     #[inline(always)]
     #[must_use]
     pub fn options_bytes(&self) -> &'a [u8] {
-        self.headers.array_at::<40, 12>()
+        self.headers.0.array_at::<40, 12>()
     }
 
     /// The timestamps.
@@ -130,8 +160,8 @@ impl<'a> PlainView<'a> {
     #[must_use]
     pub fn timestamps(&self) -> Timestamps {
         Timestamps {
-            value: self.headers.u32_at::<44>(),
-            echo: self.headers.u32_at::<48>(),
+            value: self.headers.0.u32_at::<44>(),
+            echo: self.headers.0.u32_at::<48>(),
         }
     }
 
@@ -142,20 +172,13 @@ impl<'a> PlainView<'a> {
         self.payload
     }
 
-    /// Whether the IP header is intact, as its checksum tells.
-    #[inline(always)]
-    #[must_use]
-    pub fn header_intact(&self) -> bool {
-        Sum::of_chunk(self.headers.array_at::<0, 20>()).is_valid()
-    }
-
     /// Whether the segment is intact, as its checksum tells, given that the IP header is.
     #[inline(always)]
     #[must_use]
     pub fn segment_intact(&self) -> bool {
         let len = self.payload.len().wrapping_add(TCP_LEN);
         // The pseudo-header, its addresses where they lie.
-        let sum = Sum::of_chunk(self.headers.array_at::<12, 40>())
+        let sum = Sum::of_chunk(self.headers.0.array_at::<12, 40>())
             .add_u32((len as u32).wrapping_add(u32::from(protocol::TCP)));
         if self.payload.is_empty() {
             return sum.is_valid();

@@ -275,6 +275,7 @@ mod ipv6 {
 }
 
 #[test]
+#[cfg_attr(not(feature = "routes"), ignore = "chooses among routes")]
 fn ipv4_prefers_the_subnet_of_the_next_hop() {
     let first = on(0, "10.0.0.2/24");
     let second = on(0, "192.168.0.2/24");
@@ -292,6 +293,7 @@ fn ipv4_prefers_the_subnet_of_the_next_hop() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "routes"), ignore = "chooses among routes")]
 fn among_equals_the_first_wins() {
     let candidates = [on(0, "10.0.0.2/24"), on(0, "10.0.0.3/24")];
     let dst = a("10.0.0.9");
@@ -303,6 +305,7 @@ fn among_equals_the_first_wins() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "routes"), ignore = "chooses among routes")]
 fn ipv4_link_local_and_loopback_stay_where_they_mean_something() {
     let loopback = on(1, "127.0.0.1/8");
     let link_local = on(1, "169.254.0.2/16");

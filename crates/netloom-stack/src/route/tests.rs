@@ -25,6 +25,7 @@ fn hit(table: &RouteTable, dst: &str) -> Option<(u8, Addr)> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "routes"), ignore = "chooses among routes")]
 fn the_longest_prefix_wins() {
     let mut table = table(8);
     table.add(Route::default_via(a("10.0.0.1"), 0)).unwrap();
@@ -85,6 +86,7 @@ fn a_link_local_destination_is_sought_on_its_interface() {
 //# For multicast packets, the next-hop is always the (multicast)
 //# destination address and is considered to be on-link.
 #[test]
+#[cfg_attr(not(feature = "routes"), ignore = "chooses among routes")]
 fn multicast_and_broadcast_have_no_gateway() {
     let mut table = table(4);
     table.add(Route::default_via(a("10.0.0.1"), 3)).unwrap();
@@ -111,6 +113,7 @@ fn multicast_and_broadcast_have_no_gateway() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "routes"), ignore = "chooses among routes")]
 fn the_least_metric_wins_and_replaces_only_itself() {
     let mut table = table(3);
     let cheap = Route {
@@ -158,6 +161,7 @@ fn one_of_several_ways_through_a_gateway_is_removed() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "routes"), ignore = "chooses among routes")]
 fn a_dead_gateway_gives_way_to_an_equal_route_only() {
     let mut table = table(4);
     table.add(Route::default_via(a("10.0.0.1"), 0)).unwrap();
@@ -256,6 +260,7 @@ fn naive(routes: &[Route], dst: &Addr, iface: Option<u8>) -> Vec<Route> {
 
 proptest! {
     #[test]
+    #[cfg_attr(not(feature = "routes"), ignore = "chooses among routes")]
     fn lookup_is_what_a_naive_search_finds(
         changes in prop::collection::vec((route(), any::<bool>()), 1..40),
         queries in prop::collection::vec((any::<bool>(), any::<u8>(), prop::option::of(0..3_u8)), 1..20),

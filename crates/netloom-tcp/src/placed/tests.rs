@@ -1,73 +1,31 @@
-use netloom_driver::Instant;
 use netloom_wire::TcpFlags;
 use std::vec;
 use std::vec::Vec;
 
-use crate::{
-    Connection, Env, HalfOpen, Io, OpenParams, Range, Record, Segment, SeqNum, SynOffer, Tunables,
-};
+use crate::testing::{self, Bench};
+use crate::{Segment, SeqNum};
 
+const ISS: SeqNum = SeqNum(1000);
 const IRS: SeqNum = SeqNum(u32::MAX - 20);
 const NEXT: SeqNum = SeqNum(u32::MAX - 19);
 
 fn segment(seq: SeqNum, flags: TcpFlags, payload: &[u8]) -> Segment<'_> {
-    Segment {
-        seq,
-        ack: SeqNum(1001),
-        flags,
-        window: 1000,
-        urgent: 0,
-        timestamps: None,
-        options: &[],
-        payload,
-        count: 1,
-        ce: false,
-    }
+    testing::segment(seq, ISS.plus(1), flags, payload)
 }
 
-/// A connection that is open, with a window of 100 octets and a ring of 64.
-struct Bench {
-    conn: Connection,
-    rx: Vec<u8>,
-    ranges: [Range; 4],
-    tunables: Tunables,
+/// With a window of 100 octets and a ring of 64.
+fn open() -> Bench {
+    let mut bench = Bench::open(ISS, IRS, 100, 1000);
+    bench.rx.truncate(64);
+    bench
 }
 
 impl Bench {
-    fn new() -> Bench {
-        let tunables = Tunables::DEFAULT;
-        let env = Env::at(Instant::from_secs(5), &tunables);
-        let offer = SynOffer {
-            irs: IRS,
-            mss: Some(100),
-            window_scale: None,
-            sack: false,
-            timestamps: None,
-            ecn: false,
-            window: 1000,
-        };
-        let half = HalfOpen::new(SeqNum(1000), &offer, &tunables);
-        let params = OpenParams {
-            iss: SeqNum(1000),
-            rcv_buf: 100,
-            ..OpenParams::default()
-        };
-        let mut bench = Bench {
-            conn: Connection::from_half_open(&params, &half, &env),
-            rx: vec![0; 64],
-            ranges: [Range::EMPTY; 4],
-            tunables: tunables.clone(),
-        };
-        bench.receive(&segment(NEXT, TcpFlags::ACK, &[]), false);
-        bench
-    }
-
     fn receive(&mut self, segment: &Segment<'_>, placed: bool) {
-        let env = Env::at(Instant::from_secs(6), &self.tunables);
-        let records = &mut [Record::EMPTY; 0];
-        let mut io = Io::new(&mut self.rx, &mut [], records, &mut self.ranges);
-        io.placed = placed;
-        let _ = self.conn.receive(&env, &mut io, segment);
+        let _ = self.with(|conn, env, io| {
+            io.placed = placed;
+            conn.receive(env, io, segment)
+        });
     }
 
     fn place(&mut self, text: &[u8]) {
@@ -80,9 +38,7 @@ impl Bench {
 
     fn read(&mut self) -> Vec<u8> {
         let mut text = vec![0; 200];
-        let records = &mut [Record::EMPTY; 0];
-        let mut io = Io::new(&mut self.rx, &mut [], records, &mut self.ranges);
-        let len = self.conn.read(&mut io, &mut text);
+        let len = self.with(|conn, _, io| conn.read(io, &mut text));
         text.truncate(len);
         text
     }
@@ -94,7 +50,7 @@ impl Bench {
 
 #[test]
 fn text_is_taken_from_where_it_stands() {
-    let mut bench = Bench::new();
+    let mut bench = open();
     let mut next = NEXT;
     // Round the ring, and round sequence space.
     for text in [&[1u8; 40], &[2; 40]] {
@@ -115,7 +71,7 @@ fn text_is_taken_from_where_it_stands() {
 
 #[test]
 fn only_what_is_wholly_next_stands_there() {
-    let bench = Bench::new();
+    let bench = open();
     assert!(bench.belongs_next(&segment(NEXT, TcpFlags::ACK, b"text")));
     for (seq, flags, len) in [
         (NEXT.plus(1), TcpFlags::ACK, 4),
@@ -138,7 +94,7 @@ fn only_what_is_wholly_next_stands_there() {
 
 #[test]
 fn no_place_is_free_where_text_lies_beyond_a_gap() {
-    let mut bench = Bench::new();
+    let mut bench = open();
     assert_eq!(bench.conn.placeable(), 100);
     bench.receive(&segment(NEXT.plus(10), TcpFlags::ACK, b"beyond"), false);
     assert_eq!(bench.conn.placeable(), 0);
@@ -149,10 +105,10 @@ fn no_place_is_free_where_text_lies_beyond_a_gap() {
 
 #[test]
 fn no_place_is_free_where_nothing_is_stored() {
-    let mut bench = Bench::new();
+    let mut bench = open();
     bench.receive(&segment(NEXT, TcpFlags::ACK | TcpFlags::FIN, b"end"), false);
     assert_eq!(bench.conn.placeable(), 0);
-    let mut bench = Bench::new();
+    let mut bench = open();
     bench.conn.shutdown_read();
     assert_eq!(bench.conn.placeable(), 0);
 }

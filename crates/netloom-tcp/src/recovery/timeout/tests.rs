@@ -1,66 +1,22 @@
 //! A lossy path, with the retransmission timer alone.
 
-use netloom_driver::Instant;
 use netloom_wire::TcpFlags;
 use std::vec;
 use std::vec::Vec;
 
-use crate::listen::SynOffer;
-use crate::{
-    Connection, Env, HalfOpen, Io, Next, OpenParams, Plan, Segment, SeqNum, Timer, Tunables,
-};
+use crate::testing::{self, Bench};
+use crate::{Next, Plan, SeqNum, Timer};
 
 const ISS: SeqNum = SeqNum(0xffff_ff00);
 const IRS: SeqNum = SeqNum(0x7fff_ff00);
 const RTT: u64 = 100_000;
 
-struct Sender {
-    c: Connection,
-    rx: Vec<u8>,
-    tx: Vec<u8>,
-    now: Instant,
-    tunables: Tunables,
+/// The peer takes segments of 100 octets.
+fn open() -> Bench {
+    Bench::open(ISS, IRS, 1_000, 4_000)
 }
 
-impl Sender {
-    /// An established connection whose peer takes segments of 100 octets.
-    fn new() -> Sender {
-        let tunables = Tunables::DEFAULT;
-        let now = Instant::from_secs(1);
-        let env = Env::at(now, &tunables);
-        let offer = SynOffer {
-            irs: IRS,
-            mss: Some(100),
-            window_scale: None,
-            sack: false,
-            timestamps: None,
-            ecn: false,
-            window: 4_000,
-        };
-        let params = OpenParams {
-            iss: ISS,
-            rcv_buf: 1_000,
-            ..OpenParams::default()
-        };
-        let half = HalfOpen::new(ISS, &offer, &tunables);
-        let c = Connection::from_half_open(&params, &half, &env);
-        let mut sender = Sender {
-            c,
-            rx: vec![0; 1_000],
-            tx: vec![0; 2_000],
-            now,
-            tunables,
-        };
-        sender.acknowledge(0);
-        sender
-    }
-
-    fn with<T>(&mut self, what: impl FnOnce(&mut Connection, &Env<'_>, &mut Io<'_>) -> T) -> T {
-        let env = Env::at(self.now, &self.tunables);
-        let mut io = Io::new(&mut self.rx, &mut self.tx, &mut [], &mut []);
-        what(&mut self.c, &env, &mut io)
-    }
-
+impl Bench {
     fn write(&mut self, len: usize) {
         let written = self.with(|c, _, io| c.write(io, &vec![7; len]));
         assert_eq!(written, len);
@@ -68,18 +24,8 @@ impl Sender {
 
     /// The peer has everything up to `octets` of the stream.
     fn acknowledge(&mut self, octets: u32) {
-        let segment = Segment {
-            seq: IRS + 1,
-            ack: ISS + 1 + octets,
-            flags: TcpFlags::ACK,
-            window: 4_000,
-            urgent: 0,
-            timestamps: None,
-            options: &[],
-            payload: &[],
-            count: 1,
-            ce: false,
-        };
+        let mut segment = testing::segment(IRS + 1, ISS + 1 + octets, TcpFlags::ACK, &[]);
+        segment.window = 4_000;
         let _ = self.with(|c, env, io| c.receive(env, io, &segment));
     }
 
@@ -118,7 +64,7 @@ impl Sender {
 
 #[test]
 fn a_timeout_sends_all_again_from_the_front() {
-    let mut sender = Sender::new();
+    let mut sender = open();
     sender.write(400);
     assert_eq!(
         sender.send(),
@@ -137,7 +83,7 @@ fn a_timeout_sends_all_again_from_the_front() {
 
 #[test]
 fn new_text_follows_what_was_lost() {
-    let mut sender = Sender::new();
+    let mut sender = open();
     sender.write(200);
     assert_eq!(sender.send(), [(0, 100), (100, 100)]);
     sender.time_out();
@@ -155,7 +101,7 @@ fn new_text_follows_what_was_lost() {
 //# TCP MUST use Karn's algorithm [KP87] for taking RTT samples.
 #[test]
 fn only_what_was_sent_once_is_measured() {
-    let mut sender = Sender::new();
+    let mut sender = open();
     sender.write(300);
     assert_eq!(sender.send(), [(0, 100), (100, 100), (200, 100)]);
     sender.sleep(RTT);
@@ -184,7 +130,7 @@ fn only_what_was_sent_once_is_measured() {
 
 #[test]
 fn segments_too_large_for_the_path_go_out_again_smaller() {
-    let mut sender = Sender::new();
+    let mut sender = open();
     sender.write(200);
     assert_eq!(sender.send(), [(0, 100), (100, 100)]);
     sender.with(|c, _, io| c.set_path_mss(io, 80));
