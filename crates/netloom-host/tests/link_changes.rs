@@ -130,8 +130,7 @@ fn set_mtu(interfaces: &[&str], mtu: u16) {
     }
 }
 
-/// What the stack sends to `to` arrives at the last of the interfaces, the kernel's. They are new: a
-/// connection that is opened before a longer MTU is noticed stays with the shorter one.
+/// What the stack sends to `to` arrives at the last of the interfaces, the kernel's.
 fn segments_follow(net: &Net, to: &str, interfaces: &[&str]) {
     let kernels = interfaces.last().expect("there is one");
     while_sending(net, to, || {
@@ -141,6 +140,15 @@ fn segments_follow(net: &Net, to: &str, interfaces: &[&str]) {
         set_mtu(interfaces, 1280);
         eventually(&format!("the new MTU was never heeded to {to}"), || {
             (1000..=1280 + 14).contains(&longest_frame(kernels))
+        });
+        set_mtu(interfaces, 9000);
+        eventually(&format!("no longer segment was ever sent to {to}"), || {
+            longest_frame(kernels) == 1500 + 14
+        });
+    });
+    while_sending(net, to, || {
+        eventually(&format!("no long segment was ever sent to {to}"), || {
+            longest_frame(kernels) == 9000 + 14
         });
     });
 }

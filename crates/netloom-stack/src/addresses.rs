@@ -111,7 +111,8 @@ impl Stack {
         Ok(interface.mtu)
     }
 
-    /// Changes it, as what configures the interface may have to (RFC 2132 §5.1).
+    /// Changes it, as what configures the interface may have to (RFC 2132 §5.1). Segments of open
+    /// connections follow, up to what their peer announced.
     ///
     /// # Errors
     /// [`Error::NoSuchInterface`]; [`Error::InvalidArgument`] for an MTU below 68 bytes.

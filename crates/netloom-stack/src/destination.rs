@@ -259,6 +259,16 @@ impl DestinationCache {
         known.then_some(entry.pmtu)
     }
 
+    /// The largest packet that the path to a destination carries, whose first link carries `link` bytes.
+    #[inline]
+    pub(crate) fn path_mtu(&mut self, now: Instant, dst: &Addr, link: u16) -> u16 {
+        // Nothing is ever learnt without ICMP errors.
+        if !cfg!(feature = "icmp-errors") {
+            return link;
+        }
+        self.pmtu(now, dst).map_or(link, |pmtu| pmtu.min(link))
+    }
+
     /// A router said that packets to `dst` may have at most `mtu` bytes. The report must have
     /// been checked to quote a packet this host sent. `link_mtu` is the MTU of the first link:
     /// what is assumed while nothing is known.

@@ -8,12 +8,7 @@ impl Stack {
     /// The largest packet the path to an address carries.
     pub(crate) fn path_mtu(&mut self, dst: &Addr, iface: u8) -> u16 {
         let link = self.interface(iface).map_or(1280, |i| i.mtu);
-        #[cfg(feature = "icmp-errors")]
-        if let Some(pmtu) = self.destinations.pmtu(self.clock.now, dst) {
-            return pmtu.min(link);
-        }
-        let _ = dst;
-        link
+        self.destinations.path_mtu(self.clock.now, dst, link)
     }
 
     /// An ICMP error lowered the MTU of a path.

@@ -5,7 +5,7 @@ mod common;
 use common::{IF, Profile, Queue, stack};
 use netloom_stack::driver::{Instant, RxMeta, TxCaps};
 use netloom_stack::wire::{Addr, Icmpv4Repr, Ipv4Repr, protocol};
-use netloom_stack::{DropReason, Layer};
+use netloom_stack::{DropReason, Layer, TcpHandle};
 
 /// An echo request with 1000 bytes from 10.0.0.2 to 10.0.0.1.
 fn echo_request() -> Vec<u8> {
@@ -60,5 +60,44 @@ fn a_connections_segments_fit_the_device_as_it_is_now() {
         pair.settle();
         pair.pass(1_000_000);
         assert_eq!(pair.b.tcp_readable(server), Ok(10_000));
+    }
+}
+
+/// The longest packet with which 5000 bytes leave.
+fn longest(pair: &mut common::Pair, ends: [TcpHandle; 2]) -> Option<usize> {
+    let [client, server] = ends;
+    assert_eq!(pair.a.tcp_write(client, &[7; 5_000]), Ok(5_000));
+    let _ = pair.a.transmit(pair.now, IF, &mut pair.to_b);
+    let longest = pair.to_b.frames.iter().map(Vec::len).max();
+    pair.settle();
+    pair.pass(1_000_000);
+    assert_eq!(pair.b.tcp_read(server, &mut [0; 6_000]), Ok(5_000));
+    longest
+}
+
+#[test]
+fn a_connections_segments_grow_with_device_and_interface() {
+    for profile in [Profile::Heap, Profile::Lent] {
+        for address in ["10.0.0.2:80", "[fd00::2]:80"] {
+            let mut pair = common::Pair::new(profile, false);
+            let listener = pair.b.tcp_listen(80).unwrap();
+            let client = pair.a.tcp_connect(address.parse().unwrap()).unwrap();
+            pair.settle();
+            let ends = [client, pair.b.tcp_accept(listener).unwrap().unwrap()];
+            assert_eq!(longest(&mut pair, ends), Some(1500));
+            for (device, interface, fits) in [
+                (1300, 1500, 1300),
+                (1400, 1500, 1400),
+                (1400, 1280, 1280),
+                (1500, 1280, 1280),
+                (1500, 1500, 1500),
+                // The peer takes no more.
+                (9000, 9000, 1500),
+            ] {
+                pair.to_b.caps = TxCaps::plain(device);
+                pair.a.set_interface_mtu(IF, interface).unwrap();
+                assert_eq!(longest(&mut pair, ends), Some(fits), "{address}");
+            }
+        }
     }
 }

@@ -601,13 +601,26 @@ impl Engine {
     /// for, due timers included, and says what to wait for.
     pub(super) fn turn(&mut self) -> Next {
         if std::mem::take(&mut self.changed) {
-            // A device that is gone says so by its fault; else the next change is another chance.
-            let _ = self.device.refresh();
+            self.follow_device();
         }
         let more = self.receive();
         match self.plan() {
             Next::Wait { .. } if more => Next::Again,
             next => next,
+        }
+    }
+
+    /// Looks at how the interface is. The stack's end follows its MTU, but not to more than it was set
+    /// to otherwise: a DHCP server may have asked for less (what that was comes back with the lease).
+    fn follow_device(&mut self) {
+        let before = self.device.mtu();
+        // A device that is gone says so by its fault; else the next change is another chance.
+        let _ = self.device.refresh();
+        let mtu = self.device.mtu();
+        let set = self.stack.interface_mtu(IFACE);
+        if set.is_ok_and(|set| set == before || set > mtu) {
+            // Below what the stack takes nothing can be sent anyway.
+            let _ = self.stack.set_interface_mtu(IFACE, mtu);
         }
     }
 

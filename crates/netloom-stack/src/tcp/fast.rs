@@ -170,10 +170,15 @@ impl Stack {
             return PlainTurn::Other;
         };
         let remote = &slot.tuple.remote;
-        if slot.conn.path_mss() > mss_of(caps.mtu, remote)
-            || slot.tuple.scope().is_some()
-            || !self.recent.leads_to(remote, iface)
-        {
+        let link = caps.mtu.min(interface.mtu);
+        if slot.conn.path_mss() != mss_of(link, remote) {
+            cold_path();
+            let path = self.destinations.path_mtu(self.clock.now, remote, link);
+            if slot.conn.path_mss() != mss_of(path, remote) {
+                return PlainTurn::Other;
+            }
+        }
+        if slot.tuple.scope().is_some() || !self.recent.leads_to(remote, iface) {
             cold_path();
             return PlainTurn::Other;
         }

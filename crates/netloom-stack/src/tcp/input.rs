@@ -365,7 +365,8 @@ impl Stack {
             Heard::PacketTooBig(mtu) => {
                 let (dst, iface) = (slot.tuple.remote, slot.iface);
                 self.lower_pmtu(&dst, iface, mtu);
-                self.refresh_path_mss(index);
+                let link = self.interface(iface).map_or(1280, |i| i.mtu);
+                self.refresh_path_mss(index, link);
                 self.owe(iface, Ref::new(Kind::Connection, index));
                 return Ok(());
             }

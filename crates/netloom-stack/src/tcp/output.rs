@@ -145,23 +145,25 @@ impl Stack {
     /// be asked for it: its route was the last one looked up, and leads to a link without
     /// addresses or to a neighbour that was asked for a moment ago.
     ///
-    /// A device may carry less than its interface was told, and from one moment to the next:
-    /// segments are cut to what it says now.
+    /// A device may carry less than its interface was told, either may change from one moment to the
+    /// next, and what a router said holds for a while: segments are as large as fits now.
     #[inline]
     fn begin_turn(&mut self, iface: u8, index: u32, mtu: u16) -> Option<LinkHeader> {
-        let slot = self.tables.connections.get_mut(index)?;
-        let remote = &slot.tuple.remote;
-        let limit = mss_of(mtu, remote);
-        if slot.conn.path_mss() > limit {
-            slot.conn.set_path_mss(&mut slot.buffers.io(), limit);
+        let interface = self.interfaces.get(usize::from(iface))?;
+        let (link, ethernet) = (mtu.min(interface.mtu), interface.ethernet);
+        let slot = self.tables.connections.get(index)?;
+        if slot.conn.path_mss() != mss_of(link, &slot.tuple.remote) {
+            self.refresh_path_mss(index, link);
         }
+        let slot = self.tables.connections.get(index)?;
+        let remote = &slot.tuple.remote;
         if !cfg!(target_pointer_width = "64") {
             return None;
         }
         if slot.tuple.scope().is_some() || !self.recent.leads_to(remote, iface) {
             return None;
         }
-        if !self.interfaces.get(usize::from(iface))?.ethernet {
+        if !ethernet {
             return Some(LinkHeader::None);
         }
         self.recent
@@ -182,7 +184,6 @@ impl Stack {
             if let Some(slot) = self.tables.connections.get_mut(index) {
                 slot.iface = out;
             }
-            self.refresh_path_mss(index);
             self.owe(out, Ref::new(Kind::Connection, index));
             return Err(Turn::Done);
         }
@@ -338,15 +339,19 @@ impl Stack {
         self.owe(iface, Ref::new(Kind::Connection, index));
     }
 
-    /// Tells a connection what its path carries now.
-    pub(crate) fn refresh_path_mss(&mut self, index: u32) {
+    /// Tells a connection what its path carries now, whose first link carries packets of `link` bytes.
+    #[cold]
+    pub(crate) fn refresh_path_mss(&mut self, index: u32, link: u16) {
         let Some(slot) = self.tables.connections.get(index) else {
             return;
         };
-        let (dst, iface) = (slot.tuple.remote, slot.iface);
-        let mss = mss_of(self.path_mtu(&dst, iface), &dst);
+        let dst = slot.tuple.remote;
+        let path = self.destinations.path_mtu(self.clock.now, &dst, link);
+        let mss = mss_of(path, &dst);
         if let Some(slot) = self.tables.connections.get_mut(index) {
-            slot.conn.set_path_mss(&mut slot.buffers.io(), mss);
+            if slot.conn.path_mss() != mss {
+                slot.conn.set_path_mss(&mut slot.buffers.io(), mss);
+            }
         }
     }
 }
