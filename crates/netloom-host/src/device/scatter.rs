@@ -31,7 +31,7 @@ pub(super) fn read(
     header: usize,
     place: Place<'_>,
 ) -> io::Result<(usize, usize)> {
-    let begins = header + place.head_len;
+    let begins = header.saturating_add(place.head_len);
     let room = memory.len().saturating_sub(begins);
     let (first, second) = place.pieces;
     let first_len = first.len().min(room);

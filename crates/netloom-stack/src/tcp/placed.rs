@@ -41,6 +41,8 @@ pub(super) struct Placed {
     standing: Option<u32>,
     /// Who has just been given a large piece of text, and how large.
     given: Option<(u32, usize)>,
+    /// Who may have been given memory for text that has not come.
+    lent: Option<u32>,
 }
 
 /// The text that comes next.
@@ -68,6 +70,7 @@ impl Placed {
         next: None,
         standing: None,
         given: None,
+        lent: None,
     };
 
     /// A connection is about to be given a segment.
@@ -100,16 +103,22 @@ impl<'s> Taking<'s> {
     }
 
     fn take(&mut self, frame: &[u8], meta: &RxMeta) {
+        // What came another way is not this device's.
+        self.stack.tcp.placed.given = None;
         self.stack.input(self.iface, frame, meta, None);
         let placed = &mut self.stack.tcp.placed;
         placed.next = match placed.given.take() {
-            Some((index, len)) => Some(Guess {
+            // Of what nobody has summed up no guess comes true.
+            Some((index, len)) if is_verified(meta) => Some(Guess {
                 index,
                 head_len: frame.len().saturating_sub(len),
                 small: 0,
             }),
-            None => placed.next.and_then(Guess::after_small),
+            _ => placed.next.and_then(Guess::after_small),
         };
+        if placed.lent != placed.next.map(|guess| guess.index) {
+            self.stack.give_back_lent();
+        }
     }
 }
 
@@ -158,17 +167,27 @@ impl Receiver for Taking<'_> {
 impl Drop for Taking<'_> {
     /// The device had nothing more: whoever waits does not hold memory meanwhile.
     fn drop(&mut self) {
-        let Some(guess) = self.asked else {
-            return;
-        };
-        if let Some(slot) = self.stack.tables.connections.get_mut(guess.index) {
-            let buffers = &mut self.stack.tcp.buffers;
-            buffers.give_back_unused(&slot.conn, &mut slot.buffers);
-        }
+        self.stack.give_back_lent();
     }
 }
 
+/// Whether a frame's checksum needs no looking at.
+fn is_verified(meta: &RxMeta) -> bool {
+    matches!(meta.checksum, RxChecksum::Verified | RxChecksum::Partial(_))
+}
+
 impl Stack {
+    /// Takes back the memory that was found on a guess, unless text has come into it.
+    fn give_back_lent(&mut self) {
+        let Some(index) = self.tcp.placed.lent.take() else {
+            return;
+        };
+        if let Some(slot) = self.tables.connections.get_mut(index) {
+            let buffers = &mut self.tcp.buffers;
+            buffers.give_back_unused(&slot.conn, &mut slot.buffers);
+        }
+    }
+
     /// Where the text goes that is guessed to come next, if it may come and there is memory for it.
     fn place_for(&mut self, guess: Guess) -> Option<(&mut [u8], &mut [u8])> {
         let slot = self.tables.connections.get_mut(guess.index)?;
@@ -179,6 +198,7 @@ impl Stack {
         if most < LARGE || (need > slot.buffers.rx_len() && buffers.under_pressure()) {
             return None;
         }
+        self.tcp.placed.lent = Some(guess.index);
         if !buffers.ensure_rx(&mut slot.conn, &mut slot.buffers, need) {
             return None;
         }
@@ -196,8 +216,7 @@ impl Stack {
         apart: usize,
     ) -> bool {
         // Nobody could sum up what is not there.
-        let verified = matches!(meta.checksum, RxChecksum::Verified | RxChecksum::Partial(_));
-        if !verified {
+        if !is_verified(meta) {
             return false;
         }
         let Some((tuple, view, head_len)) = self.segment_of(iface, frame) else {

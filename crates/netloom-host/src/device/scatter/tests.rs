@@ -66,7 +66,7 @@ fn a_frame_that_ends_before_its_place_is_whole() {
 #[test]
 fn a_place_beyond_the_memory_is_none() {
     let frame: Vec<u8> = (1..=18).collect();
-    for head_len in [18, 19, 400] {
+    for head_len in [18, 19, 400, usize::MAX - 1, usize::MAX] {
         assert_eq!(read_at(&frame, head_len, (8, 8)), (frame.clone(), vec![]));
     }
 }
