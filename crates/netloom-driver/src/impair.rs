@@ -169,6 +169,15 @@ impl<D: Driver> Impair<D> {
         self.device
     }
 
+    /// Takes the device's frames in: each comes when its time has come, if ever.
+    fn take_in(&mut self) {
+        self.release();
+        let (now, inbound) = (self.now, &mut self.inbound);
+        self.device.receive(&mut |frame, meta| {
+            inbound.push(now, (frame.to_vec(), *meta), |item| &mut item.0);
+        });
+    }
+
     /// Hands frames whose time has come to the device.
     fn release(&mut self) {
         let sink = self.device.sink();
@@ -221,17 +230,32 @@ impl<D: Driver> FrameSink for Impair<D> {
 
 impl<D: Driver> Driver for Impair<D> {
     fn receive(&mut self, each: &mut dyn FnMut(&[u8], &RxMeta)) -> usize {
-        self.release();
-        let (now, inbound) = (self.now, &mut self.inbound);
-        self.device.receive(&mut |frame, meta| {
-            inbound.push(now, (frame.to_vec(), *meta), |item| &mut item.0);
-        });
+        self.take_in();
         let mut handed = 0;
         while let Some((frame, meta)) = self.inbound.line.pop(self.now) {
             each(&frame, &meta);
             handed += 1;
         }
         handed
+    }
+
+    /// Whatever the device can: its frames are copied anyway, and answers go where all frames go.
+    fn receive_answering(
+        &mut self,
+        each: &mut dyn FnMut(&mut [u8], &RxMeta) -> usize,
+    ) -> Option<usize> {
+        self.take_in();
+        let mut handed = 0;
+        while let Some((mut frame, meta)) = self.inbound.line.pop(self.now) {
+            let len = each(&mut frame, &meta);
+            if len > 0 {
+                frame.truncate(len);
+                self.outbound.push(self.now, frame, |frame| frame);
+            }
+            handed += 1;
+        }
+        self.release();
+        Some(handed)
     }
 
     fn sink(&mut self) -> &mut dyn FrameSink {

@@ -116,6 +116,29 @@ impl<D: Driver, F: FnMut(&Line<'_>)> Driver for Narrate<D, F> {
         })
     }
 
+    fn receive_answering(
+        &mut self,
+        each: &mut dyn FnMut(&mut [u8], &RxMeta) -> usize,
+    ) -> Option<usize> {
+        let (framing, tell) = (self.framing, &mut self.tell);
+        self.device.receive_answering(&mut |frame, meta| {
+            tell(&Line {
+                direction: Direction::Inbound,
+                frame,
+                framing,
+            });
+            let len = each(frame, meta);
+            if let Some(answer @ [_, ..]) = frame.get(..len) {
+                tell(&Line {
+                    direction: Direction::Outbound,
+                    frame: answer,
+                    framing,
+                });
+            }
+            len
+        })
+    }
+
     fn sink(&mut self) -> &mut dyn FrameSink {
         self.caps = self.device.sink().caps();
         self

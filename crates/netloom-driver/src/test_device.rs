@@ -14,6 +14,8 @@ pub(crate) struct TestDevice {
     pub(crate) flushed: usize,
     pub(crate) groups: Vec<[u8; 6]>,
     pub(crate) mtu: u16,
+    /// Sends answers from where their frames were received, as the LAN9118's driver does.
+    pub(crate) answers: bool,
 }
 
 impl TestDevice {
@@ -25,6 +27,7 @@ impl TestDevice {
             flushed: 0,
             groups: Vec::new(),
             mtu: 1400,
+            answers: false,
         }
     }
 }
@@ -65,6 +68,25 @@ impl Driver for TestDevice {
             .iter()
             .for_each(|frame| each(frame, &RxMeta::VERIFIED));
         frames.len()
+    }
+
+    fn receive_answering(
+        &mut self,
+        each: &mut dyn FnMut(&mut [u8], &RxMeta) -> usize,
+    ) -> Option<usize> {
+        if !self.answers {
+            return None;
+        }
+        let frames = core::mem::take(&mut self.incoming);
+        let count = frames.len();
+        for mut frame in frames {
+            let len = each(&mut frame, &RxMeta::VERIFIED);
+            if len > 0 {
+                frame.truncate(len);
+                self.sent.push(frame);
+            }
+        }
+        Some(count)
     }
 
     fn sink(&mut self) -> &mut dyn FrameSink {

@@ -8,7 +8,7 @@ use netloom_driver::Instant;
 use netloom_stack::index::Index;
 use netloom_stack::list::{Kind, Ref};
 use netloom_stack::memory::{Item, Mem, Pool, Slab};
-use netloom_stack::rand::{Rng, Seed, SipHash13};
+use netloom_stack::rand::{Rng, Seed, WordHash};
 use netloom_stack::timers::{TimerLinks, TimerNodes, Wheel};
 use std::hint::black_box;
 
@@ -62,7 +62,7 @@ fn tuple(number: u32) -> [u32; 4] {
     ]
 }
 
-fn fill(count: u32, key: &SipHash13) -> (Sockets, Index) {
+fn fill(count: u32, key: &WordHash) -> (Sockets, Index) {
     let mut sockets = Slab::<Socket>::heap(count);
     let few = vec![Ref::NONE; count as usize].into_boxed_slice();
     let mut index = if count <= 32 {

@@ -6,12 +6,16 @@
 
 #[cfg(feature = "tcp")]
 use netloom_tcp::Reply;
+#[cfg(all(feature = "tcp", feature = "ethernet"))]
+use netloom_wire::Addr;
 #[cfg(all(feature = "ethernet", feature = "ipv4"))]
 use netloom_wire::arp::ArpRepr;
 #[cfg(feature = "ethernet")]
 use netloom_wire::{MacAddr, ethernet};
 
 use crate::output::IpHeader;
+#[cfg(all(feature = "tcp", feature = "ethernet"))]
+use crate::output::{Hop, LinkHeader};
 #[cfg(feature = "tcp")]
 use crate::output::{TransportHeader, transport_checksum};
 use crate::stack::{Sent, Stack};
@@ -23,7 +27,7 @@ const MOST: usize = if cfg!(feature = "ipv6") { 40 } else { 20 } + 60;
 
 /// An answer in the making.
 pub(crate) struct Answer {
-    /// The length of the frame that may be written over; 0: there is none.
+    /// The length of the packet that may be written over; 0: there is none.
     #[cfg(feature = "hold")]
     room: usize,
     /// The station the frame came from, to which the answer goes.
@@ -51,7 +55,7 @@ impl Answer {
     /// wait there is always a frame, and it is long enough.
     fn has_room(&self, len: usize) -> bool {
         #[cfg(feature = "hold")]
-        return self.room >= len.saturating_add(LINK);
+        return self.room >= len;
         #[cfg(not(feature = "hold"))]
         {
             let _ = len;
@@ -68,13 +72,13 @@ const LINK: usize = 0;
 
 impl Stack {
     /// A frame comes that may be written over.
-    pub(crate) fn begin_answer(&mut self, frame: &[u8]) {
+    pub(crate) fn begin_answer(&mut self, iface: u8, frame: &[u8]) {
         self.answer.len = 0;
         #[cfg(feature = "hold")]
         {
-            self.answer.room = frame.len();
+            self.answer.room = frame.len().saturating_sub(self.link_len(iface));
         }
-        let _ = frame;
+        let _ = (iface, frame);
     }
 
     /// The frame that came may not be written over after all.
@@ -145,9 +149,28 @@ impl Stack {
         true
     }
 
+    /// Whether the frame came from where packets to this address go.
+    #[cfg(all(feature = "tcp", feature = "ethernet"))]
+    fn came_from(&mut self, dst: &Addr, scope: Option<u8>) -> bool {
+        let Some((iface, next_hop)) = self.route_again(dst, scope) else {
+            return false;
+        };
+        match self.hop(iface, &next_hop) {
+            Hop::Ready(LinkHeader::Ethernet { dst, .. }) => dst == self.answer.to,
+            Hop::Ready(LinkHeader::None) => true,
+            Hop::Wait(_) | Hop::Nowhere(_) => false,
+        }
+    }
+
     /// Answers by a segment. False if that is to wait elsewhere.
     #[cfg(feature = "tcp")]
     pub(crate) fn answer_segment(&mut self, ip: &IpHeader, tuple: &Tuple, reply: &Reply) -> bool {
+        // All but a RST says a sequence number that is secret, and goes to whom the address belongs, not
+        // to whoever borrows it.
+        #[cfg(feature = "ethernet")]
+        if !reply.flags.rst() && !self.came_from(&ip.dst, tuple.scope()) {
+            return false;
+        }
         let header = crate::tcp::reply_head(tuple, reply);
         let len = ip.len().wrapping_add(header.len());
         if !self.answer.has_room(len) {

@@ -262,10 +262,6 @@ impl DestinationCache {
     /// The largest packet that the path to a destination carries, whose first link carries `link` bytes.
     #[inline]
     pub(crate) fn path_mtu(&mut self, now: Instant, dst: &Addr, link: u16) -> u16 {
-        // Nothing is ever learnt without ICMP errors.
-        if !cfg!(feature = "icmp-errors") {
-            return link;
-        }
         self.pmtu(now, dst).map_or(link, |pmtu| pmtu.min(link))
     }
 

@@ -8,7 +8,19 @@ impl Stack {
     /// The largest packet the path to an address carries.
     pub(crate) fn path_mtu(&mut self, dst: &Addr, iface: u8) -> u16 {
         let link = self.interface(iface).map_or(1280, |i| i.mtu);
-        self.destinations.path_mtu(self.clock.now, dst, link)
+        self.path_mtu_within(dst, link)
+    }
+
+    /// The same, given what the first link carries.
+    #[inline]
+    pub(crate) fn path_mtu_within(&mut self, dst: &Addr, link: u16) -> u16 {
+        #[cfg(feature = "icmp-errors")]
+        return self.destinations.path_mtu(self.clock.now, dst, link);
+        #[cfg(not(feature = "icmp-errors"))]
+        {
+            let _ = dst;
+            link
+        }
     }
 
     /// An ICMP error lowered the MTU of a path.

@@ -375,7 +375,7 @@ impl Stack {
         }
         #[cfg(not(feature = "alloc"))]
         {
-            self.begin_answer(frame);
+            self.begin_answer(iface.0, frame);
             self.input(iface.0, frame, meta);
             self.finish_answer(iface.0, frame)
         }

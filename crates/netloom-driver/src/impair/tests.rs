@@ -72,6 +72,29 @@ fn loss_is_as_frequent_as_asked_for() {
 }
 
 #[test]
+fn what_is_answered_in_place_is_impaired_both_ways() {
+    let late = |delay| Impairments {
+        delay,
+        ..Impairments::NONE
+    };
+    let mut device = TestDevice::new();
+    device.incoming.push_back(frame(1));
+    let mut impaired = Impair::new(device, 1, late(1_000), late(2_000));
+    let mut answer = |frame: &mut [u8], _: &_| {
+        frame.fill(2);
+        30
+    };
+    impaired.set_now(at(0));
+    assert_eq!(impaired.receive_answering(&mut answer), Some(0));
+    impaired.set_now(at(1_000));
+    assert_eq!(impaired.receive_answering(&mut answer), Some(1));
+    assert!(impaired.get_ref().sent.is_empty());
+    impaired.set_now(at(3_000));
+    assert_eq!(impaired.receive_answering(&mut answer), Some(0));
+    assert_eq!(impaired.get_ref().sent, [alloc::vec![2; 30]]);
+}
+
+#[test]
 fn a_duplicate_is_the_same_frame_again() {
     let bad = Impairments {
         duplicate: ALWAYS,

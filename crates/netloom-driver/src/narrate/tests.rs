@@ -81,3 +81,26 @@ fn offloads_are_the_devices_own() {
     assert_eq!(narrated.sink().caps().mtu, 1300);
     assert_eq!(narrated.get_ref().mtu, 1300);
 }
+
+/// A stack without packets that wait (netloom-stack without `hold`) takes frames by
+/// [`Driver::receive_answering`] alone: through this wrapper it would hear nothing, and not know why.
+#[test]
+fn a_device_that_answers_still_answers() {
+    let mut told: Vec<(Direction, String)> = Vec::new();
+    let mut device = TestDevice::new();
+    device.answers = true;
+    device.incoming.push_back(PACKET.to_vec());
+    let mut narrated = Narrate::new(device, Framing::Ip, |line: &Line<'_>| {
+        told.push((line.direction, line.to_string()));
+    });
+    let frames = narrated.receive_answering(&mut |frame, _| frame.len());
+    assert_eq!(frames, Some(1));
+    assert_eq!(narrated.into_inner().sent, [PACKET.to_vec()]);
+    assert_eq!(
+        told,
+        [
+            (Direction::Inbound, LINE.to_string()),
+            (Direction::Outbound, LINE.to_string())
+        ]
+    );
+}

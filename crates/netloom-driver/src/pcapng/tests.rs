@@ -190,6 +190,29 @@ fn frames_pass_unchanged_and_refused_ones_are_not_recorded() {
     );
 }
 
+#[test]
+fn answers_from_where_their_frames_came_in_are_recorded() {
+    let mut device = TestDevice::new();
+    device.incoming.push_back(udp(1));
+    let mut file = Vec::new();
+    let mut wrapped = Pcapng::new(device, LinkType::Ip, "tun0", &mut file).unwrap();
+    assert_eq!(wrapped.receive_answering(&mut |frame, _| frame.len()), None);
+    wrapped.get_mut().answers = true;
+    let mut take = |frame: &mut [u8], _: &_| {
+        frame[21] = 2;
+        frame.len()
+    };
+    assert_eq!(wrapped.receive_answering(&mut take), Some(1));
+    assert_eq!(wrapped.get_ref().sent, [udp(2)]);
+    drop(wrapped);
+    let recorded: Vec<_> = blocks(&file)
+        .into_iter()
+        .filter(|block| block.kind == 6)
+        .map(|block| block.body[20..52].to_vec())
+        .collect();
+    assert_eq!(recorded, [udp(1), udp(2)]);
+}
+
 /// An output that has had enough after so many bytes.
 #[derive(Debug)]
 struct Short(usize);

@@ -124,6 +124,21 @@ impl<D: Driver, O: Output> Driver for Pcapng<D, O> {
         })
     }
 
+    fn receive_answering(
+        &mut self,
+        each: &mut dyn FnMut(&mut [u8], &RxMeta) -> usize,
+    ) -> Option<usize> {
+        let (now, recording, comment) = (self.now, &mut self.recording, &mut self.comment);
+        self.device.receive_answering(&mut |frame, meta| {
+            recording.record(now, Direction::Inbound, frame, comment.take());
+            let len = each(frame, meta);
+            if let Some(answer @ [_, ..]) = frame.get(..len) {
+                recording.record(now, Direction::Outbound, answer, comment.take());
+            }
+            len
+        })
+    }
+
     fn sink(&mut self) -> &mut dyn FrameSink {
         self.caps = self.device.sink().caps();
         self

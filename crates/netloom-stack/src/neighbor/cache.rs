@@ -166,7 +166,6 @@ impl NeighborCache {
         let (mac, state) = (entry.mac, entry.state(now, tunables));
         match state {
             NeighborState::Static => Resolve::Found(mac),
-            NeighborState::Reachable if !NUD => Resolve::Found(mac),
             NeighborState::Delay | NeighborState::Probe if NUD => Resolve::Found(mac),
             NeighborState::Incomplete => Resolve::Pending(NeighborId(self.entries.id(index))),
             NeighborState::Reachable => {

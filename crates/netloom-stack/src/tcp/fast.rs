@@ -173,8 +173,9 @@ impl Stack {
         let link = caps.mtu.min(interface.mtu);
         if slot.conn.path_mss() != mss_of(link, remote) {
             cold_path();
-            let path = self.destinations.path_mtu(self.clock.now, remote, link);
-            if slot.conn.path_mss() != mss_of(path, remote) {
+            #[cfg(feature = "icmp-errors")]
+            let link = self.destinations.path_mtu(self.clock.now, remote, link);
+            if slot.conn.path_mss() != mss_of(link, remote) {
                 return PlainTurn::Other;
             }
         }

@@ -152,9 +152,8 @@ impl Stack {
     #[inline]
     pub(super) fn taken_in_by(&mut self, index: u32, iface: u8, listed: bool, outcome: &Outcome) {
         self.apply(index, outcome);
-        // One that is over owes nothing: on 64 bits it is not looked at in vain.
-        let over = cfg!(target_pointer_width = "64") && outcome.ended();
-        if !listed && !over {
+        // One that is over owes nothing, and its place may be another's already.
+        if !listed && !outcome.ended() {
             self.owe(iface, Ref::new(Kind::Connection, index));
         }
     }

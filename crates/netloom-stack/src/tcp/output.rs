@@ -346,7 +346,7 @@ impl Stack {
             return;
         };
         let dst = slot.tuple.remote;
-        let path = self.destinations.path_mtu(self.clock.now, &dst, link);
+        let path = self.path_mtu_within(&dst, link);
         let mss = mss_of(path, &dst);
         if let Some(slot) = self.tables.connections.get_mut(index) {
             if slot.conn.path_mss() != mss {
