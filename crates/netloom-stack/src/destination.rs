@@ -255,6 +255,10 @@ impl DestinationCache {
     /// still believed.
     pub fn pmtu(&mut self, now: Instant, dst: &Addr) -> Option<u16> {
         let entry = self.touch(dst)?;
+        //= https://www.rfc-editor.org/rfc/rfc8201#section-5.3
+        //# When a PMTU value
+        //# has not been decreased for a while (on the order of 10 minutes), it
+        //# should probe to find if a larger PMTU is supported.
         let known = entry.pmtu != 0 && now < entry.pmtu_until;
         known.then_some(entry.pmtu)
     }

@@ -152,6 +152,11 @@ impl Stack {
         let interface = self.interfaces.get(usize::from(iface))?;
         let (link, ethernet) = (mtu.min(interface.mtu), interface.ethernet);
         let slot = self.tables.connections.get(index)?;
+        //= https://www.rfc-editor.org/rfc/rfc1191#section-6.3
+        //# When a PMTU
+        //# value has not been decreased for a while (on the order of 10
+        //# minutes), the PMTU estimate should be set to the first-hop data-link
+        //# MTU, and the packetization layers should be notified of the change.
         if slot.conn.path_mss() != mss_of(link, &slot.tuple.remote) {
             self.refresh_path_mss(index, link);
         }
