@@ -20,6 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use netloom::control::Control;
+use netloom::stack::Limits as StackLimits;
 use netloom::{LinkEnd, Net};
 use rustix::net::sockopt::set_socket_linger;
 
@@ -93,8 +94,11 @@ pub(crate) fn link(watch: Watch) -> io::Result<(Net, Net)> {
     } else {
         Net::builder(Watched::new(near, watch)?)
     };
-    let near = near.address(NEAR[0]).address(NEAR[1]);
-    let far = far.address(FAR[0]).address(FAR[1]);
+    // Both stacks are this process's, and have half each of what one would have.
+    let mut limits = StackLimits::default();
+    limits.buffers /= 2;
+    let near = near.address(NEAR[0]).address(NEAR[1]).limits(limits);
+    let far = far.address(FAR[0]).address(FAR[1]).limits(limits);
     let near = near.control(Control::IfPossible).start()?;
     let far = far.control(Control::IfPossible).start()?;
     Ok((near, far))

@@ -80,10 +80,13 @@ impl ServeArgs {
     /// The folder cannot be opened, the address cannot be listened on, the device cannot be made,
     /// or no more connections come.
     pub fn run(&self) -> Result<(), Failure> {
-        let open =
-            |folder: &Path| Root::open(folder).map_err(|error| folder_failure(folder, &error));
-        let root = open(&self.folder)?;
-        let uploads = self.upload.as_deref().map(open).transpose()?;
+        let open = |folder: &Path, what: &str| {
+            Root::open(folder).map_err(|error| folder_failure(folder, what, &error))
+        };
+        let root = open(&self.folder, "serve")?;
+        let uploads = self.upload.as_deref();
+        let uploads = uploads.map(|folder| open(folder, "store uploads in"));
+        let uploads = uploads.transpose()?;
         let uploads = uploads.map(|root| Uploads::new(root, self.upload_limit));
         let otherwise = ", or leave out the device, which needs no rights";
         if let Some(net) = self.device.start(Watch::default(), otherwise)? {
@@ -173,20 +176,15 @@ impl ServeArgs {
     }
 }
 
-fn folder_failure(folder: &Path, error: &io::Error) -> Failure {
-    let folder = folder.display();
-    Failure::new(match error.kind() {
-        ErrorKind::NotFound => {
-            format!("cannot serve `{folder}`: no such folder: make it, or name another one")
-        }
-        ErrorKind::NotADirectory => {
-            format!("cannot serve `{folder}`: not a folder: name the folder the file is in")
-        }
-        ErrorKind::PermissionDenied => {
-            format!("cannot serve `{folder}`: permission denied: run as a user who may read it")
-        }
-        _ => format!("cannot serve `{folder}`: {error}"),
-    })
+fn folder_failure(folder: &Path, what: &str, error: &io::Error) -> Failure {
+    let other = error.to_string();
+    let why = match error.kind() {
+        ErrorKind::NotFound => "no such folder: make it, or name another one",
+        ErrorKind::NotADirectory => "not a folder: name the folder the file is in",
+        ErrorKind::PermissionDenied => "permission denied: run as a user who may read it",
+        _ => &other,
+    };
+    Failure::new(format!("cannot {what} `{}`: {why}", folder.display()))
 }
 
 /// The URL of a server's root; the port only where it is not HTTP's own.

@@ -28,6 +28,16 @@ pub(super) struct Level {
     pub(super) closed: bool,
 }
 
+impl Level {
+    /// Nobody drives the device any more: whatever is tried fails at once.
+    pub(super) const ENDED: Level = Level {
+        readable: true,
+        writable: true,
+        read_closed: true,
+        closed: true,
+    };
+}
+
 /// A socket pair, one end of which is shown.
 #[derive(Debug)]
 pub(super) struct Descriptor {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use netloom_driver::Instant as StackInstant;
 use netloom_stack::wire::{Addr, MacAddr};
-use netloom_stack::{Event, IfaceId, Readiness, Stack};
+use netloom_stack::{Error as StackError, Event, IfaceId, Readiness, Stack, TcpHandle};
 
 use super::budget::Budget;
 use super::clock::Clock;
@@ -71,6 +71,10 @@ pub(super) struct Engine {
     /// Connections that wait to be claimed.
     #[cfg(feature = "channel")]
     pub(super) rooms: super::channel::Rooms,
+    /// Connections with room in their send queues for which there was no memory, and how much was in
+    /// use then: they are told when some was given back.
+    hungry: Vec<TcpHandle>,
+    hungry_at: usize,
     /// The last turn found something at the device.
     received: bool,
     /// Something about the device's interface has changed.
@@ -131,6 +135,8 @@ impl Engine {
             desk: super::tokio::Desk::default(),
             #[cfg(feature = "channel")]
             rooms: super::channel::Rooms::default(),
+            hungry: Vec::new(),
+            hungry_at: 0,
             received: false,
             changed: false,
             lost: false,
@@ -165,10 +171,22 @@ impl Engine {
 
     /// Gives a socket back to the stack, which finishes a connection.
     pub(super) fn close(&mut self, socket: SocketId) {
-        self.places.remove(socket);
+        // A waker may be the last that holds a task, and with it sockets: none is dropped while the
+        // lock is held.
+        #[cfg_attr(
+            not(any(feature = "channel", feature = "tokio")),
+            expect(unused_variables, unused_mut)
+        )]
+        if let Some(mut place) = self.places.remove(socket) {
+            #[cfg(any(feature = "channel", feature = "tokio"))]
+            place.tasks.wake(true, true, &mut self.wakes.tasks);
+        }
         #[cfg(feature = "channel")]
         if let SocketId::Listener(listener) = socket {
             self.rooms.close(listener, &mut self.stack);
+        }
+        if let SocketId::Tcp(handle) = socket {
+            self.hungry.retain(|known| *known != handle);
         }
         // The handle was its owner's alone, so it is not stale.
         let _ = match socket {
@@ -281,9 +299,11 @@ impl Engine {
             },
             SocketId::Udp(handle) => {
                 let readiness = stack.udp_readiness(handle).unwrap_or_default();
+                // Only a connected one is told of it.
+                let error = readiness.error && stack.udp_peer_addr(handle).is_ok();
                 Level {
-                    readable: readiness.readable || readiness.error,
-                    writable: readiness.writable || readiness.error,
+                    readable: readiness.readable || error,
+                    writable: readiness.writable || error,
                     ..Level::default()
                 }
             }
@@ -298,12 +318,40 @@ impl Engine {
         }
     }
 
+    /// Writes to a connection. One that has room but finds no memory is remembered.
+    pub(super) fn tcp_write(&mut self, tcp: TcpHandle, data: &[u8]) -> Result<usize, StackError> {
+        let written = self.stack.tcp_write(tcp, data);
+        if written == Err(StackError::WouldBlock)
+            && self.stack.tcp_readiness(tcp).is_ok_and(|r| r.writable)
+            && !self.hungry.contains(&tcp)
+        {
+            self.hungry.push(tcp);
+            self.hungry_at = self.stack.buffers_in_use();
+        }
+        written
+    }
+
+    /// Has those try again that found no memory, if some was given back since.
+    fn feed_hungry(&mut self) {
+        if self.hungry.is_empty() {
+            return;
+        }
+        let used = self.stack.buffers_in_use();
+        if used < self.hungry_at {
+            for handle in std::mem::take(&mut self.hungry) {
+                self.news(handle.into(), false, true);
+            }
+        }
+        self.hungry_at = used;
+    }
+
     /// Whether a writer should be told of the room there is.
     fn is_roomy(&self, socket: SocketId, readiness: Readiness) -> bool {
         let SocketId::Tcp(handle) = socket else {
             return readiness.writable;
         };
-        readiness.writable && {
+        let fed = readiness.closed || !self.hungry.contains(&handle);
+        readiness.writable && fed && {
             let limit = self.stack.tcp_settings(handle).map_or(0, |s| s.send_buffer) as usize;
             let queued = self.stack.tcp_unacked(handle).unwrap_or(0);
             queued <= limit - limit / WRITER_SHARE
@@ -317,7 +365,11 @@ impl Engine {
         if place.is_none_or(|place| place.descriptor.is_none()) {
             return;
         }
-        let level = self.level(socket);
+        let level = if self.ended {
+            Level::ENDED
+        } else {
+            self.level(socket)
+        };
         let Some(place) = self.places.get(socket) else {
             return;
         };
@@ -531,6 +583,7 @@ impl Engine {
         // What services have to say may bring more news, of a server on this host.
         for _ in 0..TURNS {
             self.take_events();
+            self.feed_hungry();
             if !self.services.are_due() {
                 return;
             }
@@ -684,13 +737,7 @@ impl Engine {
             parking.lane(Side::Read).leave_news();
             self.wakes.add(&parking, Side::Read);
         }
-        // Whatever is tried fails at once.
-        let level = Level {
-            readable: true,
-            writable: true,
-            read_closed: true,
-            closed: true,
-        };
+        let level = Level::ENDED;
         for place in self.places.iter_mut() {
             #[cfg(any(feature = "channel", feature = "tokio"))]
             place.tasks.wake(true, true, &mut self.wakes.tasks);

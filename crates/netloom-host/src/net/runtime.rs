@@ -148,6 +148,11 @@ impl Drop for Running {
         let deadline = Instant::now() + LINGER;
         self.shared.with(|engine| engine.begin_to_close(deadline));
         if let Some(driver) = self.driver.take() {
+            // A task that the driver woke may take the last handle with it: the driver goes on by
+            // itself then, and nobody waits for it.
+            if driver.thread().id() == thread::current().id() {
+                return;
+            }
             // It has told everybody already if it panicked.
             let _ = driver.join();
         }

@@ -240,7 +240,7 @@ impl TcpConnection {
             while let Some(rest) = data.get(written..).filter(|rest| !rest.is_empty()) {
                 written += socket
                     .blocking_for(Side::Write, patience, |engine, handle| {
-                        engine.stack.tcp_write(handle, rest)
+                        engine.tcp_write(handle, rest)
                     })
                     .map_err(|error| timed_out(from_io(error)))?;
             }

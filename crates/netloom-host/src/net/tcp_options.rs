@@ -116,8 +116,9 @@ impl TcpStream {
     /// None today.
     #[doc(alias = "SO_SNDBUF")]
     pub fn set_send_buffer_size(&self, bytes: u32) -> io::Result<()> {
+        // Writers may have waited for the room there is now.
         self.socket()
-            .call(|stack, handle| stack.tcp_set_send_buffer(handle, bytes))
+            .disturb(|stack, handle| stack.tcp_set_send_buffer(handle, bytes))
     }
 
     /// The bound of what was written and is not acknowledged, in bytes.

@@ -236,16 +236,14 @@ impl Read for &TcpStream {
 impl Write for &TcpStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let socket = &self.inner.socket;
-        socket.blocking(Side::Write, |engine, handle| {
-            engine.stack.tcp_write(handle, data)
-        })
+        socket.blocking(Side::Write, |engine, handle| engine.tcp_write(handle, data))
     }
 
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
         let socket = &self.inner.socket;
         socket.blocking(Side::Write, |engine, handle| {
             let full = data.iter().filter(|d| !d.is_empty());
-            gather(full.map(|data| (data.len(), engine.stack.tcp_write(handle, data))))
+            gather(full.map(|data| (data.len(), engine.tcp_write(handle, data))))
         })
     }
 

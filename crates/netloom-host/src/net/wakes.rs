@@ -110,7 +110,10 @@ impl Wakes {
         }
         #[cfg(any(feature = "channel", feature = "tokio"))]
         for task in self.tasks {
-            task.wake();
+            // What others made of their wakers is theirs: a panic in one must not keep the rest from
+            // being woken, nor end the driver. It has been reported by then.
+            let woken = std::panic::AssertUnwindSafe(|| task.wake());
+            let _ = std::panic::catch_unwind(woken);
         }
         if self.caller {
             wakers.caller.wake();

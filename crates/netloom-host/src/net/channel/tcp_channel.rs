@@ -128,7 +128,7 @@ impl ChannelSender {
             let socket = self.inner.stream.socket();
             let item = &self.item;
             let written = socket.poll_call(cx, Side::Write, |engine, handle| {
-                engine.stack.tcp_write(handle, item)
+                engine.tcp_write(handle, item)
             });
             match ready!(written) {
                 Ok(n) => self.item.advance(n),

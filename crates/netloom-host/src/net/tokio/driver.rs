@@ -26,6 +26,9 @@ pub(in super::super) fn start_on(
     let (shared, waiter) = Shared::new(stack, device, Clock::new(), Polling::Thread)?;
     let descriptors = {
         let _inside = runtime.enter();
+        // A runtime without a clock says so here, as one without I/O does, not when the first timer
+        // is due.
+        drop(::tokio::time::sleep(Duration::ZERO));
         Descriptors::new(&shared, waiter)?
     };
     let driven = Driven(Arc::clone(&shared));

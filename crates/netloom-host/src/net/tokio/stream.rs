@@ -67,7 +67,7 @@ impl TcpStream {
     ) -> Poll<io::Result<usize>> {
         let socket = self.inner.socket();
         socket.poll_call(cx, Side::Write, |engine, handle| {
-            engine.stack.tcp_write(handle, data)
+            engine.tcp_write(handle, data)
         })
     }
 
@@ -79,7 +79,7 @@ impl TcpStream {
         let socket = self.inner.socket();
         socket.poll_call(cx, Side::Write, |engine, handle| {
             let full = data.iter().filter(|data| !data.is_empty());
-            gather(full.map(|data| (data.len(), engine.stack.tcp_write(handle, data))))
+            gather(full.map(|data| (data.len(), engine.tcp_write(handle, data))))
         })
     }
 
@@ -192,7 +192,7 @@ impl TcpStream {
     /// [`io::ErrorKind::WouldBlock`] if there is none; why the connection ended.
     pub fn try_write(&self, data: &[u8]) -> io::Result<usize> {
         let socket = self.inner.socket();
-        socket.try_call(|engine, handle| engine.stack.tcp_write(handle, data))
+        socket.try_call(|engine, handle| engine.tcp_write(handle, data))
     }
 
     /// [`try_write`](TcpStream::try_write) of several buffers, one after the other.
@@ -202,7 +202,7 @@ impl TcpStream {
     pub fn try_write_vectored(&self, data: &[IoSlice<'_>]) -> io::Result<usize> {
         self.inner.socket().try_call(|engine, handle| {
             let full = data.iter().filter(|data| !data.is_empty());
-            gather(full.map(|data| (data.len(), engine.stack.tcp_write(handle, data))))
+            gather(full.map(|data| (data.len(), engine.tcp_write(handle, data))))
         })
     }
 
