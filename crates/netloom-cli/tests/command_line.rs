@@ -42,6 +42,11 @@ fn what_cannot_be_done_is_one_line_and_code_1() {
         &["no such folder", &path(&missing)],
     );
     assert_fails(&["serve", &path(&file)], 1, &["not a folder", &path(&file)]);
+    assert_fails(
+        &["serve", "--upload", &path(&missing)],
+        1,
+        &["store uploads in", "no such folder", &path(&missing)],
+    );
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     assert_fails(&["serve", "--port", &port], 1, &["in use", &port, "--port"]);
