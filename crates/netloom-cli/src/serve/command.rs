@@ -20,6 +20,9 @@ const HTTP_PORT: u16 = 80;
 /// The kernel's port by default: one that needs no rights.
 const RELAY_PORT: u16 = 8080;
 
+/// Connections that the kernel keeps until they are accepted, as far as `net.core.somaxconn` lets it.
+const BACKLOG: i32 = 4096;
+
 /// Serve a folder over HTTP, on netloom.
 ///
 /// Without rights the kernel accepts the connections, and each is carried over netloom's own TCP,
@@ -139,6 +142,10 @@ impl ServeArgs {
         let port = self.port.unwrap_or(RELAY_PORT);
         let address = self.listen.unwrap_or(SocketAddr::new(self.bind, port));
         let kernel = TcpListener::bind(address).map_err(|error| listen_failure(address, &error))?;
+        // std's 128 is less than what a crowd opens before it is accepted: the SYNs beyond it are lost, and
+        // come again after a second.
+        rustix::net::listen(&kernel, BACKLOG)
+            .map_err(|error| listen_failure(address, &error.into()))?;
         let address = kernel.local_addr().unwrap_or(address);
         let failed = |error: io::Error| Failure::new(format!("cannot start netloom: {error}"));
         let (near, far) = relay::link(Watch::default()).map_err(failed)?;
