@@ -168,6 +168,9 @@ impl DeviceArgs {
             DeviceError::PermissionDenied { action, .. } => Failure::new(format!(
                 "cannot {action}: permission denied: run as root{otherwise}"
             )),
+            error @ DeviceError::NoSuchDevice { .. } => {
+                Failure::new(format!("{error}: `ip link` lists those there are"))
+            }
             error => Failure::new(error.to_string()),
         };
         let started = |builder: io::Result<Builder>| {

@@ -100,8 +100,13 @@ impl PingArgs {
             .device
             .start(watch, ", or try `netloom run -- ping 10.71.0.2`")?
             .ok_or_else(|| Failure::usage("name a device"))?;
-        let cannot =
-            |error: io::Error| Failure::new(format!("cannot ping {}: {error}", self.target));
+        let cannot = |error: io::Error| {
+            let remedy = match error.kind() {
+                ErrorKind::NetworkUnreachable => ": name a router with --gateway",
+                _ => "",
+            };
+            Failure::new(format!("cannot ping {}: {error}{remedy}", self.target))
+        };
         let echo = net.echo_open().map_err(cannot)?;
         let header = if self.target.is_ipv4() { 20 } else { 40 };
         say(&format!(
