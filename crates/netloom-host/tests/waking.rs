@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Need, in_namespace, run};
+use common::{Need, PATIENCE, in_namespace, run};
 use netloom_host::device::{LinkEnd, Tap};
 use netloom_host::net::{Interest, Net, PollEntry, TcpStream};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-const SOON: Duration = Duration::from_secs(3);
+/// How long to wait for what must come where something else would come later.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 fn pair() -> (Net, Net) {
     let (a, b) = LinkEnd::pair(1500).unwrap();
@@ -32,11 +33,11 @@ fn connected(a: &Net, b: &Net) -> (TcpStream, TcpStream) {
     (client, listener.accept().unwrap().0)
 }
 
-/// Runs it on a thread; panics if it takes longer than `SOON`.
+/// Runs it on a thread; panics if it takes longer than `PATIENCE`.
 fn in_time<T: Send + 'static>(what: &str, f: impl FnOnce() -> T + Send + 'static) -> T {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || tell.send(f()));
-    told.recv_timeout(SOON)
+    told.recv_timeout(PATIENCE)
         .unwrap_or_else(|e| panic!("{what}: {e}"))
 }
 
@@ -87,8 +88,8 @@ fn more_room_in_the_send_queue_wakes_its_writer() {
     // wakes anybody meanwhile.
     thread::sleep(Duration::from_secs(8));
     client.set_send_buffer_size(10_000_000).unwrap();
-    let by_set = set.wait(Some(SOON)).unwrap();
-    let by_writer = told.recv_timeout(SOON);
+    let by_set = set.wait(Some(AT_ONCE)).unwrap();
+    let by_writer = told.recv_timeout(AT_ONCE);
     // It was possible all the time.
     client.set_nonblocking(true).unwrap();
     assert!((&client).write(&[1; 1000]).is_ok());
@@ -146,14 +147,15 @@ fn descriptors_asked_for_after_the_end() {
         let socket = net.udp_bind("10.71.0.2:82").unwrap();
         assert!(!shows(&early, PollFlags::POLLIN, 0));
         run("ip link del rev0");
-        assert!(shows(&early, PollFlags::POLLIN, 3000), "the early one");
+        assert!(shows(&early, PollFlags::POLLIN, 20_000), "the early one");
         assert!(listener.accept().is_err());
         assert!(socket.recv_from(&mut [0; 8]).is_err());
         let late = net.udp_bind("10.71.0.2:83");
         let found = (
-            shows(&listener, PollFlags::POLLIN, 500),
-            shows(&socket, PollFlags::POLLIN, 500),
-            late.map(|late| shows(&late, PollFlags::POLLIN, 500)).ok(),
+            shows(&listener, PollFlags::POLLIN, 20_000),
+            shows(&socket, PollFlags::POLLIN, 20_000),
+            late.map(|late| shows(&late, PollFlags::POLLIN, 20_000))
+                .ok(),
         );
         assert!(found.0 && found.1, "{found:?}");
     });
@@ -169,8 +171,8 @@ fn a_half_that_was_ended_is_ready() {
     set.arm(&client, Interest::READABLE, 1).unwrap();
     client.shutdown(Shutdown::Read).unwrap();
     assert_eq!((&client).read(&mut [0; 4]).unwrap(), 0);
-    let epoll = shows(&client, PollFlags::POLLIN, 1000);
-    let by_set = set.wait(Some(Duration::from_secs(1))).unwrap();
+    let epoll = shows(&client, PollFlags::POLLIN, 20_000);
+    let by_set = set.wait(Some(PATIENCE)).unwrap();
     assert!(epoll && by_set.is_some(), "{epoll} {by_set:?}");
     let (client, _server) = connected(&a, &b);
     client.set_nonblocking(true).unwrap();
@@ -182,8 +184,8 @@ fn a_half_that_was_ended_is_ready() {
         (&client).write(&[1]).unwrap_err().kind(),
         ErrorKind::BrokenPipe
     );
-    let epoll = shows(&client, PollFlags::POLLOUT, 1000);
-    let by_set = set.wait(Some(Duration::from_secs(1))).unwrap();
+    let epoll = shows(&client, PollFlags::POLLOUT, 20_000);
+    let by_set = set.wait(Some(PATIENCE)).unwrap();
     assert!(epoll && by_set.is_some(), "{epoll} {by_set:?}");
 }
 
@@ -232,7 +234,7 @@ fn writers_without_memory_wait_and_go_on() {
         client.abort().unwrap();
     }
     drop(greedy);
-    let went_on = told.recv_timeout(SOON);
+    let went_on = told.recv_timeout(PATIENCE);
     assert!(told_in_vain < 50, "{told_in_vain} of 100");
     assert_eq!(went_on, Ok(Ok(1)));
 }
@@ -300,10 +302,10 @@ mod tasks {
         assert!(pending.is_pending());
         let waking = b.udp_bind("10.0.0.2:1000").unwrap();
         waking.send_to(b"wake", "10.0.0.1:1000").unwrap();
-        // The panic's report takes its time.
+        // Until the panic would have ended the driver, which a quick answer would overtake.
         thread::sleep(Duration::from_secs(2));
         server.write_all(b"on").unwrap();
-        client.set_read_timeout(Some(SOON)).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut got = [0; 2];
         let read = (&client).read_exact(&mut got).map_err(|e| e.to_string());
         assert_eq!(read, Ok(()));
@@ -315,7 +317,7 @@ mod tasks {
         let (a, b) = pair();
         let (mut client, mut server) = connected(&a, &b);
         client.set_send_buffer_size(1_000_000).unwrap();
-        server.set_read_timeout(Some(SOON)).unwrap();
+        server.set_read_timeout(Some(PATIENCE)).unwrap();
         let one = udp(&a, "10.0.0.1:1000");
         client.write_all(&vec![1; 500_000]).unwrap();
         let mut buffer = [0; 8];
@@ -333,7 +335,7 @@ mod tasks {
         waking.send_to(b"wake", "10.0.0.1:1000").unwrap();
         let start = Instant::now();
         while !task.1.load(Ordering::SeqCst) {
-            assert!(start.elapsed() < SOON, "never woken");
+            assert!(start.elapsed() < PATIENCE, "never woken");
             thread::sleep(Duration::from_millis(1));
         }
         let mut got = Vec::new();
